@@ -1,0 +1,109 @@
+"""How kernels are compiled, and where the compiled code is kept.
+
+Belongs here: the `kernel` decorator and its cache folder. Compiled kernels are cached between
+processes in a folder named by the content of every source file of this package: numba notices a
+change of a kernel's own file only, and would go on using a kernel that calls a changed one.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar, cast
+
+import llvmlite
+import numba
+import platformdirs
+from numba.core import config
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+UNUSED_AFTER_S: Final = 30 * 86_400
+"""Folders of other versions that no process has used for this long are removed."""
+
+_deciding = threading.Lock()
+
+
+def content_hash(folder: Path) -> str:
+    """Hash of every Python file under `folder` (path and bytes) and of the compiler's versions."""
+    digest = hashlib.sha256(
+        f"{numba.__version__} {llvmlite.__version__} {platform.python_version()}".encode()
+    )
+    for path in sorted(folder.rglob("*.py")):
+        source = path.read_bytes()
+        digest.update(f"\0{path.relative_to(folder).as_posix()}\0{len(source)}\0".encode())
+        digest.update(source)
+    return digest.hexdigest()[:20]
+
+
+def _candidates() -> Iterator[Path]:
+    # NUMBA_CACHE_DIR is numba's own setting, read by numba itself.
+    if config.CACHE_DIR:
+        yield Path(config.CACHE_DIR) / "hanhtrinh"
+    yield platformdirs.user_cache_path("hanhtrinh") / "kernels"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    yield Path(tempfile.gettempdir()) / f"hanhtrinh-{user}" / "kernels"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Make the folder; True if nobody else owns it or may write into it, and we can.
+
+    A cache holds code that will be run, so a folder that somebody else prepared is not used.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if not hasattr(os, "getuid"):
+            return True
+        return all(
+            place.stat().st_uid == os.getuid() and not place.stat().st_mode & 0o002
+            for place in (folder, folder.parent)
+        )
+    except OSError:
+        return False
+
+
+def _remove_unused(folder: Path, keep: Path) -> None:
+    oldest = time.time() - UNUSED_AFTER_S
+    for other in folder.iterdir():
+        try:
+            if other != keep and other.is_dir() and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
+        except OSError:  # another process was faster
+            continue
+
+
+def cache_folder() -> Path:
+    """The folder for the kernels of exactly these sources: the first candidate we can write to."""
+    name = content_hash(Path(__file__).parent)
+    for folder in _candidates():
+        own = folder / name
+        if _is_ours(folder) and _is_ours(own):
+            os.utime(own)
+            _remove_unused(folder, own)
+            return own
+    return Path(tempfile.mkdtemp(prefix="hanhtrinh-kernels-"))
+
+
+FOLDER: Final = cache_folder()
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function to machine code at its first call, without the interpreter's lock.
+
+    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
+    """
+    with _deciding:
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
+        try:
+            return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+        finally:
+            config.CACHE_DIR = before
