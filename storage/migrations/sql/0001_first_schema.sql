@@ -133,7 +133,7 @@ CREATE TABLE weigh_stations (
 
 -- One row. A change of anything above moves the number, and workers load the registry anew.
 CREATE TABLE registry_version (
-    only    boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single  boolean PRIMARY KEY DEFAULT true CHECK (single),
     version bigint NOT NULL DEFAULT 1
 );
 INSERT INTO registry_version DEFAULT VALUES;

@@ -1,0 +1,43 @@
+"""Errors of the storage.
+
+StorageError
+├── SchemaError           the database's schema is not the one this code needs
+│   ├── SchemaTooNewError     a newer version has migrated it
+│   └── SchemaForeignError    its tables were made by something else
+├── CopyFormatError       bytes that are not the binary COPY they should be
+└── RegistryError         a change of the registry that contradicts what is there
+    ├── AlreadyThereError     a code, plate, ident or licence that is taken
+    └── NotThereError         a code, plate, ident or licence that nobody has
+"""
+
+
+class StorageError(Exception):
+    """Base of every error that this package raises itself; psycopg's pass through."""
+
+
+class SchemaError(StorageError):
+    """The database's schema is not the one this code needs."""
+
+
+class SchemaTooNewError(SchemaError):
+    """A newer version of hanhtrinh has migrated this database."""
+
+
+class SchemaForeignError(SchemaError):
+    """The database holds tables that hanhtrinh did not make."""
+
+
+class CopyFormatError(StorageError):
+    """Bytes that are not the binary COPY they should be."""
+
+
+class RegistryError(StorageError):
+    """A change of the registry that contradicts what is there."""
+
+
+class AlreadyThereError(RegistryError):
+    """A code, plate, ident or licence that is taken."""
+
+
+class NotThereError(RegistryError):
+    """A code, plate, ident or licence that nobody has."""

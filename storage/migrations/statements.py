@@ -1,0 +1,34 @@
+"""The SQL of a migration, assembled for the database at hand."""
+
+import psycopg
+from alembic import op
+
+from storage.flavour import Flavour
+from storage.migrations import FOLDER
+
+PARTITIONED = ") PARTITION BY RANGE (time);"
+"""How the schema declares the table of fixes. TimescaleDB wants an ordinary table."""
+
+
+def assembled(name: str, flavour: Flavour) -> str:
+    """The SQL file of that name, fit for the flavour."""
+    text = (FOLDER / "sql" / name).read_text(encoding="utf-8")
+    return text.replace(PARTITIONED, ");") if flavour is Flavour.TIMESCALE else text
+
+
+def run_file(name: str, flavour: Flavour) -> None:
+    """Run an SQL file on the migration's connection."""
+    connection = op.get_bind().connection.dbapi_connection
+    assert isinstance(connection, psycopg.Connection)
+    # Without parameters psycopg sends the text as it is: several statements, no placeholders.
+    connection.execute(assembled(name, flavour).encode())
+
+
+def available_flavour() -> Flavour:
+    """What this server can be: TimescaleDB where the extension is installed."""
+    connection = op.get_bind().connection.dbapi_connection
+    assert isinstance(connection, psycopg.Connection)
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')",
+    ).fetchone()
+    return Flavour.TIMESCALE if row is not None and row[0] else Flavour.PLAIN

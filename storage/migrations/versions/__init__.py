@@ -1,0 +1,1 @@
+"""The revisions, one file each; the number in the name is the revision."""
