@@ -48,7 +48,7 @@ def _candidates() -> Iterator[Path]:
         yield Path(config.CACHE_DIR) / "hanhtrinh"
     yield platformdirs.user_cache_path("hanhtrinh") / "kernels"
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    yield Path(tempfile.gettempdir()) / f"hanhtrinh-{user}" / "kernels"
+    yield Path(tempfile.gettempdir()) / f"hanhtrinh-kernels-{user}"
 
 
 def _is_ours(folder: Path) -> bool:
@@ -62,10 +62,8 @@ def _is_ours(folder: Path) -> bool:
             pass
         if not hasattr(os, "getuid"):
             return True
-        return all(
-            place.stat().st_uid == os.getuid() and not place.stat().st_mode & 0o002
-            for place in (folder, folder.parent)
-        )
+        state = folder.stat()
+        return state.st_uid == os.getuid() and not state.st_mode & 0o022
     except OSError:
         return False
 

@@ -1,0 +1,65 @@
+"""Distances on the Earth: the sphere, and the local plane at a point.
+
+Belongs here: scalar kernels that other kernels call. Degrees in, metres out, `lon, lat` order.
+"""
+
+import math
+from typing import Final
+
+from geofence.compile import kernel
+
+EARTH_RADIUS_M: Final = 6_371_008.8
+"""Mean radius of the Earth (docs/rules.md, section 0)."""
+
+METRES_PER_DEGREE: Final = math.pi / 180.0 * EARTH_RADIUS_M
+"""Length of one degree along a meridian."""
+
+
+@kernel
+def haversine_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
+    """Great-circle distance of two points, metres. 0 for equal points, never NaN for finite ones."""
+    phi1 = math.radians(lat1)
+    phi2 = math.radians(lat2)
+    half_lat = math.sin((phi2 - phi1) * 0.5)
+    half_lon = math.sin(math.radians(lon2 - lon1) * 0.5)
+    h = half_lat * half_lat + math.cos(phi1) * math.cos(phi2) * half_lon * half_lon
+    # Rounding may carry h a hair over 1 at antipodes.
+    return 2.0 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, h)))
+
+
+@kernel
+def lon_scale_m(lat: float) -> float:
+    """Metres per degree of longitude at a latitude."""
+    return METRES_PER_DEGREE * math.cos(math.radians(lat))
+
+
+@kernel
+def lon_difference(lon1: float, lon2: float) -> float:
+    """lon2 - lon1 by the shorter way round, degrees in [-180, 180]."""
+    difference = lon2 - lon1
+    if difference > 180.0:
+        return difference - 360.0
+    if difference < -180.0:
+        return difference + 360.0
+    return difference
+
+
+@kernel
+def segment_offset(
+    lon: float, lat: float, lon1: float, lat1: float, lon2: float, lat2: float
+) -> tuple[float, float]:
+    """Distance from a point to a segment, and where on the segment the nearest point lies.
+
+    In the local equirectangular plane at the point: (metres, fraction of the segment in [0, 1]).
+    A segment of no length is its point, fraction 0.
+    """
+    scale = lon_scale_m(lat)
+    x1 = lon_difference(lon, lon1) * scale
+    y1 = (lat1 - lat) * METRES_PER_DEGREE
+    dx = lon_difference(lon1, lon2) * scale
+    dy = (lat2 - lat1) * METRES_PER_DEGREE
+    length_squared = dx * dx + dy * dy
+    fraction = 0.0
+    if length_squared > 0.0:
+        fraction = min(1.0, max(0.0, -(x1 * dx + y1 * dy) / length_squared))
+    return math.hypot(x1 + fraction * dx, y1 + fraction * dy), fraction
