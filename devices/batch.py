@@ -136,7 +136,7 @@ class FixBatch:
 
     @classmethod
     def blank(cls, n: int, **columns: Any) -> Self:
-        """n fixes of which only the given columns are known; the rest hold their "none".
+        """N fixes of which only the given columns are known; the rest hold their "none".
 
         Given columns are converted to the column's dtype; time, lon and lat default to 0.
         """
@@ -175,9 +175,7 @@ class FixBatch:
         extra: dict[int, bytes] = {}
         if self.extra:
             extra = {
-                new: self.extra[old]
-                for new, old in enumerate(index.tolist())
-                if old in self.extra
+                new: self.extra[old] for new, old in enumerate(index.tolist()) if old in self.extra
             }
         return FixBatch(**{name: getattr(self, name)[index] for name in COLUMNS}, extra=extra)
 
@@ -213,8 +211,10 @@ assert list(COLUMNS) == [f.name for f in fields(FixBatch)][:-1]
 
 @dataclass(frozen=True, slots=True)
 class WeighingBatch:
-    """Weighings as columns, shape (n,) each; axles of weighing i are rows
-    `axle_start[i]:axle_start[i + 1]` of the axle columns, in order from the front.
+    """Weighings as columns, shape (n,) each, and their axles as columns of their own.
+
+    Axles of weighing i are rows `axle_start[i]:axle_start[i + 1]` of the axle columns, in order
+    from the front.
 
     | column | type | unit, and what "none" is |
     |---|---|---|
@@ -279,6 +279,23 @@ class WeighingBatch:
             axle_spacing_m=np.concatenate([b.axle_spacing_m for b in batches]),
             extra=extra,
             **{name: np.concatenate([getattr(b, name) for b in batches]) for name in arrays},
+        )
+
+    def take(self, rows: NDArray[np.intp]) -> "WeighingBatch":
+        """The given rows, in the given order, as a new batch."""
+        index = rows.tolist()
+        counts = np.diff(self.axle_start)[rows]
+        spans = [np.arange(self.axle_start[row], self.axle_start[row + 1]) for row in index]
+        axle = np.concatenate([np.empty(0, np.int64), *spans])
+        arrays = ("time", "received", "lane", "gross_kg", "speed_kmh", "length_m")
+        return WeighingBatch(
+            station=tuple(self.station[row] for row in index),
+            plate=tuple(self.plate[row] for row in index),
+            axle_start=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            axle_kg=self.axle_kg[axle],
+            axle_spacing_m=self.axle_spacing_m[axle],
+            extra={new: self.extra[old] for new, old in enumerate(index) if old in self.extra},
+            **{name: getattr(self, name)[rows] for name in arrays},
         )
 
     def axles(self, row: int) -> tuple[F64, F64]:

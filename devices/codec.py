@@ -13,6 +13,7 @@ import numpy as np
 
 from devices.batch import I32, I64, FixBatch, WeighingBatch
 from devices.errors import CodecNotFoundError, DecodeError, Reject
+from devices.texts import printable
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
 """A publish larger than this is refused unread: the largest real one (a Teltonika packet of 255
@@ -37,8 +38,8 @@ class Refusal:
 
     @classmethod
     def of(cls, payload: int, error: DecodeError) -> "Refusal":
-        """The refusal that records a DecodeError."""
-        return cls(payload, error.reason, error.at, error.detail)
+        """The refusal that records a DecodeError; its detail is made fit to be stored and shown."""
+        return cls(payload, error.reason, error.at, printable(error.detail))
 
 
 @dataclass(frozen=True, slots=True)

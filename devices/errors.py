@@ -1,9 +1,9 @@
 """Errors of the wire formats.
 
-    DevicesError
-    ├── DecodeError      a payload, or a part of one, that cannot become fixes or weighings
-    ├── EncodeError      fixes that a format cannot carry
-    └── CodecNotFoundError  a codec name that nobody registered
+DevicesError
+├── DecodeError      a payload, or a part of one, that cannot become fixes or weighings
+├── EncodeError      fixes that a format cannot carry
+└── CodecNotFoundError  a codec name that nobody registered
 """
 
 from enum import StrEnum

@@ -1,0 +1,73 @@
+"""Extra: what a format carries beside the columns of a fix, as one JSON object in UTF-8.
+
+The bytes made here can be stored as PostgreSQL's jsonb, whatever a device sent: bounded in size
+and depth, no NUL and no lone surrogate in any string, every number finite and of ordinary size.
+"""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, Final
+
+import msgspec
+
+from devices.errors import DecodeError, Reject
+
+MAX_EXTRA_BYTES: Final = 16_384
+MAX_EXTRA_DEPTH: Final = 12
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def extra_bytes(values: Mapping[str, Any]) -> bytes:
+    """One JSON object. Raises DecodeError (BAD_VALUE) for values that could not be stored."""
+    _check(values, MAX_EXTRA_DEPTH)
+    try:
+        made = _ENCODER.encode(values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DecodeError(Reject.BAD_VALUE, detail=f"extra: {error}") from None
+    if len(made) > MAX_EXTRA_BYTES:
+        raise DecodeError(
+            Reject.BAD_VALUE,
+            detail=f"extra: expected at most {MAX_EXTRA_BYTES} bytes, got {len(made)}",
+        )
+    return made
+
+
+def extra_values(extra: bytes) -> dict[str, Any]:
+    """The object that `extra_bytes` wrote."""
+    return msgspec.json.decode(extra, type=dict[str, Any])
+
+
+def _check(value: Any, depth: int) -> None:
+    if isinstance(value, Mapping | list):
+        if not depth:
+            raise DecodeError(Reject.BAD_VALUE, detail=f"extra: deeper than {MAX_EXTRA_DEPTH}")
+        if isinstance(value, Mapping):
+            for key in value:
+                _check_scalar(key)
+            value = value.values()
+        for inner in value:
+            _check(inner, depth - 1)
+    else:
+        _check_scalar(value)
+
+
+def _check_scalar(value: Any) -> None:
+    if isinstance(value, str):
+        if "\0" in value or not _is_unicode(value):
+            raise DecodeError(Reject.BAD_VALUE, detail="extra: a string with NUL or half a pair")
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise DecodeError(Reject.NOT_FINITE, detail=f"extra: {value}")
+    elif isinstance(value, int) and abs(value) >= 1 << 64:
+        raise DecodeError(Reject.BAD_VALUE, detail="extra: an integer of more than 64 bits")
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,87 @@
+"""Reading JSON payloads: msgspec's complaints turned into reasons, numbers that may be text.
+
+Belongs here: what the JSON formats share about syntax. Their fields stand in their own modules.
+"""
+
+import re
+from math import nan
+from typing import Any, Final
+
+import msgspec
+
+from devices.errors import DecodeError, Reject
+
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
+
+_GENERIC: Final = msgspec.json.Decoder()
+
+JSON_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+"""What msgspec can raise for bad bytes: malformed, invalid UTF-8, nested too deeply."""
+
+
+def json_error(error: Exception, payload: bytes) -> DecodeError:
+    """The DecodeError for one of JSON_ERRORS."""
+    text = str(error)
+    if isinstance(error, msgspec.ValidationError):
+        missing = "missing required field" in text
+        return DecodeError(Reject.MISSING_FIELD if missing else Reject.BAD_VALUE, detail=text)
+    if "truncated" in text:
+        return DecodeError(Reject.TRUNCATED, at=len(payload), detail=text)
+    try:
+        payload.decode()
+    except UnicodeDecodeError as bad:
+        return DecodeError(Reject.BAD_ENCODING, at=bad.start, detail=f"not utf-8: {bad.reason}")
+    place = _BYTE.search(text)
+    reason = Reject.TRAILING_BYTES if "trailing" in text else Reject.BAD_SYNTAX
+    return DecodeError(reason, at=int(place[1]) if place else 0, detail=text or "nested too deeply")
+
+
+def read_json(payload: bytes) -> Any:
+    """Any JSON value. Raises DecodeError."""
+    try:
+        return _GENERIC.decode(payload)
+    except JSON_ERRORS as error:
+        raise json_error(error, payload) from None
+
+
+def read_objects(payload: bytes) -> list[Any]:
+    """The elements of an array, or the one value that stands alone. Raises DecodeError."""
+    value = read_json(payload)
+    return value if isinstance(value, list) else [value]
+
+
+def number(values: dict[str, Any], key: str) -> float:
+    """Take the number out of an object; it may be written as text. NaN if absent or null.
+
+    Raises DecodeError (BAD_VALUE) for anything else.
+    """
+    value = values.pop(key, None)
+    if value is None or value == "":
+        return nan
+    return as_number(value, key)
+
+
+def as_number(value: Any, key: str) -> float:
+    """A JSON number, or a text that holds one, as a float. Raises DecodeError (BAD_VALUE)."""
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    raise DecodeError(Reject.BAD_VALUE, detail=f"{key}: expected a number, got {value!r:.60}")
+
+
+def required_number(values: dict[str, Any], key: str) -> float:
+    """Like `number`; raises DecodeError (MISSING_FIELD) if it is absent or null."""
+    if values.get(key) is None:
+        raise DecodeError(Reject.MISSING_FIELD, detail=f"{key}: expected a number, got nothing")
+    return number(values, key)
+
+
+def as_object(value: Any, name: str = "element") -> dict[str, Any]:
+    """A JSON object. Raises DecodeError (BAD_VALUE) for anything else."""
+    if not isinstance(value, dict):
+        raise DecodeError(
+            Reject.BAD_VALUE, detail=f"{name}: expected an object, got {type(value).__name__}"
+        )
+    return value
