@@ -13,13 +13,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
-import llvmlite
 import numba
+import numba.core.config
 import platformdirs
-from numba.core import config
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,13 +27,16 @@ R = TypeVar("R")
 UNUSED_AFTER_S: Final = 30 * 86_400
 """Folders of other versions that no process has used for this long are removed."""
 
+_config: Any = numba.core.config
 _deciding = threading.Lock()
 
 
 def content_hash(folder: Path) -> str:
     """Hash of every Python file under `folder` (path and bytes) and of the compiler's versions."""
     digest = hashlib.sha256(
-        f"{numba.__version__} {llvmlite.__version__} {platform.python_version()}".encode()
+        " ".join(
+            (metadata.version("numba"), metadata.version("llvmlite"), platform.python_version())
+        ).encode()
     )
     for path in sorted(folder.rglob("*.py")):
         source = path.read_bytes()
@@ -44,8 +47,8 @@ def content_hash(folder: Path) -> str:
 
 def _candidates() -> Iterator[Path]:
     # NUMBA_CACHE_DIR is numba's own setting, read by numba itself.
-    if config.CACHE_DIR:
-        yield Path(config.CACHE_DIR) / "hanhtrinh"
+    if _config.CACHE_DIR:
+        yield Path(_config.CACHE_DIR) / "hanhtrinh"
     yield platformdirs.user_cache_path("hanhtrinh") / "kernels"
     user = os.getuid() if hasattr(os, "getuid") else "user"
     yield Path(tempfile.gettempdir()) / f"hanhtrinh-kernels-{user}"
@@ -99,9 +102,9 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
     """
     with _deciding:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
         try:
             return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
         finally:
-            config.CACHE_DIR = before
+            _config.CACHE_DIR = before

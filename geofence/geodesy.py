@@ -17,7 +17,7 @@ METRES_PER_DEGREE: Final = math.pi / 180.0 * EARTH_RADIUS_M
 
 @kernel
 def haversine_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
-    """Great-circle distance of two points, metres. 0 for equal points, never NaN for finite ones."""
+    """Great-circle distance of two points, metres; 0 for equal ones, never NaN for finite ones."""
     phi1 = math.radians(lat1)
     phi2 = math.radians(lat2)
     half_lat = math.sin((phi2 - phi1) * 0.5)

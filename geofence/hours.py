@@ -5,6 +5,7 @@ week at which a schedule is open. A week begins on Monday 00:00 local time.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -14,7 +15,6 @@ import numpy as np
 
 from devices.batch import I64, Bool
 from geofence.errors import RegistryError
-from geofence.registry import WeeklyHours
 
 MINUTE_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
@@ -63,7 +63,8 @@ def local_us(times: I64, timezone: ZoneInfo) -> I64:
     found = [_offsets_of_day(timezone, day) for day in days.tolist()]
     table = np.array(found, np.int64).reshape(-1, 3)
     before, changes_at, after = table[inverse].T
-    return times + np.where(times < changes_at, before, after)
+    local: I64 = times + np.where(times < changes_at, before, after)
+    return local
 
 
 def minute_of_week(times: I64, timezone: ZoneInfo) -> I64:
@@ -71,13 +72,13 @@ def minute_of_week(times: I64, timezone: ZoneInfo) -> I64:
     return (local_us(times, timezone) // MINUTE_US + _EPOCH_MINUTE) % WEEK_MINUTES
 
 
-def _minute(key: str, clock: str) -> int:
+def _minute(key: str, clock: object) -> int:
     if not isinstance(clock, str) or not _CLOCK.fullmatch(clock):
         raise RegistryError(f"{key}: expected a time from 00:00 to 24:00, got {clock!r}")
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def weekly_minutes(weekly_hours: WeeklyHours | None, key: str = "weekly_hours") -> Bool:
+def weekly_minutes(weekly_hours: Sequence[Sequence[str]] | None, key: str = "weekly_hours") -> Bool:
     """The minutes of the week at which a schedule is open, shape (10080,). None: all of them.
 
     Intervals are half open, [from, to); one whose end is at or before its start ends on the next
