@@ -1,0 +1,232 @@
+"""Drives that break a rule, each in a known stretch: the planned violations.
+
+Belongs here: one builder for every way in which a vehicle of the fleet offends. Does not belong
+here: the rules' own arithmetic; each stretch follows from where and how fast the drive goes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+from typing import Final
+
+import numpy as np
+
+from devices.batch import F64, Bool
+from simulators.drives import (
+    STOP_STAY_S,
+    bus_drive,
+    car_drive,
+    careful_caps,
+    careful_drive,
+    lorry_drive,
+    route_halts,
+    route_line,
+)
+from simulators.motion import Drive, Halt, Line, plan_drive
+from simulators.stations import weigh_phase
+from simulators.truth import Stretch
+from simulators.vehicles import BUS, CAR, LORRIES, Make
+from simulators.world import World
+
+RESOLUTION_S: Final = 0.1
+SPEEDING_S: Final = 20.0
+OFF_ROUTE_S: Final = 120.0
+SILENCE_S: Final = 190.0
+CONFIRM: Final = 2
+"""Fixes that a visit's beginning and its end take to be believed."""
+
+AXLES_OVERLOADED_KG: Final = {
+    # Only the sum is too much: 34.4 t on four axles, each group within its limit.
+    "overload_gross": (8_500.0, 8_500.0, 8_700.0, 8_700.0),
+    # Only the rear axle: 12.2 t, of 14.6 t in all.
+    "overload_axle": (2_400.0, 12_200.0),
+    # Only the certificate's cargo: 12 t on a vehicle that may carry 7 t.
+    "overload_cargo": (6_000.0, 7_500.0, 7_500.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A vehicle's part in the plan.
+
+    begins_s: (earliest, latest) phase of the drive at which it may join, before its first stretch.
+    silences: phases (from, to) in which its tracker sends nothing.
+    load_kg: its axles' masses, where it is not loaded as the law wants.
+    """
+
+    make: Make
+    drive: Drive
+    stretches: tuple[Stretch, ...]
+    begins_s: tuple[float, float]
+    route: str | None = None
+    silences: tuple[tuple[float, float], ...] = ()
+    load_kg: tuple[float, ...] = field(default=())
+
+
+def scripts(world: World) -> list[Script]:
+    """Every script there is, such that the first few already offend in every kind."""
+    return [
+        speeding_bus(world),
+        banned(world, "CAM-NOIDO", "duong-tat-noi-do", LORRIES[0]),
+        watched(world, "TDOI-KHOXANG", "duong-kho-xang", CAR, 280.0),
+        off_route(world, "2999.1101.A"),
+        silent(world, LORRIES[1], lorry_drive(world, LORRIES[1], "vanh-dai-nam"), 0.55),
+        overloaded(world, "overload_gross", LORRIES[2]),
+        overloaded(world, "overload_axle", LORRIES[0]),
+        overloaded(world, "overload_cargo", LORRIES[1]),
+        watched(world, "TDOI-MODA", "duong-mo-da", LORRIES[2], 45.0),
+        speeding_on(world, CAR, "vong-bac", 99.0),
+        banned(world, "CAM-CAUVAN", "duong-tat-cau-van", LORRIES[2]),
+        off_route(world, "2999.1202.A"),
+        speeding_on(world, LORRIES[1], "vanh-dai-nam", 88.0),
+        off_route(world, "2999.1303.A"),
+        silent(world, CAR, car_drive(world, CAR, "vong-bac"), 0.6),
+    ]
+
+
+def violators(world: World, count: int) -> list[Script]:
+    """`count` scripts, the same ones again once all are used."""
+    return list(islice(cycle(scripts(world)), count)) if count else []
+
+
+def runs_where(drive: Drive, holds: Callable[[F64, F64, F64], Bool]) -> list[tuple[float, float]]:
+    """The phases (from, to) over which holds(lon, lat, speed_kmh) is true along the drive."""
+    phase = np.arange(0.0, drive.period_s, RESOLUTION_S)
+    lon, lat, speed, _ = drive.sample(phase)
+    true = np.concatenate(([False], holds(lon, lat, speed), [False]))
+    begins, ends = np.flatnonzero(true[1:] & ~true[:-1]), np.flatnonzero(~true[1:] & true[:-1])
+    return [(float(phase[b]), float(phase[e - 1])) for b, e in zip(begins, ends, strict=True)]
+
+
+def speeding_bus(world: World) -> Script:
+    """A bus that hurries through a village of 50 km/h on its way out."""
+    route = world.route("2999.1101.A")
+    line, outbound_m = route_line(route)
+    # It passes the stops of the village without a halt, or it would never get so fast.
+    halts = [
+        halt
+        for halt in route_halts(route, line, outbound_m)
+        if halt.stay_s > STOP_STAY_S or not _inside(world, "TD-LANGNON", line, halt.along_m)
+    ]
+    grid = line.grid([halt.along_m for halt in halts])
+    lon, lat, _ = line.at(grid)
+    hurries = world.inside("TD-LANGNON", lon, lat) & (grid < outbound_m)
+    caps = np.where(hurries, 72.0 / 3.6, careful_caps(world, BUS, line, grid))
+    drive = plan_drive(line, grid, caps, halts)
+    return _speeding(world, BUS, drive, route.code)
+
+
+def speeding_on(world: World, make: Make, road: str, kmh: float) -> Script:
+    """A vehicle that goes too fast for a few kilometres of open road."""
+    line = world.roads[road]
+    halts = [Halt(0.0, 60.0)]
+    grid = line.grid([halt.along_m for halt in halts])
+    hurries = (grid > 0.55 * line.length_m) & (grid < 0.62 * line.length_m)
+    caps = np.where(hurries, kmh / 3.6, careful_caps(world, make, line, grid))
+    return _speeding(world, make, plan_drive(line, grid, caps, halts), None)
+
+
+def _speeding(world: World, make: Make, drive: Drive, route: str | None) -> Script:
+    own = make.speed_limit_kmh
+
+    def over(lon: F64, lat: F64, speed_kmh: F64) -> Bool:
+        limit = world.limit_kmh(make.vehicle_class, own, lon, lat)
+        return np.asarray(speed_kmh > limit, np.bool_)
+
+    stretches = tuple(
+        Stretch("speeding", "", begin, end, SPEEDING_S, 2)
+        for begin, end in runs_where(drive, over)
+        if end - begin >= SPEEDING_S
+    )
+    return Script(make, drive, stretches, _before(stretches), route)
+
+
+def banned(world: World, code: str, road: str, make: Make) -> Script:
+    """A lorry that takes the short cut through a zone that is closed to it."""
+    zone = next(zone for zone in world.zones if zone.code == code)
+    drive = careful_drive(world, make, world.roads[road], [Halt(0.0, 240.0)])
+    stretches = tuple(
+        Stretch("banned_zone", code, begin, end, zone.min_duration_s, CONFIRM)
+        for begin, end in runs_where(drive, lambda lon, lat, _: world.inside(code, lon, lat))
+    )
+    return Script(make, drive, stretches, (0.0, 200.0))
+
+
+def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Script:
+    """A vehicle that calls at a watched place, and stays too long where there is a longest stay."""
+    zone = next(zone for zone in world.zones if zone.code == code)
+    line = world.roads[road]
+    grid = line.grid(())
+    lon, lat, _ = line.at(grid)
+    along = float(grid[np.argmin(world.distance_to_centre_m(code, lon, lat))])
+    drive = careful_drive(world, make, line, [Halt(0.0, 200.0), Halt(along, stay_s)])
+    stretches: list[Stretch] = []
+    for begin, end in runs_where(drive, lambda lon, lat, _: world.inside(code, lon, lat)):
+        stretches.append(Stretch("zone_entry", code, begin, begin, 0.0, 0, CONFIRM))
+        stretches.append(Stretch("zone_exit", code, end, end, 0.0, 0, CONFIRM))
+        if zone.max_stay_s is not None and end - begin > zone.max_stay_s:
+            stretches.append(Stretch("zone_dwell", code, begin, end, zone.max_stay_s, CONFIRM))
+    return Script(make, drive, tuple(stretches), (0.0, 150.0))
+
+
+def off_route(world: World, code: str) -> Script:
+    """A bus that leaves its announced road soon after its terminal and comes back to it."""
+    route = world.route(code)
+    detour = world.roads[f"re-ngang-{code}"]
+    points = [*route.outbound["coordinates"]]
+    first = _vertex(points, detour, 0)
+    last = _vertex(points, detour, -1)
+    around = list(zip(detour.lon.tolist(), detour.lat.tolist(), strict=True))
+    there = [*points[:first], *around, *points[last + 1 :]]
+    line = Line.of([*there, *route.inbound["coordinates"]])
+    halts = [Halt(0.0, 300.0), Halt(Line.of(there).length_m, 300.0)]
+    drive = careful_drive(world, BUS, line, halts)
+    turned = drive.when(Line.of(there).length_m)
+
+    def off(lon: F64, lat: F64, _: F64) -> Bool:
+        return np.asarray(world.distance_m(code, lon, lat) > route.corridor_m, np.bool_)
+
+    stretches = tuple(
+        Stretch("off_route", code, begin, end, OFF_ROUTE_S, 2)
+        for begin, end in runs_where(drive, off)
+        if end < turned
+    )
+    # The trip must be seen to begin: the bus joins while it still stands in its terminal.
+    return Script(BUS, drive, stretches, (0.0, 240.0), code)
+
+
+def silent(world: World, make: Make, drive: Drive, part: float) -> Script:
+    """A vehicle whose tracker falls silent in full motion for some minutes."""
+    begin = drive.when(part * drive.line.length_m)
+    silence = (begin, begin + SILENCE_S)
+    stretch = Stretch("data_gap", "", *silence, 0.0, 0, 1)
+    return Script(make, drive, (stretch,), _before((stretch,)), silences=(silence,))
+
+
+def overloaded(world: World, kind: str, make: Make) -> Script:
+    """A lorry that carries too much past the static station."""
+    station = world.station("CAN-DONG")
+    if kind == "overload_cargo":
+        make = replace(make, cargo_kg=7_000.0)
+    if kind == "overload_gross":
+        make = replace(make, cargo_kg=25_000.0)
+    drive = lorry_drive(world, make, "vanh-dai-dong")
+    phase = weigh_phase(drive, station)
+    stretch = Stretch(kind, station.code, phase, phase, 0.0, 0, 0)
+    return Script(make, drive, (stretch,), _before((stretch,)), load_kg=AXLES_OVERLOADED_KG[kind])
+
+
+def _before(stretches: Sequence[Stretch]) -> tuple[float, float]:
+    """Join long before the first stretch, or just a minute before it."""
+    first = min(stretch.from_s for stretch in stretches)
+    return max(0.0, first - 1800.0), max(0.0, first - 60.0)
+
+
+def _inside(world: World, code: str, line: Line, along_m: float) -> bool:
+    lon, lat, _ = line.at(np.array([along_m]))
+    return bool(world.inside(code, lon, lat)[0])
+
+
+def _vertex(points: Sequence[Sequence[float]], detour: Line, end: int) -> int:
+    """Which vertex of the path the detour's first (0) or last (-1) vertex is."""
+    return points.index([float(detour.lon[end]), float(detour.lat[end])])

@@ -1,0 +1,133 @@
+"""The simulated country: zones, routes, weigh stations and roads near Ha Noi.
+
+Everything in places/hanoi.geojson is made up by us; it lies where Ha Noi lies and looks like what
+lies there, and no street, terminal or station of it exists. Belongs here: reading that file, and
+questions about places. Does not belong here: who drives there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+import shapely
+
+from devices.batch import F64, Bool
+from geofence.registry import GeoJson, Route, RouteStop, StationRule, Zone
+from simulators.motion import EARTH_RADIUS_M, Line
+
+CENTRE: Final = (105.85, 21.02)
+"""Where the local plane of the world touches the sphere: (lon, lat)."""
+
+DEFAULT_LIMIT_KMH: Final = 80.0
+"""The rule profiles' default where neither a zone nor the vehicle has a limit."""
+
+_METRES_PER_DEGREE = np.pi / 180 * EARTH_RADIUS_M
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the registry is told, and the roads that the fleet drives."""
+
+    zones: tuple[Zone, ...]
+    routes: tuple[Route, ...]
+    stations: tuple[StationRule, ...]
+    roads: Mapping[str, Line]
+    areas: Mapping[str, shapely.Geometry]
+    """Zones by code, and routes' outbound paths by code, in the local plane, metres."""
+
+    def inside(self, code: str, lon: F64, lat: F64, margin_m: float = 0.0) -> Bool:
+        """Which places lie in the zone, or within `margin_m` of it. Shape of lon."""
+        return np.asarray(self.distance_m(code, lon, lat) <= margin_m, np.bool_)
+
+    def distance_m(self, code: str, lon: F64, lat: F64) -> F64:
+        """How far from the zone (0 inside) or from the route's outbound path each place is."""
+        x, y = _plane(lon, lat)
+        return np.asarray(shapely.distance(self.areas[code], shapely.points(x, y)), np.float64)
+
+    def distance_to_centre_m(self, code: str, lon: F64, lat: F64) -> F64:
+        """How far from the middle of the zone each place is."""
+        x, y = _plane(lon, lat)
+        centre = self.areas[code].centroid
+        return np.hypot(x - centre.x, y - centre.y)
+
+    def limit_kmh(
+        self, vehicle_class: str, own_kmh: float | None, lon: F64, lat: F64, margin_m: float = 0.0
+    ) -> F64:
+        """The limit for such a vehicle at each place: the lowest zone's, else its own."""
+        own = DEFAULT_LIMIT_KMH if own_kmh is None else own_kmh
+        limit = np.full(lon.shape, np.inf)
+        for zone in self.zones:
+            kmh = zone.speed_limits.get(vehicle_class, zone.speed_limits.get("*"))
+            if zone.kind == "speed" and kmh is not None:
+                within = self.inside(zone.code, lon, lat, margin_m)
+                limit = np.where(within, np.minimum(limit, kmh), limit)
+        # Near a zone's edge its limit may not apply yet: whoever keeps a margin keeps both.
+        return np.where(np.isinf(limit) | (margin_m > 0.0), np.minimum(limit, own), limit)
+
+    def route(self, code: str) -> Route:
+        return next(route for route in self.routes if route.code == code)
+
+    def station(self, code: str) -> StationRule:
+        return next(station for station in self.stations if station.code == code)
+
+
+def load_world() -> World:
+    """The world of places/hanoi.geojson."""
+    text = resources.files("simulators").joinpath("places/hanoi.geojson").read_text("utf-8")
+    features: list[dict[str, Any]] = json.loads(text)["features"]
+    of = {
+        what: [feature for feature in features if feature["properties"]["is"] == what]
+        for what in ("zone", "route", "weigh_station", "road")
+    }
+    zones = tuple(_zone(number, feature) for number, feature in enumerate(of["zone"], 1))
+    routes = tuple(_route(number, feature) for number, feature in enumerate(of["route"], 1))
+    areas = {zone.code: _area(zone.geometry, zone.radius_m or zone.corridor_m) for zone in zones}
+    areas.update({route.code: _area(route.outbound, None) for route in routes})
+    return World(
+        zones=zones,
+        routes=routes,
+        stations=tuple(_station(n, feature) for n, feature in enumerate(of["weigh_station"], 1)),
+        roads={
+            feature["properties"]["code"]: Line.of(feature["geometry"]["coordinates"])
+            for feature in of["road"]
+        },
+        areas=areas,
+    )
+
+
+def _plane(lon: F64, lat: F64) -> tuple[F64, F64]:
+    """Metres east and north of CENTRE; scale errors stay under 0.3 % within 40 km."""
+    east = (lon - CENTRE[0]) * _METRES_PER_DEGREE * np.cos(np.radians(CENTRE[1]))
+    return east, (lat - CENTRE[1]) * _METRES_PER_DEGREE
+
+
+def _area(geometry: GeoJson, buffer_m: float | None) -> shapely.Geometry:
+    shape = shapely.from_geojson(json.dumps(geometry))
+    flat = shapely.transform(shape, lambda xy: np.column_stack(_plane(xy[:, 0], xy[:, 1])))
+    area = flat if buffer_m is None else shapely.buffer(flat, buffer_m, quad_segs=64)
+    shapely.prepare(area)
+    return area
+
+
+def _zone(number: int, feature: Mapping[str, Any]) -> Zone:
+    values = {key: value for key, value in feature["properties"].items() if key != "is"}
+    if "weekly_hours" in values:
+        values["weekly_hours"] = tuple(tuple(hours) for hours in values["weekly_hours"])
+    if "classes" in values:
+        values["classes"] = tuple(values["classes"])
+    return Zone(id=number, geometry=feature["geometry"], **values)
+
+
+def _route(number: int, feature: Mapping[str, Any]) -> Route:
+    values = {key: value for key, value in feature["properties"].items() if key != "is"}
+    stops = tuple(RouteStop(**stop) for stop in values.pop("stops"))
+    return Route(id=number, outbound=feature["geometry"], stops=stops, **values)
+
+
+def _station(number: int, feature: Mapping[str, Any]) -> StationRule:
+    values = {key: value for key, value in feature["properties"].items() if key != "is"}
+    lon, lat = feature["geometry"]["coordinates"]
+    return StationRule(id=number, lon=lon, lat=lat, **values)
