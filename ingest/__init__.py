@@ -1,0 +1,5 @@
+"""From the broker to the database: sources, decoding, identities, judging, commit, acknowledgement.
+
+Belongs here: everything between a message's arrival and its commit, and the quarantine of what
+could not be used. Does not belong here: HTTP, wire formats, rules, SQL.
+"""

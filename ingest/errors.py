@@ -1,0 +1,38 @@
+"""Errors of the ingestion layer.
+
+IngestError
+├── SourceError        a source that cannot deliver: refused by the broker, wrong credentials
+├── ShardTakenError    another worker already judges this shard
+└── ReplayError        a file that cannot be replayed (ingest/replay.py)
+"""
+
+from enum import StrEnum
+
+
+class IngestError(Exception):
+    """Base of every error that this package raises."""
+
+
+class SourceError(IngestError):
+    """A source that cannot deliver and will not by waiting: wrong credentials, not authorised."""
+
+
+class ShardTakenError(IngestError):
+    """Another worker judges this shard: two would each know half of every vehicle's past."""
+
+
+class ReplayError(IngestError):
+    """A file that cannot be replayed; the message names the file, the column or the line."""
+
+
+class Unusable(StrEnum):
+    """Why a message that arrived was quarantined, beside the codecs' own reasons (`Reject`)."""
+
+    UNKNOWN_TOPIC = "unknown_topic"
+    UNKNOWN_CODEC = "unknown_codec"
+    UNKNOWN_DEVICE = "unknown_device"
+    UNKNOWN_PLATE = "unknown_plate"
+    UNKNOWN_STATION = "unknown_station"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    REGISTRATION = "registration"
+    INTERNAL_ERROR = "internal_error"

@@ -1,0 +1,52 @@
+"""What a source is: something that yields batches of messages and takes their acknowledgement.
+
+Every way in (MQTT now; logs, gateways and files later) stands behind `Source`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from devices.batch import I64
+
+Clock = Callable[[], int]
+"""Now, in microseconds since 1970-01-01 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBatch:
+    """Messages in the order of their arrival, shape (n,) each.
+
+    received: int64 microseconds since 1970-01-01 UTC.
+    token: what the source needs to acknowledge exactly these messages; opaque to everybody else.
+    """
+
+    topics: list[str]
+    payloads: list[bytes]
+    received: I64
+    token: object = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.topics)
+
+    def slice(self, start: int, stop: int) -> "MessageBatch":
+        """Some of the messages, without the token: only a whole batch is acknowledged."""
+        return MessageBatch(
+            self.topics[start:stop], self.payloads[start:stop], self.received[start:stop]
+        )
+
+
+class Source(Protocol):
+    """Yields batches; keeps every message until `acknowledge` is called for its batch."""
+
+    async def start(self) -> None:
+        """Begin to receive. Raises SourceError if waiting cannot help."""
+
+    async def receive(self) -> MessageBatch:
+        """The next batch, never empty; waits for one."""
+
+    def acknowledge(self, batch: MessageBatch) -> None:
+        """Release the batch's messages at the broker: call it only after the commit."""
+
+    async def stop(self) -> None:
+        """Stop receiving. What is not acknowledged is delivered again to the next worker."""
