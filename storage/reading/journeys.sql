@@ -1,0 +1,67 @@
+-- name: fixes
+-- A page of a vehicle's fixes in order of time.
+SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
+       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra,
+       (extract(epoch FROM f.time) * 1000000)::bigint
+FROM visible_fixes f
+LEFT JOIN drivers d ON d.id = f.driver_id
+WHERE f.vehicle_id = %(vehicle)s
+  AND f.time >= %(from)s AND f.time < %(to)s
+  AND (%(after_us)s::bigint IS NULL OR
+       f.time > timestamptz 'epoch' + %(after_us)s::bigint * interval '1 microsecond')
+ORDER BY f.time
+LIMIT %(rows)s;
+
+-- name: count_fixes
+-- How many fixes a vehicle has in a window, counted no further than asked.
+SELECT count(*) FROM (
+    SELECT FROM visible_fixes f
+    WHERE f.vehicle_id = %(vehicle)s AND f.time >= %(from)s AND f.time < %(to)s
+    LIMIT %(rows)s
+) counted;
+
+-- name: track
+-- The columns that stops and trips are found in, as arrays in order of time.
+SELECT array_agg(f.time), array_agg(f.lon), array_agg(f.lat), array_agg(f.speed_kmh),
+       array_agg(f.quality)
+FROM (
+    SELECT time, lon, lat, speed_kmh, quality
+    FROM visible_fixes
+    WHERE vehicle_id = %(vehicle)s AND time >= %(from)s AND time < %(to)s
+    ORDER BY time
+) f;
+
+-- name: evidence
+-- The fixes of an interval, clean or not, and the nearest clean one on either side within 31 days.
+(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
+        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'before'
+ FROM visible_fixes f
+ LEFT JOIN drivers d ON d.id = f.driver_id
+ WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+   AND f.time < timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+   AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+                 - interval '31 days'
+ ORDER BY f.time DESC
+ LIMIT 1)
+UNION ALL
+(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
+        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'inside'
+ FROM visible_fixes f
+ LEFT JOIN drivers d ON d.id = f.driver_id
+ WHERE f.vehicle_id = %(vehicle)s
+   AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+   AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+ ORDER BY f.time
+ LIMIT %(rows)s)
+UNION ALL
+(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
+        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'after'
+ FROM visible_fixes f
+ LEFT JOIN drivers d ON d.id = f.driver_id
+ WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+   AND f.time > timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+   AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+                 + interval '31 days'
+ ORDER BY f.time
+ LIMIT 1)
+ORDER BY 1;

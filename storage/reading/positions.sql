@@ -1,0 +1,16 @@
+-- name: positions
+-- A page of the latest positions in order of vehicle, inside a box where one is given.
+SELECT l.vehicle_id, v.plate, o.code, l.time, l.received, l.lon, l.lat, l.speed_kmh, l.heading,
+       d.licence, l.inputs, l.quality
+FROM latest l
+JOIN vehicles v ON v.id = l.vehicle_id
+JOIN operators o ON o.id = v.operator_id
+LEFT JOIN drivers d ON d.id = l.driver_id
+WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
+  AND (%(vehicle)s::integer IS NULL OR l.vehicle_id = %(vehicle)s)
+  AND (%(west)s::float8 IS NULL OR
+       (l.lon >= %(west)s AND l.lon <= %(east)s AND l.lat >= %(south)s AND l.lat <= %(north)s))
+  AND (%(since)s::timestamptz IS NULL OR l.time >= %(since)s)
+  AND (%(after)s::bigint IS NULL OR l.vehicle_id > %(after)s)
+ORDER BY l.vehicle_id
+LIMIT %(rows)s;

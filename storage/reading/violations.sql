@@ -1,0 +1,50 @@
+-- name: violations
+-- A page of violations, newest first; each condition holds where its parameter is given.
+SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
+       v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
+       v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
+       v.revised_under_review, v.first_seen_at, v.changed_at,
+       ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint, v.id]
+FROM violations v
+JOIN vehicles h ON h.id = v.vehicle_id
+JOIN operators o ON o.id = h.operator_id
+LEFT JOIN drivers d ON d.id = v.driver_id
+WHERE (%(kinds)s::text[] IS NULL OR v.kind = ANY (%(kinds)s))
+  AND (%(vehicle)s::integer IS NULL OR v.vehicle_id = %(vehicle)s)
+  AND (%(operator)s::text IS NULL OR o.code = %(operator)s)
+  AND (%(subject)s::text IS NULL OR v.subject = %(subject)s)
+  AND (%(from)s::timestamptz IS NULL OR v.started_at >= %(from)s)
+  AND (%(to)s::timestamptz IS NULL OR v.started_at < %(to)s)
+  AND v.status = ANY (%(statuses)s::text[])
+  AND (%(reviews)s::text[] IS NULL OR v.review = ANY (%(reviews)s))
+  AND (%(min_duration_s)s::float8 IS NULL OR v.duration_s >= %(min_duration_s)s)
+  AND (%(before_us)s::bigint IS NULL OR (v.started_at, v.id) <
+       (timestamptz 'epoch' + %(before_us)s::bigint * interval '1 microsecond', %(before_id)s))
+ORDER BY v.started_at DESC, v.id DESC
+LIMIT %(rows)s;
+
+-- name: violation
+-- One violation, whatever its status; the last columns are the exact ends of its interval.
+SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
+       v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
+       v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
+       v.revised_under_review, v.first_seen_at, v.changed_at,
+       ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint,
+             (extract(epoch FROM v.ended_at) * 1000000)::bigint]
+FROM violations v
+JOIN vehicles h ON h.id = v.vehicle_id
+JOIN operators o ON o.id = h.operator_id
+LEFT JOIN drivers d ON d.id = v.driver_id
+WHERE v.id = %(violation)s;
+
+-- name: versions
+-- The earlier versions of a violation, newest first.
+SELECT r.version, r.superseded_at, r.superseded_by, r.reason,
+       (r.facts ->> 'started_at')::timestamptz, (r.facts ->> 'ended_at')::timestamptz,
+       (r.facts ->> 'duration_s')::float8, (r.facts ->> 'distance_m')::float8,
+       (r.facts ->> 'fixes')::integer, r.facts ->> 'rule_profile', r.facts ->> 'status',
+       coalesce(r.facts -> 'details', '{}')
+FROM violation_versions r
+WHERE r.violation_id = %(violation)s
+ORDER BY r.version DESC
+LIMIT 1000;
