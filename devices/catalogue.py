@@ -3,7 +3,7 @@
 Every codec is imported by hand; nothing is scanned for.
 """
 
-from devices import json_fix, weigh_json
+from devices import json_fix, ufms, weigh_json
 from devices.codec import CODECS, Codec, codec
 
-__all__ = ["CODECS", "Codec", "codec", "json_fix", "weigh_json"]
+__all__ = ["CODECS", "Codec", "codec", "json_fix", "ufms", "weigh_json"]

@@ -14,11 +14,12 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from devices.batch import F32, F64, I64, FixBatch, Input, Quality, inputs_states, inputs_word
+from devices.batch import F32, F64, I64, FixBatch, Quality
 from devices.checks import assemble, check_size
 from devices.codec import MAX_PAYLOAD_BYTES, Codec, Decoded, Refusal, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
+from devices.input_names import INPUT_NAMES, named_states, named_word
 from devices.json_input import JSON_ERRORS, as_object, json_error, read_objects
 from devices.texts import Names, known_licence
 
@@ -46,15 +47,11 @@ class Fix(msgspec.Struct, gc=False, forbid_unknown_fields=True, omit_defaults=Tr
 
 
 FIELDS: Final = frozenset(Fix.__struct_fields__)
-INPUT_NAMES: Final = {bit.name.lower(): bit for bit in Input if bit.name}
 
 _DECODER: Final = msgspec.json.Decoder(Fix | list[Fix])
 _ENCODER: Final = msgspec.json.Encoder()
 _NO_SATELLITES: Final = 255
 _MEASURED: Final = ("speed_kmh", "heading", "altitude_m", "hdop", "satellites", "odometer_m")
-_NAME_OF: Final = {bit: name for name, bit in INPUT_NAMES.items()}
-_ON: Final = {name: inputs_word({bit: True}) for name, bit in INPUT_NAMES.items()}
-_OFF: Final = {name: inputs_word({bit: False}) for name, bit in INPUT_NAMES.items()}
 
 
 class _Read:
@@ -177,7 +174,7 @@ def _decoded(read: _Read, received: I64) -> Decoded:
             "satellites": satellites,
             "odometer": odometer,
             "driver": [licences[raw] for raw in driver],
-            "inputs": [_word(states) if states else 0 for states in inputs],
+            "inputs": [named_word(states) if states else 0 for states in inputs],
             "quality": [int(Quality.NO_POSITION) if ok is False else 0 for ok in valid],
         },
         payload=read.payload,
@@ -206,13 +203,6 @@ def _keep_unknown_inputs(fix: Fix) -> None:
         fix.inputs = {name: on for name, on in inputs.items() if name in INPUT_NAMES}
 
 
-def _word(states: dict[str, bool]) -> int:
-    word = 0
-    for name, on in states.items():
-        word |= _ON[name] if on else _OFF[name]
-    return word
-
-
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One object per fix; values that are not known are left out."""
     times = np.datetime_as_string(fixes.time.view("datetime64[us]"), unit="us", timezone="UTC")
@@ -235,16 +225,11 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
         if quality & Quality.NO_POSITION:
             fix["valid"] = False
         if word:
-            fix["inputs"] = input_names(word)
+            fix["inputs"] = named_states(word)
         if row in fixes.extra:
             fix["extra"] = msgspec.Raw(fixes.extra[row])
         out.append(_ENCODER.encode(fix))
     return out
-
-
-def input_names(word: int) -> dict[str, bool]:
-    """The known inputs of a word by their names in JSON."""
-    return {_NAME_OF[bit]: on for bit, on in inputs_states(word).items()}
 
 
 def rounded(column: F32 | F64) -> list[float]:

@@ -124,14 +124,7 @@ def decode_weighings(
 
 def _checked(weighing: Weighing, received: int) -> Weighing:
     """The same weighing with its gross mass filled in. Raises DecodeError."""
-    if not isfinite(weighing.time_us):
-        raise DecodeError(Reject.NOT_FINITE, detail=f"time: got {weighing.time_us}")
-    if not EARLIEST_FIX_US <= weighing.time_us <= received + LATEST_AHEAD_US:
-        raise DecodeError(
-            Reject.TIME_OUT_OF_RANGE,
-            detail="time: expected 2000-01-01 to a day after arrival, "
-            f"got {when(weighing.time_us)}",
-        )
+    _check_time(weighing.time_us, received)
     if weighing.station and not is_ident(weighing.station):
         raise DecodeError(Reject.BAD_VALUE, detail=f"station: got {weighing.station!r:.80}")
     if not 0 <= weighing.lane <= MAX_LANE:
@@ -163,3 +156,13 @@ def _within(name: str, value: float, high: float, *, may_be_unknown: bool = Fals
         raise DecodeError(Reject.NOT_FINITE, detail=f"{name}: got {value}")
     if not 0 <= value <= high:
         raise DecodeError(Reject.BAD_VALUE, detail=f"{name}: expected 0..{high:g}, got {value:g}")
+
+
+def _check_time(time_us: float, received: int) -> None:
+    if not isfinite(time_us):
+        raise DecodeError(Reject.NOT_FINITE, detail=f"time: got {time_us}")
+    if not EARLIEST_FIX_US <= time_us <= received + LATEST_AHEAD_US:
+        raise DecodeError(
+            Reject.TIME_OUT_OF_RANGE,
+            detail=f"time: expected 2000-01-01 to a day after arrival, got {when(time_us)}",
+        )
