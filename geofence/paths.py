@@ -92,8 +92,7 @@ def _box_distance_m(lon: float, lat: float, box: F64) -> float:
         dx = box[0] - lon
     elif lon > box[2]:
         dx = lon - box[2]
-    if dx > 180.0:  # the other way round may be shorter
-        dx = max(0.0, 360.0 - dx - (box[2] - box[0]))
+    dx = min(dx, max(0.0, 360.0 - dx - (box[2] - box[0])))  # the other way round may be shorter
     dy = max(0.0, box[1] - lat, lat - box[3])
     return math.hypot(dx * lon_scale_m(lat), dy * METRES_PER_DEGREE)
 

@@ -1,0 +1,159 @@
+"""Where fixes lie: zones, the limit in force, and the offset from the vehicle's routes.
+
+Belongs here: what can be said of a fix on its own, for all fixes at once. What follows from one
+fix after another is for the rules.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
+from geofence.compile import kernel
+from geofence.hours import minute_of_week
+from geofence.paths import path_offsets
+from geofence.rulebook import Rulebook
+from geofence.zone_table import NOBODY, ZoneCode
+
+
+class LimitSource(IntEnum):
+    """Where the limit in force at a fix came from."""
+
+    VEHICLE = 0
+    ZONE = 1
+    ROAD = 2
+    PROFILE = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Located:
+    """Where n fixes lie. R is `Rulebook.routes_per_vehicle`.
+
+    zone_start: shape (n + 1,). Fix i lies in the zones zone_row[zone_start[i]:zone_start[i + 1]].
+    zone_row: shape (zone_start[-1],), rows of `Rulebook.zones`, ascending within a fix: every zone
+        that contains it at any time, but those of operators other than the vehicle's.
+    zone_applies: the same shape: the zone binds this vehicle at the fix's time (validity, weekly
+        hours, vehicle class, gross mass).
+    limit_kmh: shape (n,), the limit in force. limit_source: `LimitSource`. limit_zone: row of the
+        zone that gave it, -1 none.
+    route_row: shape (n, R), row of `Rulebook.routes` in force in each slot of the vehicle, -1 none.
+    offset_m: shape (n, R, 2), distance from that route's path, outbound and inbound, NaN none.
+    along_m: the same shape: metres along that path to the nearest point of it.
+    """
+
+    zone_start: I64
+    zone_row: I32
+    zone_applies: Bool
+    limit_kmh: F32
+    limit_source: U8
+    limit_zone: I32
+    route_row: I32
+    offset_m: F64
+    along_m: F64
+
+
+def locate(rulebook: Rulebook, fixes: FixBatch) -> Located:
+    """Locate every fix. Positions must be finite: fixes with no_position or future have no place.
+
+    Raises UnknownVehicleError for vehicles that the rulebook does not know. Each fix is located on
+    its own: order and neighbours make no difference.
+    """
+    rulebook.check_vehicles(fixes.vehicle)
+    zone_start, zone_row = _zones(rulebook, fixes)
+    zone_applies = _applies(rulebook, fixes, zone_start, zone_row)
+    limit_kmh, limit_source, limit_zone = _limits(
+        rulebook, fixes, zone_start, zone_row, zone_applies
+    )
+    table = rulebook.route_table
+    route_row = table.in_force(fixes.vehicle, fixes.time)
+    offset_m, along_m = path_offsets(table.paths, fixes.lon, fixes.lat, route_row)
+    return Located(
+        zone_start=zone_start,
+        zone_row=zone_row,
+        zone_applies=zone_applies,
+        limit_kmh=limit_kmh,
+        limit_source=limit_source,
+        limit_zone=limit_zone,
+        route_row=route_row,
+        offset_m=offset_m,
+        along_m=along_m,
+    )
+
+
+def _zones(rulebook: Rulebook, fixes: FixBatch) -> tuple[I64, I32]:
+    """The zones that contain each fix and may bind its vehicle, as offsets and rows."""
+    start, row = rulebook.zone_table.index.contains(fixes.lon, fixes.lat)
+    owner = rulebook.zone_table.rows["operator"][row]
+    if (owner == NOBODY).all():
+        return start, row
+    fix = np.repeat(np.arange(len(fixes)), np.diff(start))
+    operator = rulebook.vehicles.operator[fixes.vehicle[fix]]
+    kept = (owner == NOBODY) | (owner == operator)
+    counts = np.bincount(fix[kept], minlength=len(fixes))
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), row[kept]
+
+
+def _applies(rulebook: Rulebook, fixes: FixBatch, start: I64, row: I32) -> Bool:
+    """Whether each zone of each fix binds its vehicle at its time."""
+    table = rulebook.zone_table
+    zone = table.rows[row]
+    fix = np.repeat(np.arange(len(fixes)), np.diff(start))
+    vehicle = fixes.vehicle[fix]
+    time = fixes.time[fix]
+    minute = minute_of_week(fixes.time, rulebook.timezone)[fix]
+    any_mass = np.isneginf(zone["min_gross_kg"])
+    applies: Bool = (
+        (zone["valid_from"] <= time)
+        & (time < zone["valid_to"])
+        & table.binds_class[row, rulebook.vehicles.vehicle_class[vehicle]]
+        & (any_mass | (rulebook.vehicles.gross_kg[vehicle] >= zone["min_gross_kg"]))
+        & table.schedules[zone["schedule"], minute]
+    )
+    return applies
+
+
+def _limits(
+    rulebook: Rulebook, fixes: FixBatch, start: I64, row: I32, applies: Bool
+) -> tuple[F32, U8, I32]:
+    """The limit in force at each fix, its source, and the zone that gave it."""
+    limit = np.empty(len(fixes), np.float32)
+    source = np.empty(len(fixes), np.uint8)
+    zone = np.empty(len(fixes), np.int32)
+    vehicle_class = rulebook.vehicles.vehicle_class[fixes.vehicle]
+    default = rulebook.class_limits_kmh[rulebook.profile_row(fixes.time), vehicle_class]
+    is_speed = rulebook.zone_table.rows["kind"] == ZoneCode.SPEED
+    _limit_kernel(
+        start, row, applies & is_speed[row], rulebook.zone_table.limit_kmh, vehicle_class,
+        rulebook.vehicles.limit_kmh[fixes.vehicle], default, limit, source, zone,
+    )  # fmt: skip
+    return limit, source, zone
+
+
+@kernel
+def _limit_kernel(
+    start: I64,
+    row: I32,
+    limits_here: Bool,
+    zone_limit: F32,
+    vehicle_class: I32,
+    vehicle_limit: F32,
+    default: F32,
+    limit: F32,
+    source: U8,
+    zone: I32,
+) -> None:
+    for i in range(len(limit)):
+        lowest, found = np.float32(math.inf), -1
+        for k in range(start[i], start[i + 1]):
+            here = zone_limit[row[k], vehicle_class[i]]
+            if limits_here[k] and here < lowest:  # NaN, no limit for the class, is not lower
+                lowest, found = here, row[k]
+        zone[i] = found
+        if found >= 0:
+            limit[i], source[i] = lowest, 1
+        elif math.isnan(vehicle_limit[i]):
+            limit[i], source[i] = default[i], 3
+        else:
+            limit[i], source[i] = vehicle_limit[i], 0
