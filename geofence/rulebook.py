@@ -50,7 +50,7 @@ class Vehicles:
 class Rulebook:
     """What fixes are judged by.
 
-    profiles: in order of time; profile_table: the same as PROFILE_DTYPE rows, for kernels.
+    profiles: in order of time; params: the same as PROFILE_DTYPE rows, for kernels.
     class_limits_kmh: shape (n_profiles, n_classes), a profile's default limit of a class.
     zones, zone_table: by zone row; zone_table.rows are ZONE_DTYPE.
     routes, route_table: by route row; route_table.rows are ROUTE_DTYPE.
@@ -61,7 +61,7 @@ class Rulebook:
     timezone: ZoneInfo
     profiles: tuple[Profile, ...]
     profile_from: I64
-    profile_table: Rows
+    params: Rows
     classes: tuple[str, ...]
     class_limits_kmh: F32
     zones: tuple[Zone, ...]
@@ -100,7 +100,7 @@ class Rulebook:
             profile_from=np.array(
                 [_midnight_us(p.effective_from, zone_info) for p in ordered], np.int64
             ),
-            profile_table=_profile_table(ordered),
+            params=_profile_table(ordered),
             classes=classes,
             class_limits_kmh=_class_limits(ordered, classes),
             zones=tuple(zones),
