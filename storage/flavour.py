@@ -8,18 +8,41 @@ from enum import StrEnum
 
 from psycopg import AsyncConnection
 
+from storage.queries import queries
+
+SQL = queries("flavour")
+
 
 class Flavour(StrEnum):
-    """What kind of database holds the fixes."""
+    """What kind of table holds the fixes."""
 
     TIMESCALE = "timescale"
     PLAIN = "plain"
 
 
 async def detect(conn: AsyncConnection) -> Flavour:
-    """The flavour that the migrated database has: whether its fixes are a hypertable."""
-    found = await conn.execute(
-        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
-    )
+    """The flavour of a migrated database."""
+    found = await conn.execute(SQL["fixes_is_partitioned"])
     row = await found.fetchone()
-    return Flavour.TIMESCALE if row is not None and row[0] else Flavour.PLAIN
+    assert row is not None, "the database is not migrated"
+    return Flavour.PLAIN if row[0] else Flavour.TIMESCALE
+
+
+async def existing_days(conn: AsyncConnection, first: int, last: int) -> set[int]:
+    """The days (numbers since 1970, UTC) within [first, last] that have a place for fixes.
+
+    A hypertable makes its chunks itself: all of them.
+    """
+    if await detect(conn) is Flavour.TIMESCALE:
+        return set(range(first, last + 1))
+    found = await conn.execute(SQL["days"], {"first": first, "last": last})
+    return {row[0] for row in await found.fetchall()}
+
+
+async def create_days(conn: AsyncConnection, days: list[int]) -> None:
+    """Make the daily partitions that are missing, in the current transaction or in one of its own.
+
+    Other sessions go on reading and writing fixes meanwhile; of two that make the same day, one
+    waits for the other.
+    """
+    await conn.execute(SQL["create_days"], {"days": days})

@@ -28,7 +28,7 @@ def run(dsn: str) -> None:
         poolclass=NullPool,
     )
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
         # Read under the lock: another process may have migrated while this one waited.
         at = connection.exec_driver_sql("SELECT to_regclass('alembic_version')::text").scalar()
         revision = None

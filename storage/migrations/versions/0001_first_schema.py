@@ -17,4 +17,5 @@ def upgrade() -> None:
     run_file("0001_first_schema.sql", flavour)
     if flavour is Flavour.TIMESCALE:
         run_file("0001_timescale.sql", flavour)
+    run_file("0001_functions.sql", flavour)
     run_file("0001_security.sql", flavour)

@@ -1,0 +1,164 @@
+"""Fixes: written by binary COPY, read as arrays.
+
+Functions that write work in the caller's transaction. Instants are microseconds since 1970 UTC.
+"""
+
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from devices.batch import COLUMNS, I32, I64, U16, Bool, FixBatch
+from storage import wire
+from storage.arrays import Float4s, Float8s, Instant, Instants, Int4s, cursor, read_columns
+from storage.copying import Layout
+from storage.extras import encode_extras
+from storage.flavour import create_days, existing_days
+from storage.queries import queries
+
+SQL = queries("fixes")
+
+DAY_US: Final = 86_400_000_000
+
+LAYOUT: Final = Layout(
+    {
+        "vehicle": wire.INT4,
+        "time": wire.TIMESTAMPTZ,
+        "received": wire.TIMESTAMPTZ,
+        "lon": wire.FLOAT8,
+        "lat": wire.FLOAT8,
+        "speed_kmh": wire.FLOAT4,
+        "heading": wire.FLOAT4,
+        "altitude": wire.FLOAT4,
+        "hdop": wire.FLOAT4,
+        "satellites": wire.INT2,
+        "odometer": wire.FLOAT8,
+        "driver": wire.INT4,
+        "inputs": wire.INT4,
+        "quality": wire.INT4,
+    },
+)
+"""The columns of table fixes in order, by their names in FixBatch."""
+
+assert list(LAYOUT.columns) == list(COLUMNS)
+
+_known_days: WeakKeyDictionary[AsyncConnection, set[int]] = WeakKeyDictionary()
+
+
+async def ensure_days(conn: AsyncConnection, times: I64) -> None:
+    """Make a place for fixes of these times, shape (n,).
+
+    Best called before the batch's transaction: then the days are remembered for the connection and
+    asking again costs nothing. Inside a transaction, which may yet be rolled back, they are not.
+    """
+    known = _known_days.setdefault(conn, set())
+    unknown = [day for day in np.unique(times // DAY_US).tolist() if day not in known]
+    if not unknown:
+        return
+    outside = conn.info.transaction_status is TransactionStatus.IDLE
+    missing = sorted(set(unknown) - await existing_days(conn, min(unknown), max(unknown)))
+    if missing:
+        await create_days(conn, missing)
+    if outside and conn.autocommit:
+        known.update(unknown)
+
+
+def table_columns(fixes: FixBatch) -> dict[str, NDArray[Any]]:
+    """The columns of the batch as the table holds them: `inputs` keeps its bits, not its sign."""
+    columns = {name: getattr(fixes, name) for name in COLUMNS}
+    columns["inputs"] = fixes.inputs.view(np.int32)
+    return columns
+
+
+async def insert_fixes(conn: AsyncConnection, fixes: FixBatch) -> None:
+    """Write fixes whose keys (vehicle, time) are new and whose days exist.
+
+    psycopg's UniqueViolation means that another writer was there first.
+    """
+    if not len(fixes):
+        return
+    async with conn.cursor().copy(SQL["copy_fixes"]) as copy:
+        await copy.write(LAYOUT.encode(table_columns(fixes)))
+    if fixes.extra:
+        async with conn.cursor().copy(SQL["copy_extras"]) as copy:
+            await copy.write(encode_extras(fixes))
+
+
+async def stored(conn: AsyncConnection, vehicle: I32, time: I64) -> Bool:
+    """Which keys are stored already, shape (n,)."""
+    found = np.zeros(len(time), np.bool_)
+    if not len(time):
+        return found
+    row = await read_columns(
+        cursor(conn), SQL["stored"], _keys(vehicle, time), {"number": wire.INT8}
+    )
+    found[row["number"] - 1] = True
+    return found
+
+
+async def stretch(conn: AsyncConnection, vehicles: I32, from_us: I64) -> FixBatch:
+    """Every stored fix of vehicles[i] with time >= from_us[i], sorted by (vehicle, time).
+
+    vehicles: shape (k,), no vehicle twice. Without `extra`. The whole answer is held in memory,
+    twice for a moment: about 150 bytes a fix.
+    """
+    if not len(vehicles):
+        return FixBatch.empty()
+    columns = await read_columns(
+        cursor(conn),
+        SQL["stretch"],
+        {
+            "vehicle": Int4s(vehicles),
+            "since": Instants(from_us),
+            "earliest": Instant(from_us.min()),
+        },
+        LAYOUT.columns,
+    )
+    columns["inputs"] = columns["inputs"].view(np.uint32)
+    found = FixBatch.blank(len(columns["time"]), **columns)
+    return found.take(found.order())
+
+
+async def update_quality(conn: AsyncConnection, vehicle: I32, time: I64, quality: U16) -> None:
+    """Replace the quality bits of stored fixes; shapes (n,), one row for a key."""
+    if len(time):
+        await cursor(conn).execute(
+            SQL["update_quality"],
+            {**_keys(vehicle, time), "quality": Int4s(quality)},
+        )
+
+
+async def insert_repeats(conn: AsyncConnection, repeats: FixBatch) -> int:
+    """Count fixes whose key was taken, and keep those that differ from the stored one.
+
+    Comes after insert_fixes of the same batch. Returns how many new ones were kept.
+    """
+    if not len(repeats):
+        return 0
+    cur = cursor(conn)
+    keys = _keys(repeats.vehicle, repeats.time)
+    await cur.execute(SQL["count_repeats"], keys)
+    await cur.execute(
+        SQL["insert_repeats"],
+        {
+            **keys,
+            "received": Instants(repeats.received),
+            "lon": Float8s(repeats.lon),
+            "lat": Float8s(repeats.lat),
+            "speed_kmh": Float4s(repeats.speed_kmh),
+            "heading": Float4s(repeats.heading),
+        },
+    )
+    return cur.rowcount
+
+
+def _keys(vehicle: I32, time: I64) -> dict[str, Any]:
+    return {
+        "vehicle": Int4s(vehicle),
+        "time": Instants(time),
+        "earliest": Instant(time.min()),
+        "latest": Instant(time.max()),
+    }

@@ -1,0 +1,85 @@
+-- name: resume_points
+-- How far each vehicle is; vehicles without a row are left out.
+SELECT array_agg(k.number), array_agg(l.stored_until), array_agg(l.judged_until),
+       array_agg(l.needs_from)
+FROM unnest(%(vehicle)s) WITH ORDINALITY AS k (vehicle_id, number)
+JOIN latest l ON l.vehicle_id = k.vehicle_id
+
+-- name: marks_before
+-- The newest mark of each vehicle before its instant.
+SELECT array_agg(k.number), array_agg(m.time), array_agg(m.needs_from)
+FROM unnest(%(vehicle)s, %(before)s) WITH ORDINALITY AS k (vehicle_id, before, number)
+CROSS JOIN LATERAL (
+    SELECT m.time, m.needs_from FROM judge_marks m
+    WHERE m.vehicle_id = k.vehicle_id AND m.time < k.before
+    ORDER BY m.time DESC LIMIT 1
+) m
+
+-- name: delete_marks
+-- Drop each vehicle's marks from its instant on: they describe states that are no longer so.
+DELETE FROM judge_marks m
+USING unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
+WHERE m.vehicle_id = k.vehicle_id AND m.time >= k.since
+
+-- name: insert_marks
+-- Put down points from which judging can be resumed.
+INSERT INTO judge_marks (vehicle_id, time, needs_from)
+SELECT * FROM unnest(%(vehicle)s, %(time)s, %(needs_from)s)
+ON CONFLICT (vehicle_id, time) DO UPDATE SET needs_from = excluded.needs_from
+
+-- name: prune_marks
+-- Drop marks before an instant, but of each vehicle the newest one of those.
+DELETE FROM judge_marks m
+WHERE m.time < %(before)s AND EXISTS (
+    SELECT FROM judge_marks n
+    WHERE n.vehicle_id = m.vehicle_id AND n.time > m.time AND n.time < %(before)s)
+
+-- name: upsert_latest
+-- The newest fix of each vehicle and how far it is. A clean fix gives way only to a clean one at
+-- least as new (29: the disqualifying bits).
+INSERT INTO latest AS l (vehicle_id, time, lon, lat, speed_kmh, heading, driver_id, inputs, quality,
+                         received, stored_until, judged_until, needs_from)
+SELECT * FROM unnest(%(vehicle)s, %(time)s, %(lon)s, %(lat)s, %(speed_kmh)s, %(heading)s, %(driver)s,
+                     %(inputs)s, %(quality)s, %(received)s, %(stored_until)s, %(judged_until)s,
+                     %(needs_from)s)
+ON CONFLICT (vehicle_id) DO UPDATE SET
+    time = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.time ELSE l.time END,
+    lon = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.lon ELSE l.lon END,
+    lat = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.lat ELSE l.lat END,
+    speed_kmh = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.speed_kmh ELSE l.speed_kmh END,
+    heading = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.heading ELSE l.heading END,
+    driver_id = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.driver_id ELSE l.driver_id END,
+    inputs = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.inputs ELSE l.inputs END,
+    quality = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.quality ELSE l.quality END,
+    received = CASE WHEN ((excluded.quality & 29) = 0, excluded.time) >= ((l.quality & 29) = 0, l.time)
+        THEN excluded.received ELSE l.received END,
+    stored_until = greatest(l.stored_until, excluded.stored_until),
+    judged_until = excluded.judged_until, needs_from = excluded.needs_from
+
+-- name: replace_latest
+-- The same for vehicles that were judged again: the given fix replaces the stored one.
+INSERT INTO latest AS l (vehicle_id, time, lon, lat, speed_kmh, heading, driver_id, inputs, quality,
+                         received, stored_until, judged_until, needs_from)
+SELECT * FROM unnest(%(vehicle)s, %(time)s, %(lon)s, %(lat)s, %(speed_kmh)s, %(heading)s, %(driver)s,
+                     %(inputs)s, %(quality)s, %(received)s, %(stored_until)s, %(judged_until)s,
+                     %(needs_from)s)
+ON CONFLICT (vehicle_id) DO UPDATE SET
+    time = excluded.time,
+    lon = excluded.lon,
+    lat = excluded.lat,
+    speed_kmh = excluded.speed_kmh,
+    heading = excluded.heading,
+    driver_id = excluded.driver_id,
+    inputs = excluded.inputs,
+    quality = excluded.quality,
+    received = excluded.received,
+    stored_until = greatest(l.stored_until, excluded.stored_until),
+    judged_until = excluded.judged_until, needs_from = excluded.needs_from
