@@ -45,15 +45,10 @@ def lon_difference(lon1: float, lon2: float) -> float:
 
 
 @kernel
-def segment_offset(
-    lon: float, lat: float, lon1: float, lat1: float, lon2: float, lat2: float
+def scaled_segment_offset(
+    lon: float, lat: float, scale: float, lon1: float, lat1: float, lon2: float, lat2: float
 ) -> tuple[float, float]:
-    """Distance from a point to a segment, and where on the segment the nearest point lies.
-
-    In the local equirectangular plane at the point: (metres, fraction of the segment in [0, 1]).
-    A segment of no length is its point, fraction 0.
-    """
-    scale = lon_scale_m(lat)
+    """As `segment_offset`, with the point's `lon_scale_m` at hand: for many segments to a point."""
     x1 = lon_difference(lon, lon1) * scale
     y1 = (lat1 - lat) * METRES_PER_DEGREE
     dx = lon_difference(lon1, lon2) * scale
@@ -62,4 +57,17 @@ def segment_offset(
     fraction = 0.0
     if length_squared > 0.0:
         fraction = min(1.0, max(0.0, -(x1 * dx + y1 * dy) / length_squared))
-    return math.hypot(x1 + fraction * dx, y1 + fraction * dy), fraction
+    x, y = x1 + fraction * dx, y1 + fraction * dy
+    return math.sqrt(x * x + y * y), fraction
+
+
+@kernel
+def segment_offset(
+    lon: float, lat: float, lon1: float, lat1: float, lon2: float, lat2: float
+) -> tuple[float, float]:
+    """Distance from a point to a segment, and where on the segment the nearest point lies.
+
+    In the local equirectangular plane at the point: (metres, fraction of the segment in [0, 1]).
+    A segment of no length is its point, fraction 0.
+    """
+    return scaled_segment_offset(lon, lat, lon_scale_m(lat), lon1, lat1, lon2, lat2)

@@ -17,7 +17,7 @@ from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
     lon_scale_m,
-    segment_offset,
+    scaled_segment_offset,
 )
 
 CHUNK: Final = 32
@@ -67,8 +67,16 @@ def _offsets(counts: Sequence[int]) -> I64:
     return start
 
 
+@kernel
+def _fill_lengths(ends: F64, length_m: F64) -> None:
+    for s in range(len(ends)):
+        length_m[s] = haversine_m(ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3])
+
+
 def _lengths(ends: F64) -> F64:
-    return np.array([haversine_m(*row) for row in ends.tolist()])
+    length_m = np.empty(len(ends), np.float64)
+    _fill_lengths(ends, length_m)
+    return length_m
 
 
 def _chunk_boxes(ends: F64) -> F64:
@@ -85,7 +93,7 @@ def _chunk_boxes(ends: F64) -> F64:
 
 
 @kernel
-def _box_distance_m(lon: float, lat: float, box: F64) -> float:
+def _box_distance_m(lon: float, lat: float, scale: float, box: F64) -> float:
     """A lower bound of the distance to anything in a box, in the local plane at the point."""
     dx = 0.0
     if lon < box[0]:
@@ -94,7 +102,8 @@ def _box_distance_m(lon: float, lat: float, box: F64) -> float:
         dx = lon - box[2]
     dx = min(dx, max(0.0, 360.0 - dx - (box[2] - box[0])))  # the other way round may be shorter
     dy = max(0.0, box[1] - lat, lat - box[3])
-    return math.hypot(dx * lon_scale_m(lat), dy * METRES_PER_DEGREE)
+    x, y = dx * scale, dy * METRES_PER_DEGREE
+    return math.sqrt(x * x + y * y)
 
 
 @kernel
@@ -114,26 +123,29 @@ def path_offset(
     Of several nearest points the first along the path counts.
     """
     # The box that may come nearest first: it rules out nearly all others.
+    scale = lon_scale_m(lat)
     first = chunk_start[path]
     likely, nearest = first, math.inf
     for chunk in range(first, chunk_start[path + 1]):
-        bound = _box_distance_m(lon, lat, chunk_box[chunk])
+        bound = _box_distance_m(lon, lat, scale, chunk_box[chunk])
         if bound < nearest:
             likely, nearest = chunk, bound
     limit = math.inf
     begin = start[path] + (likely - first) * CHUNK
     for s in range(begin, min(begin + CHUNK, start[path + 1])):
-        distance, _ = segment_offset(lon, lat, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3])
+        distance, _ = scaled_segment_offset(
+            lon, lat, scale, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3]
+        )
         limit = min(limit, distance)
     best, along = math.inf, 0.0
     for chunk in range(first, chunk_start[path + 1]):
         # A micrometre more: bound and distance are rounded differently.
-        if _box_distance_m(lon, lat, chunk_box[chunk]) > limit + 1e-6:
+        if _box_distance_m(lon, lat, scale, chunk_box[chunk]) > limit + 1e-6:
             continue
         begin = start[path] + (chunk - first) * CHUNK
         for s in range(begin, min(begin + CHUNK, start[path + 1])):
-            distance, fraction = segment_offset(
-                lon, lat, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3]
+            distance, fraction = scaled_segment_offset(
+                lon, lat, scale, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3]
             )
             if distance < best:
                 best, along = distance, along_m[s] + fraction * length_m[s]

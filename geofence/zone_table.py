@@ -76,7 +76,7 @@ class ZoneTable:
         """The table of some zones for vehicles of some classes. Raises RegistryError."""
         places = {code: at for at, code in enumerate(dict.fromkeys(z.code for z in zones))}
         shapes = [check_zone(zone) for zone in zones]
-        schedules: dict[bytes, int] = {}
+        schedules = {weekly_minutes(None).tobytes(): 0}
         rows = np.zeros(len(zones), ZONE_DTYPE)
         for at, zone in enumerate(zones):
             minutes = weekly_minutes(zone.weekly_hours).tobytes()
