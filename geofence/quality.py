@@ -1,0 +1,258 @@
+"""Cleaning: which fixes can be believed, as bits of `FixBatch.quality`.
+
+Belongs here: the arrival bits, decided once for all fixes at once, and the sequential bits, decided
+from a vehicle's earlier fixes. Nothing is dropped or reordered. docs/rules.md, section 9.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from devices.batch import F64, I32, I64, U16, Bool, FixBatch, Quality
+from geofence.compile import kernel
+from geofence.geodesy import haversine_m
+from geofence.rules.rule import Records
+
+SEQUENTIAL: Final = Quality.JUMP | Quality.FROZEN | Quality.SPEED_IMPLAUSIBLE
+"""Bits that depend on the vehicle's earlier fixes, and so on what arrives late."""
+
+_JUMP: Final = int(Quality.JUMP)
+_FROZEN: Final = int(Quality.FROZEN)
+_SPEED: Final = int(Quality.SPEED_IMPLAUSIBLE)
+_KEPT: Final = 0xFFFF & ~int(SEQUENTIAL)
+
+US_PER_S: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where the vehicles can be, degrees: what tells a pair of coordinates from an exchanged one.
+
+    future_over_s, late_over_s: from when a fix is `future` or `late` (docs/rules.md, section 9).
+    """
+
+    west: float = 102.0
+    south: float = 8.0
+    east: float = 110.0
+    north: float = 24.0
+    future_over_s: float = 180.0
+    late_over_s: float = 120.0
+
+    def contains(self, lon: F64, lat: F64) -> Bool:
+        """Which points lie in it, bounds included."""
+        inside = (lon >= self.west) & (lon <= self.east) & (lat >= self.south) & (lat <= self.north)
+        return np.asarray(inside, np.bool_)
+
+
+def mark_arrival(fixes: FixBatch, region: Region) -> FixBatch:
+    """The fixes with their arrival bits set and exchanged coordinates put right.
+
+    A bit that a codec has set stays. `swapped` says that lon and lat came exchanged: exchanging
+    them again gives what was sent. To be called once for a fix, when it arrives.
+    """
+    lon, lat = fixes.lon, fixes.lat
+    refused = (fixes.quality & Quality.NO_POSITION) != 0
+    swapped = ~refused & ~region.contains(lon, lat) & region.contains(lat, lon)
+    lon, lat = np.where(swapped, lat, lon), np.where(swapped, lon, lat)
+    readable = (np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0)  # false for NaN
+    nowhere = refused | ~readable | ((lon == 0.0) & (lat == 0.0))
+    ahead_us = fixes.time - fixes.received
+    quality = fixes.quality.copy()
+    quality[nowhere] |= Quality.NO_POSITION
+    quality[swapped] |= Quality.SWAPPED
+    quality[ahead_us > region.future_over_s * US_PER_S] |= Quality.FUTURE
+    quality[-ahead_us > region.late_over_s * US_PER_S] |= Quality.LATE
+    return fixes.with_columns(lon=lon, lat=lat, quality=quality)
+
+
+CLEANING_DTYPE: Final = np.dtype(
+    [
+        # The last clean fix.
+        ("has_anchor", np.bool_),
+        ("anchor_profile", np.int32),
+        ("anchor_time", np.int64),
+        ("anchor_lon", np.float64),
+        ("anchor_lat", np.float64),
+        # Jump fixes in a row since then whose own steps are plausible, and the last of them.
+        ("chain", np.int32),
+        ("chain_time", np.int64),
+        ("chain_lon", np.float64),
+        ("chain_lat", np.float64),
+        # The last fix, and how many in a row lay there while reporting speed.
+        ("last_lon", np.float64),
+        ("last_lat", np.float64),
+        ("frozen", np.int64),
+        ("frozen_from", np.int64),
+        ("frozen_middle", np.int64),
+        # Steps in a row whose derived speed is far from the reported one.
+        ("differs", np.int64),
+        ("differs_from", np.int64),
+        ("differs_middle", np.int64),
+    ],
+    align=True,
+)
+"""What cleaning remembers of a vehicle. All zero: never seen."""
+
+
+@kernel
+def kmh_of(distance_m: float, gap_us: int) -> float:
+    """Speed over a step."""
+    return distance_m / (gap_us / 1e6) * 3.6
+
+
+@kernel
+def count_on(count: int, since: int, middle: int, time: int, enough: int) -> tuple[int, int, int]:
+    """Count one more in a row: (count, since, middle).
+
+    since: time of the first that is counted. From `enough` on only "enough" matters; so that the
+    count does not depend on fixes ever longer ago, it forgets all but the last `enough` whenever it
+    reaches twice as many. `middle` is the time of the first that is then kept.
+    """
+    count += 1
+    if count == 1:
+        since = time
+    if count == enough + 1:
+        middle = time
+    if count == 2 * enough:
+        return enough, middle, 0
+    return count, since, middle
+
+
+@kernel
+def _is_jump(state: Any, time: int, lon: float, lat: float, jump_kmh: float, resume: int) -> bool:
+    """Whether the fix is a jump; keeps the chain of jump fixes in `state`."""
+    if not state["has_anchor"]:
+        return False
+    distance_m = haversine_m(state["anchor_lon"], state["anchor_lat"], lon, lat)
+    if kmh_of(distance_m, time - state["anchor_time"]) <= jump_kmh:
+        return False
+    return _chain_length(state, time, lon, lat, jump_kmh) < resume
+
+
+@kernel
+def _chain_length(state: Any, time: int, lon: float, lat: float, jump_kmh: float) -> int:
+    """How many jump fixes in a row there are with this one whose own steps are plausible."""
+    if state["chain"] == 0:
+        return 1
+    distance_m = haversine_m(state["chain_lon"], state["chain_lat"], lon, lat)
+    if kmh_of(distance_m, time - state["chain_time"]) > jump_kmh:
+        return 1
+    return int(state["chain"]) + 1
+
+
+@kernel
+def _count_frozen(
+    state: Any, time: int, lon: float, lat: float, is_fast: bool, enough: int
+) -> None:
+    moved = lon != state["last_lon"] or lat != state["last_lat"]
+    if not is_fast or moved:
+        state["frozen"] = 0
+    if is_fast:
+        state["frozen"], state["frozen_from"], state["frozen_middle"] = count_on(
+            state["frozen"], state["frozen_from"], state["frozen_middle"], time, enough
+        )
+    state["last_lon"] = lon
+    state["last_lat"] = lat
+
+
+@kernel
+def _count_differing(state: Any, differs: bool, enough: int) -> None:
+    """Count the step that begins at the anchor."""
+    if not differs:
+        state["differs"] = 0
+        return
+    state["differs"], state["differs_from"], state["differs_middle"] = count_on(
+        state["differs"],
+        state["differs_from"],
+        state["differs_middle"],
+        state["anchor_time"],
+        enough,
+    )
+
+
+@kernel
+def _since(state: Any, time: int) -> int:
+    """Time of the oldest fix that the state depends on."""
+    since = time
+    if state["has_anchor"]:
+        since = min(since, state["anchor_time"])
+    if state["frozen"] > 0:
+        since = min(since, state["frozen_from"])
+    if state["differs"] > 0:
+        since = min(since, state["differs_from"])
+    return since
+
+
+@kernel
+def clean(
+    states: Records,
+    params: Records,
+    frozen_enough: int,
+    differs_enough: int,
+    vehicle: I32,
+    time: I64,
+    lon: F64,
+    lat: F64,
+    speed_kmh: F64,
+    profile: I32,
+    settled: bool,
+    quality: U16,
+    gap_us: I64,
+    step_m: F64,
+    step_profile: I32,
+    needs_from: I64,
+) -> None:
+    """Decide the sequential bits of fixes sorted by (vehicle, time), and measure their steps.
+
+    states: by vehicle, CLEANING_DTYPE. params: by profile, PROFILE_DTYPE.
+    frozen_enough, differs_enough: the greatest counts that any profile asks for.
+    settled: the bits are final, and only the state is brought forward.
+    quality: in with the bits so far, out with all.
+    gap_us, step_m, step_profile: filled with the step of each clean fix, as in Track.
+    needs_from: filled with the time of the oldest fix that cleaning depends on after each fix.
+    """
+    for i in range(len(time)):
+        state = states[vehicle[i]]
+        p = params[profile[i]]
+        jump_kmh = p["quality_jump_kmh"]
+        if settled:
+            jump = (quality[i] & _JUMP) != 0
+        else:
+            quality[i] &= _KEPT
+            resume = p["quality_jump_resume_fixes"]
+            jump = _is_jump(state, time[i], lon[i], lat[i], jump_kmh, resume)
+        is_fast = speed_kmh[i] > p["quality_frozen_speed_kmh"]
+        _count_frozen(state, time[i], lon[i], lat[i], is_fast, frozen_enough)
+        implausible = speed_kmh[i] > p["quality_speed_over_kmh"]
+        gap_us[i] = -1
+        step_m[i] = 0.0
+        step_profile[i] = profile[i]
+        if jump:
+            state["chain"] = _chain_length(state, time[i], lon[i], lat[i], jump_kmh)
+            state["chain_time"] = time[i]
+            state["chain_lon"] = lon[i]
+            state["chain_lat"] = lat[i]
+        else:
+            if state["has_anchor"]:
+                gap_us[i] = time[i] - state["anchor_time"]
+                step_m[i] = haversine_m(state["anchor_lon"], state["anchor_lat"], lon[i], lat[i])
+                step_profile[i] = state["anchor_profile"]
+                off_kmh = abs(speed_kmh[i] - kmh_of(step_m[i], gap_us[i]))
+                differs = off_kmh > p["quality_speed_differs_kmh"]
+                _count_differing(state, differs, differs_enough)
+                implausible |= state["differs"] >= p["quality_speed_differs_steps"]
+            state["has_anchor"] = True
+            state["anchor_profile"] = profile[i]
+            state["anchor_time"] = time[i]
+            state["anchor_lon"] = lon[i]
+            state["anchor_lat"] = lat[i]
+            state["chain"] = 0
+        if not settled:
+            if jump:
+                quality[i] |= _JUMP
+            if state["frozen"] >= p["quality_frozen_fixes"]:
+                quality[i] |= _FROZEN
+            if implausible:
+                quality[i] |= _SPEED
+        needs_from[i] = _since(state, time[i])

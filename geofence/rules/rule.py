@@ -1,0 +1,87 @@
+"""What every rule is to the judge, and what it sees of a fix.
+
+Belongs here: the interface of rules and the columns they share. No rule is written here.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.batch import F64, I32, I64
+from geofence.interval import Interval
+from geofence.locate import Located
+
+Records = NDArray[np.void]
+"""A structured array: state of vehicles, or what a kernel emits."""
+
+Key = tuple[str, int, str, int]
+"""What identifies an interval: (kind, vehicle, subject, started)."""
+
+
+class Track(NamedTuple):
+    """Clean fixes sorted by (vehicle, time), as columns of shape (n,), for kernels.
+
+    The step into fix i leads from the vehicle's clean fix before it, perhaps of an earlier batch.
+
+    | column | unit, and what "none" is |
+    |---|---|
+    | speed_kmh | km/h, NaN unknown or implausible |
+    | profile | row of the profile in force at the fix |
+    | gap_us | microseconds of the step, -1: there is no fix before |
+    | step_m | length of the step, metres, 0 where there is none |
+    | step_profile | row of the profile in force at the step's first fix, else the fix's own |
+    """
+
+    vehicle: I32
+    time: I64
+    lon: F64
+    lat: F64
+    speed_kmh: F64
+    driver: I32
+    profile: I32
+    gap_us: I64
+    step_m: F64
+    step_profile: I32
+
+
+class Rule(Protocol):
+    """A family of rules with a state for each vehicle.
+
+    The state after a fix is a function of the vehicle's clean fixes since some time before; that
+    time is what `advance` lowers `needs_from` to.
+    """
+
+    def make_room(self, vehicles: int) -> None:
+        """Have a state for every vehicle id below `vehicles`; new ones have seen nothing."""
+
+    def forget(self, vehicles: I32) -> None:
+        """Make the state of these vehicles that of vehicles never seen."""
+
+    def advance(
+        self, track: Track, located: Located, needs_from: I64, *, emit: bool
+    ) -> list[Interval]:
+        """Take fixes in. Returns the intervals that they closed, none if `emit` is false.
+
+        needs_from: shape (n,), lowered in place where the state after the fix depends on earlier
+        fixes than the value that stands there.
+        """
+
+    def open_intervals(self, vehicles: I32) -> list[Interval]:
+        """Intervals of these vehicles that qualify and whose condition still holds."""
+
+    def pending(self, vehicles: I32) -> list[Key]:
+        """Keys of all intervals with a start so far that later fixes of these vehicles may close.
+
+        Including those that do not qualify yet. None of them has been returned as closed.
+        """
+
+
+def grown(state: NDArray[Any], vehicles: int, blank: NDArray[Any]) -> NDArray[Any]:
+    """The state with at least `vehicles` rows: doubled, the new ones set to `blank`."""
+    if len(state) >= vehicles:
+        return state
+    larger = np.empty((max(vehicles, 2 * len(state), 64), *state.shape[1:]), state.dtype)
+    larger[: len(state)] = state
+    larger[len(state) :] = blank
+    return larger
