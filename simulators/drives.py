@@ -10,7 +10,7 @@ from typing import Final
 from devices.batch import F64
 from geofence.registry import Route, StationRule
 from simulators.motion import Drive, Halt, Line, plan_drive
-from simulators.vehicles import Make
+from simulators.vehicles import BUS, Make
 from simulators.world import World
 
 BELOW_LIMIT_KMH: Final = 6.0
@@ -44,7 +44,7 @@ def route_line(route: Route) -> tuple[Line, float]:
     return Line.of(there_and_back), outbound.length_m
 
 
-def route_halts(route: Route, line: Line, outbound_m: float) -> list[Halt]:
+def route_halts(route: Route, outbound_m: float) -> list[Halt]:
     """The stays of a bus: both terminals and every announced stop, in driving order."""
     halts = [Halt(0.0, TERMINAL_STAY_S), Halt(outbound_m, TERMINAL_STAY_S)]
     inbound = Line.of(route.inbound["coordinates"])
@@ -57,10 +57,10 @@ def route_halts(route: Route, line: Line, outbound_m: float) -> list[Halt]:
     return sorted(halts, key=lambda halt: halt.along_m)
 
 
-def bus_drive(world: World, make: Make, route: Route) -> Drive:
+def bus_drive(world: World, route: Route) -> Drive:
     """A bus out and back on its route."""
     line, outbound_m = route_line(route)
-    return careful_drive(world, make, line, route_halts(route, line, outbound_m))
+    return careful_drive(world, BUS, line, route_halts(route, outbound_m))
 
 
 def station_halts(stations: Sequence[StationRule], line: Line) -> list[Halt]:

@@ -93,5 +93,7 @@ class Weighbridges:
 
     def _reading(self, passage: Passage, which: int, turn: int) -> F64:
         """Axle masses to ten kilograms, as a scale prints them; the same for the same seed."""
-        noise = np.random.default_rng((self._seed, which, turn)).normal(1, NOISE, passage.axle_kg.shape)
+        noise = np.random.default_rng((self._seed, which, turn)).normal(
+            1, NOISE, passage.axle_kg.shape
+        )
         return np.asarray(np.round(passage.axle_kg * noise, -1), np.float64)

@@ -82,7 +82,9 @@ class SimulatedVehicle:
     rule: VehicleRule
 
 
-def make_vehicle(number: int, make: Make, codec: str, routes: Sequence[str] = ()) -> SimulatedVehicle:
+def make_vehicle(
+    number: int, make: Make, codec: str, routes: Sequence[str] = ()
+) -> SimulatedVehicle:
     """The number-th vehicle: its names follow from its number alone."""
     which = (number - 1) % len(OPERATORS)
     plate = f"29{'BCHK'[number % 4]}{10_000 + number % 90_000:05d}"

@@ -14,7 +14,6 @@ import numpy as np
 from devices.batch import F64, Bool
 from simulators.drives import (
     STOP_STAY_S,
-    bus_drive,
     car_drive,
     careful_caps,
     careful_drive,
@@ -32,6 +31,9 @@ RESOLUTION_S: Final = 0.1
 SPEEDING_S: Final = 20.0
 OFF_ROUTE_S: Final = 120.0
 SILENCE_S: Final = 190.0
+REST_S: Final = 480.0
+"""How long the drivers of short drives rest where they begin: the later they may join."""
+
 CONFIRM: Final = 2
 """Fixes that a visit's beginning and its end take to be believed."""
 
@@ -70,7 +72,7 @@ def scripts(world: World) -> list[Script]:
         banned(world, "CAM-NOIDO", "duong-tat-noi-do", LORRIES[0]),
         watched(world, "TDOI-KHOXANG", "duong-kho-xang", CAR, 280.0),
         off_route(world, "2999.1101.A"),
-        silent(world, LORRIES[1], lorry_drive(world, LORRIES[1], "vanh-dai-nam"), 0.55),
+        silent(LORRIES[1], lorry_drive(world, LORRIES[1], "vanh-dai-nam"), 0.55),
         overloaded(world, "overload_gross", LORRIES[2]),
         overloaded(world, "overload_axle", LORRIES[0]),
         overloaded(world, "overload_cargo", LORRIES[1]),
@@ -80,7 +82,7 @@ def scripts(world: World) -> list[Script]:
         off_route(world, "2999.1202.A"),
         speeding_on(world, LORRIES[1], "vanh-dai-nam", 88.0),
         off_route(world, "2999.1303.A"),
-        silent(world, CAR, car_drive(world, CAR, "vong-bac"), 0.6),
+        silent(CAR, car_drive(world, CAR, "vong-bac"), 0.6),
     ]
 
 
@@ -105,7 +107,7 @@ def speeding_bus(world: World) -> Script:
     # It passes the stops of the village without a halt, or it would never get so fast.
     halts = [
         halt
-        for halt in route_halts(route, line, outbound_m)
+        for halt in route_halts(route, outbound_m)
         if halt.stay_s > STOP_STAY_S or not _inside(world, "TD-LANGNON", line, halt.along_m)
     ]
     grid = line.grid([halt.along_m for halt in halts])
@@ -117,11 +119,13 @@ def speeding_bus(world: World) -> Script:
 
 
 def speeding_on(world: World, make: Make, road: str, kmh: float) -> Script:
-    """A vehicle that goes too fast for a few kilometres of open road."""
+    """A vehicle that goes too fast on the longest straight of its road."""
     line = world.roads[road]
     halts = [Halt(0.0, 60.0)]
     grid = line.grid([halt.along_m for halt in halts])
-    hurries = (grid > 0.55 * line.length_m) & (grid < 0.62 * line.length_m)
+    longest = int(np.argmax(np.diff(line.along_m)))
+    begin, end = line.along_m[longest], line.along_m[longest + 1]
+    hurries = (grid > begin + 0.3 * (end - begin)) & (grid < begin + 0.7 * (end - begin))
     caps = np.where(hurries, kmh / 3.6, careful_caps(world, make, line, grid))
     return _speeding(world, make, plan_drive(line, grid, caps, halts), None)
 
@@ -144,12 +148,12 @@ def _speeding(world: World, make: Make, drive: Drive, route: str | None) -> Scri
 def banned(world: World, code: str, road: str, make: Make) -> Script:
     """A lorry that takes the short cut through a zone that is closed to it."""
     zone = next(zone for zone in world.zones if zone.code == code)
-    drive = careful_drive(world, make, world.roads[road], [Halt(0.0, 240.0)])
+    drive = careful_drive(world, make, world.roads[road], [Halt(0.0, REST_S)])
     stretches = tuple(
         Stretch("banned_zone", code, begin, end, zone.min_duration_s, CONFIRM)
         for begin, end in runs_where(drive, lambda lon, lat, _: world.inside(code, lon, lat))
     )
-    return Script(make, drive, stretches, (0.0, 200.0))
+    return Script(make, drive, stretches, (0.0, REST_S - 40.0))
 
 
 def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Script:
@@ -159,14 +163,14 @@ def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Sc
     grid = line.grid(())
     lon, lat, _ = line.at(grid)
     along = float(grid[np.argmin(world.distance_to_centre_m(code, lon, lat))])
-    drive = careful_drive(world, make, line, [Halt(0.0, 200.0), Halt(along, stay_s)])
+    drive = careful_drive(world, make, line, [Halt(0.0, REST_S), Halt(along, stay_s)])
     stretches: list[Stretch] = []
     for begin, end in runs_where(drive, lambda lon, lat, _: world.inside(code, lon, lat)):
         stretches.append(Stretch("zone_entry", code, begin, begin, 0.0, 0, CONFIRM))
         stretches.append(Stretch("zone_exit", code, end, end, 0.0, 0, CONFIRM))
         if zone.max_stay_s is not None and end - begin > zone.max_stay_s:
             stretches.append(Stretch("zone_dwell", code, begin, end, zone.max_stay_s, CONFIRM))
-    return Script(make, drive, tuple(stretches), (0.0, 150.0))
+    return Script(make, drive, tuple(stretches), (0.0, REST_S - 40.0))
 
 
 def off_route(world: World, code: str) -> Script:
@@ -179,7 +183,7 @@ def off_route(world: World, code: str) -> Script:
     around = list(zip(detour.lon.tolist(), detour.lat.tolist(), strict=True))
     there = [*points[:first], *around, *points[last + 1 :]]
     line = Line.of([*there, *route.inbound["coordinates"]])
-    halts = [Halt(0.0, 300.0), Halt(Line.of(there).length_m, 300.0)]
+    halts = [Halt(0.0, REST_S), Halt(Line.of(there).length_m, 300.0)]
     drive = careful_drive(world, BUS, line, halts)
     turned = drive.when(Line.of(there).length_m)
 
@@ -192,10 +196,10 @@ def off_route(world: World, code: str) -> Script:
         if end < turned
     )
     # The trip must be seen to begin: the bus joins while it still stands in its terminal.
-    return Script(BUS, drive, stretches, (0.0, 240.0), code)
+    return Script(BUS, drive, stretches, (0.0, REST_S - 60.0), code)
 
 
-def silent(world: World, make: Make, drive: Drive, part: float) -> Script:
+def silent(make: Make, drive: Drive, part: float) -> Script:
     """A vehicle whose tracker falls silent in full motion for some minutes."""
     begin = drive.when(part * drive.line.length_m)
     silence = (begin, begin + SILENCE_S)

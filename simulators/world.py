@@ -40,7 +40,11 @@ class World:
 
     def inside(self, code: str, lon: F64, lat: F64, margin_m: float = 0.0) -> Bool:
         """Which places lie in the zone, or within `margin_m` of it. Shape of lon."""
-        return np.asarray(self.distance_m(code, lon, lat) <= margin_m, np.bool_)
+        x, y = _plane(lon, lat)
+        if margin_m == 0.0:
+            return np.asarray(shapely.intersects_xy(self.areas[code], x, y), np.bool_)
+        near = shapely.dwithin(self.areas[code], shapely.points(x, y), margin_m)
+        return np.asarray(near, np.bool_)
 
     def distance_m(self, code: str, lon: F64, lat: F64) -> F64:
         """How far from the zone (0 inside) or from the route's outbound path each place is."""
@@ -51,7 +55,7 @@ class World:
         """How far from the middle of the zone each place is."""
         x, y = _plane(lon, lat)
         centre = self.areas[code].centroid
-        return np.hypot(x - centre.x, y - centre.y)
+        return np.asarray(np.hypot(x - centre.x, y - centre.y), np.float64)
 
     def limit_kmh(
         self, vehicle_class: str, own_kmh: float | None, lon: F64, lat: F64, margin_m: float = 0.0

@@ -1,0 +1,76 @@
+"""Dirt: the faults of real feeds, in known shares.
+
+Belongs here: duplicates, delays, disorder, exchanged axes and impossible jumps, each of which the
+pipeline must bear without a violation more or less. Does not belong here: violations.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from devices.batch import FixBatch
+from simulators.feed import Message
+from simulators.noise import uniform
+
+JUMP_DEG: Final = 0.4
+"""Some 44 km: over 250 km/h for any fix that comes within ten minutes of the one before."""
+
+GRACE_US: Final = 60_000_000
+"""No jump in a vehicle's first minute: with nothing before it, it could not be told for one."""
+
+LATE_S: Final = (20.0, 100.0)
+"""A fix that is held back comes so many seconds late."""
+
+SWITCH_S: Final = 12.0
+"""Enough to come behind the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dirt:
+    """Shares of fixes (0..1) that suffer each fault."""
+
+    duplicates: float = 0.0
+    late: float = 0.0
+    out_of_order: float = 0.0
+    swapped: float = 0.0
+    jumps: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        return self == Dirt()
+
+
+MILD: Final = Dirt(duplicates=0.01, late=0.002, out_of_order=0.005, swapped=0.005, jumps=0.001)
+
+
+def spoil_fixes(fixes: FixBatch, dirt: Dirt, seed: int, start_us: int) -> FixBatch:
+    """Exchange the axes of some fixes, and throw some far away."""
+    if dirt.is_clean:
+        return fixes
+    swapped = uniform(seed, fixes.vehicle, fixes.time, 21) < dirt.swapped
+    jumps = uniform(seed, fixes.vehicle, fixes.time, 22) < dirt.jumps
+    jumps &= ~swapped & (fixes.time > start_us + GRACE_US)
+    return fixes.with_columns(
+        lon=np.where(swapped, fixes.lat, fixes.lon),
+        lat=np.where(swapped, fixes.lon, fixes.lat - JUMP_DEG * jumps),
+    )
+
+
+def spoil_messages(messages: list[Message], dirt: Dirt, seed: int) -> list[Message]:
+    """Delay, disorder and double some messages; in order of `due_us` again."""
+    if dirt.is_clean or not messages:
+        return messages
+    number = np.arange(len(messages))
+    due = np.array([message.due_us for message in messages], np.int64)
+    delay_s = np.where(uniform(seed, number, due, 23) < dirt.out_of_order, SWITCH_S, 0.0)
+    late = uniform(seed, number, due, 24) < dirt.late
+    least, most = LATE_S
+    delay_s = np.where(late, least + (most - least) * uniform(seed, number, due, 25), delay_s)
+    doubled = uniform(seed, number, due, 26) < dirt.duplicates
+    spoilt = []
+    for message, wait_s, twice in zip(messages, delay_s.tolist(), doubled.tolist(), strict=True):
+        sent = replace(message, due_us=message.due_us + int(wait_s * 1e6)) if wait_s else message
+        spoilt.extend([sent, sent] if twice else [sent])
+    spoilt.sort(key=lambda message: message.due_us)
+    return spoilt

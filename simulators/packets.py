@@ -1,0 +1,96 @@
+"""MQTT 3.1.1 packets that the load generator writes itself (OASIS standard, sections 2 and 3).
+
+Belongs here: bytes of CONNECT, PUBLISH and DISCONNECT, and counting PUBACKs. Does not belong here:
+sockets.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+DISCONNECT: Final = b"\xe0\x00"
+PUBACK: Final = b"\x40\x02"
+CONNACK_ACCEPTED: Final = b"\x20\x02\x00\x00"
+PINGREQ: Final = b"\xc0\x00"
+PINGRESP: Final = b"\xd0\x00"
+
+_PUBLISH_QOS1: Final = 0x32
+_PACKET_IDS: Final = 65_535
+_PUBACK_BYTES: Final = 4
+_KEEP_ALIVE_S: Final = 0  # none: a load test may pause
+
+
+def remaining_length(length: int) -> bytes:
+    """Section 2.2.3: seven bits a byte, low ones first."""
+    out = bytearray()
+    while True:
+        length, low = divmod(length, 128)
+        out.append(low | 0x80 if length else low)
+        if not length:
+            return bytes(out)
+
+
+def connect_packet(client_id: str, username: str | None, password: str | None) -> bytes:
+    """Section 3.1: a clean session without a will."""
+    flags = 0x02 | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
+    payload = _text(client_id)
+    for secret in (username, password):
+        if secret is not None:
+            payload += _text(secret)
+    body = _text("MQTT") + bytes((4, flags)) + _KEEP_ALIVE_S.to_bytes(2, "big") + payload
+    return b"\x10" + remaining_length(len(body)) + body
+
+
+def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[bytes]:
+    """Section 3.3: one QoS 1 PUBLISH per message.
+
+    Packet ids run from 1 and wrap around, so no more than 65,535 of one connection may be
+    unacknowledged.
+    """
+    heads = {topic: _text(topic) for topic in set(topics)}
+    packets = []
+    for number, (topic, payload) in enumerate(zip(topics, payloads, strict=True)):
+        head = heads[topic]
+        packet_id = (number % _PACKET_IDS + 1).to_bytes(2, "big")
+        length = remaining_length(len(head) + 2 + len(payload))
+        packets.append(b"".join((b"\x32", length, head, packet_id, payload)))
+    return packets
+
+
+class AckCounter:
+    """Counts PUBACKs in a byte stream. Raises ValueError for anything else but PINGRESP."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> int:
+        """How many PUBACKs are complete with these bytes."""
+        data = self._rest + data
+        whole = len(data) - len(data) % _PUBACK_BYTES
+        count = whole // _PUBACK_BYTES
+        # Nearly always the stream holds PUBACKs alone: then every fourth byte tells.
+        if data[0:whole:4].count(0x40) == count and data[1:whole:4].count(0x02) == count:
+            self._rest = data[whole:]
+            return count
+        return self._feed_slowly(data)
+
+    def _feed_slowly(self, data: bytes) -> int:
+        count = at = 0
+        while len(data) - at >= 2:
+            head = data[at : at + 2]
+            if head == PINGRESP:
+                at += 2
+            elif head == PUBACK:
+                if len(data) - at < _PUBACK_BYTES:
+                    break
+                at += _PUBACK_BYTES
+                count += 1
+            else:
+                raise ValueError(f"packet type {head.hex()}: expected PUBACK")
+        self._rest = data[at:]
+        return count
+
+
+def _text(text: str) -> bytes:
+    """Section 1.5.3: UTF-8 with its length before it."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(2, "big") + encoded

@@ -1,0 +1,178 @@
+"""Simulate: a fleet in real time against any broker, with its truth in a file.
+
+Belongs here: putting fleet, dirt, feed and publisher together. Does not belong here: command-line
+parsing and the registry (the vehicles' names follow from their numbers, vehicles.py).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from devices.batch import I64, FixBatch
+from simulators.dirt import Dirt, spoil_fixes, spoil_messages
+from simulators.feed import Message, buffered, single, weighed
+from simulators.fleet import Fleet, FleetOptions
+from simulators.publisher import BrokerOptions, Publisher, connect
+from simulators.truth import Planned, write_truth
+from simulators.world import load_world
+
+STEP_US = 1_000_000
+"""How far ahead the fleet is computed while it is driven in real time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """vehicles, interval_s, codec ("mix" or one codec), seed: of the fleet.
+
+    duration_s: None: until cancelled. backlog_s: so much of the past is sent first, as trackers do
+    that come back into coverage, at `backlog_interval_s`. truth: file for the planned violations.
+    """
+
+    broker: BrokerOptions
+    vehicles: int = 100
+    interval_s: int = 10
+    codec: str = "json"
+    seed: int = 1
+    duration_s: float | None = None
+    backlog_s: int = 0
+    backlog_interval_s: int = 10
+    dirt: Dirt = field(default_factory=Dirt)
+    truth: Path | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts so far, for whoever shows them."""
+
+    fixes: int = 0
+    weighings: int = 0
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateReport:
+    """What was sent, and what of the plan it suffices to show."""
+
+    fixes: int
+    weighings: int
+    messages: int
+    planned: list[Planned]
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Simulation:
+    """A fleet and everything that it has sent so far."""
+
+    def __init__(self, options: SimulateOptions, live_from_us: int) -> None:
+        """live_from_us: when real time begins; the backlog ends there."""
+        self.options = options
+        self.live_from_us = live_from_us
+        self.start_us = live_from_us - options.backlog_s * 1_000_000
+        fleet = FleetOptions(
+            options.vehicles,
+            options.seed,
+            options.codec,
+            self.start_us,
+            spread_s=options.backlog_s + 15.0 if options.backlog_s else 900.0,
+        )
+        self.fleet = Fleet(load_world(), fleet)
+        self.progress = Progress()
+        self._sent: list[FixBatch] = []
+        self._delayed: list[Message] = []
+        self._until_us = self.start_us
+
+    def backlog(self) -> list[Message]:
+        """Everything up to `live_from_us`, packed as trackers pack what they have stored."""
+        fixes = self.fleet.due(self.start_us, self.live_from_us, self.options.backlog_interval_s)
+        messages = buffered(self.fleet, self._taken(fixes))
+        messages = spoil_messages(messages, self.options.dirt, self.options.seed)
+        scales = self._weighed(self.start_us, self.live_from_us)
+        self._until_us = self.live_from_us
+        return sorted(messages + scales, key=lambda message: message.due_us)
+
+    def step(self, to_us: int) -> list[Message]:
+        """What is to be sent from the end of the last step to `to_us`, in order of time."""
+        fixes = self.fleet.due(self._until_us, to_us, self.options.interval_s)
+        messages = single(self.fleet, self._taken(fixes))
+        messages = spoil_messages(messages, self.options.dirt, self.options.seed)
+        messages += self._weighed(self._until_us, to_us) + self._delayed
+        messages.sort(key=lambda message: message.due_us)
+        self._delayed = [message for message in messages if message.due_us >= to_us]
+        self._until_us = to_us
+        return [message for message in messages if message.due_us < to_us]
+
+    def rest(self) -> list[Message]:
+        """What faults of the feed still hold back."""
+        rest, self._delayed = self._delayed, []
+        return rest
+
+    def planned(self) -> list[Planned]:
+        """The violations that the fixes sent so far suffice to show."""
+        every = FixBatch.concat(self._sent)
+        order = every.order()
+        vehicle, times = every.vehicle[order], every.time[order]
+        bounds = np.searchsorted(vehicle, np.arange(len(self.fleet.vehicles) + 1))
+        of_vehicle: list[I64] = [
+            times[bounds[row] : bounds[row + 1]] for row in range(len(self.fleet.vehicles))
+        ]
+        return self.fleet.planned(self._until_us, of_vehicle)
+
+    def report(self) -> SimulateReport:
+        counts = self.progress
+        return SimulateReport(counts.fixes, counts.weighings, counts.messages, self.planned())
+
+    def _taken(self, fixes: FixBatch) -> FixBatch:
+        # Only who and when: an endless simulation must not keep whole fixes.
+        self._sent.append(FixBatch.blank(len(fixes), vehicle=fixes.vehicle, time=fixes.time))
+        self.progress.fixes += len(fixes)
+        return spoil_fixes(fixes, self.options.dirt, self.options.seed, self.start_us)
+
+    def _weighed(self, from_us: int, to_us: int) -> list[Message]:
+        weighings = self.fleet.weighbridges.between(from_us, to_us)
+        self.progress.weighings += len(weighings)
+        return weighed(weighings)
+
+
+async def drive(
+    simulation: Simulation,
+    publisher: Publisher,
+    until_us: int | None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> None:
+    """Send the fleet's messages as real time passes, until then or until cancelled."""
+    at = simulation.live_from_us
+    while until_us is None or at < until_us:
+        to_us = at + STEP_US if until_us is None else min(at + STEP_US, until_us)
+        messages = simulation.step(to_us)
+        await publisher.send_when_due(messages)
+        simulation.progress.messages += len(messages)
+        on_progress(simulation.progress)
+        at = to_us
+
+
+async def simulate(
+    options: SimulateOptions, on_progress: Callable[[Progress], None] = lambda _: None
+) -> SimulateReport:
+    """Run a fleet against the broker. Raises PublishError, ValueError for options that cannot be.
+
+    The truth is written also when the run is cancelled.
+    """
+    begins = now_us()
+    simulation = Simulation(options, begins)
+    until = None if options.duration_s is None else begins + round(options.duration_s * 1e6)
+    try:
+        async with connect(options.broker) as publisher:
+            if options.backlog_s:
+                await publisher.send(simulation.backlog())
+            await drive(simulation, publisher, until, on_progress)
+            await publisher.send(simulation.rest())
+    finally:
+        if options.truth is not None:
+            write_truth(options.truth, simulation.planned())
+    return simulation.report()
