@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import shapely
-from shapely.geometry import LinearRing, LineString, MultiLineString, MultiPolygon, Point, Polygon
+from shapely.geometry import LineString, MultiLineString, MultiPolygon, Point, Polygon
 
 from devices.batch import F64
 from geofence.errors import GeometryError
@@ -130,7 +130,7 @@ class _Reader:
             raise GeometryError(place, f"expected at least 4 positions, got {len(positions)}")
         if len(set(positions)) < 3:
             raise GeometryError(place, "expected at least 3 different positions")
-        if not self.repair and not (alone := LinearRing(positions)).is_valid:
+        if not self.repair and not (alone := Polygon(positions)).is_valid:
             raise GeometryError(place, _invalid(alone))
         return positions
 
