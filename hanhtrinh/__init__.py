@@ -1,0 +1,1 @@
+"""hanhtrinh: the command line, settings, embedded services, and the wiring of all parts."""

