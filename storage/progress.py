@@ -4,8 +4,7 @@ Functions that write work in the caller's transaction. Instants are microseconds
 int64's ends are -infinity ("none yet") and infinity.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,7 @@ from storage.wire import BEGINNING_US, END_US
 SQL = queries("progress")
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePoints:
+class ResumePoints(NamedTuple):
     """How far vehicles are, shape (k,) each.
 
     stored_until: greatest time of any stored fix. judged_until: greatest time of a fix that the
@@ -35,8 +33,7 @@ class ResumePoints:
     needs_from: I64
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """Points from which judging can be resumed, shape (k,) each.
 
     time: the state is the one after the fix at this time. needs_from: replaying from here gives it.
@@ -102,26 +99,12 @@ async def add_marks(conn: AsyncConnection, vehicle: I32, time: I64, needs_from: 
         )
 
 
-async def drop_marks(conn: AsyncConnection, vehicles: I32, since: I64) -> None:
-    """Drop the marks of vehicles[i] with time >= since[i]; shapes (k,)."""
+async def drop_marks(conn: AsyncConnection, vehicles: I32, after: I64) -> None:
+    """Drop the marks of vehicles[i] with time > after[i]; shapes (k,)."""
     if len(vehicles):
         await cursor(conn).execute(
-            SQL["delete_marks"], {"vehicle": Int4s(vehicles), "since": Instants(since)}
+            SQL["delete_marks"], {"vehicle": Int4s(vehicles), "after": Instants(after)}
         )
-
-
-async def replace_marks(
-    conn: AsyncConnection,
-    vehicles: I32,
-    since: I64,
-    marks: tuple[I32, I64, I64],
-) -> None:
-    """Drop the marks of vehicles[i] from since[i] on (shapes (k,)), then add others.
-
-    marks: vehicle, time, needs_from, shapes (m,).
-    """
-    await drop_marks(conn, vehicles, since)
-    await add_marks(conn, *marks)
 
 
 async def prune_marks(conn: AsyncConnection, before: int) -> int:
@@ -134,7 +117,9 @@ async def prune_marks(conn: AsyncConnection, before: int) -> int:
 async def upsert_latest(
     conn: AsyncConnection,
     newest: FixBatch,
-    points: ResumePoints,
+    stored_until: I64,
+    judged_until: I64,
+    needs_from: I64,
     rejudged: Bool | None = None,
 ) -> None:
     """Note each vehicle's newest fix and how far it is.
@@ -142,8 +127,10 @@ async def upsert_latest(
     newest: one row for a vehicle, its newest clean fix of the batch, else its newest fix. A stored
     clean fix gives way only to a clean one at least as new, except where `rejudged` (shape (k,),
     default nowhere): there the caller has seen the whole stretch again, and its word holds.
-    points: shape (k,); stored_until never goes back, the others are taken as given.
+    stored_until, judged_until, needs_from: as in ResumePoints, shape (k,); the first never goes
+    back, the others are taken as given.
     """
+    points = ResumePoints(stored_until, judged_until, needs_from)
     again = np.zeros(len(newest), np.bool_) if rejudged is None else rejudged
     for statement, rows in (("upsert_latest", ~again), ("replace_latest", again)):
         if rows.any():

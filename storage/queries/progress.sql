@@ -16,10 +16,10 @@ CROSS JOIN LATERAL (
 ) m
 
 -- name: delete_marks
--- Drop each vehicle's marks from its instant on: they describe states that are no longer so.
+-- Drop each vehicle's marks after its instant: they describe states that are no longer so.
 DELETE FROM judge_marks m
-USING unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
-WHERE m.vehicle_id = k.vehicle_id AND m.time >= k.since
+USING unnest(%(vehicle)s, %(after)s) AS k (vehicle_id, after)
+WHERE m.vehicle_id = k.vehicle_id AND m.time > k.after
 
 -- name: insert_marks
 -- Put down points from which judging can be resumed.

@@ -1,0 +1,143 @@
+"""A picture of the whole registry, as the plain values that judging is done by."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.types.json import set_json_loads
+
+from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, VehicleRule, Zone
+from storage.arrays import cursor
+from storage.queries import queries
+
+SQL = queries("registry")
+
+
+class Tenure(NamedTuple):
+    """A name means this vehicle from `valid_from` (inclusive) to `valid_to` (exclusive)."""
+
+    name: str
+    vehicle: int
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySnapshot:
+    """The registry at `version`.
+
+    vehicles, zones, routes, stations: ascending by id, every version of each.
+    devices, plates: which vehicle an ident or a plate means, and when.
+    drivers: id by licence.
+    column_maps: by weigh station code, for stations that send CSV: our column -> their header.
+    """
+
+    version: int
+    zones: tuple[Zone, ...]
+    routes: tuple[Route, ...]
+    vehicles: tuple[VehicleRule, ...]
+    stations: tuple[StationRule, ...]
+    devices: tuple[Tenure, ...]
+    plates: tuple[Tenure, ...]
+    drivers: Mapping[str, int]
+    column_maps: Mapping[str, Mapping[str, str]]
+    _vehicles: Mapping[int, VehicleRule] = field(default_factory=dict, repr=False)
+    _stations: Mapping[int, StationRule] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, **parts: Any) -> Self:
+        """A snapshot with its indexes."""
+        return cls(
+            **parts,
+            _vehicles={vehicle.id: vehicle for vehicle in parts["vehicles"]},
+            _stations={station.id: station for station in parts["stations"]},
+        )
+
+    def vehicle(self, vehicle_id: int) -> VehicleRule:
+        """The vehicle of an id; KeyError for an unknown one."""
+        return self._vehicles[vehicle_id]
+
+    def station(self, station_id: int) -> StationRule:
+        """The weigh station of an id; KeyError for an unknown one."""
+        return self._stations[station_id]
+
+
+async def version(conn: AsyncConnection) -> int:
+    """The registry's version: it moves with every change."""
+    row = await (await conn.execute(SQL["version"])).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def load(conn: AsyncConnection) -> RegistrySnapshot:
+    """Read the whole registry."""
+    cur = cursor(conn)
+    set_json_loads(msgspec.json.decode, cur)
+    # Before the rest: a change made while reading shows as a newer version the next time.
+    at = await version(conn)
+    vehicles = await _rows(cur, "vehicles")
+    return RegistrySnapshot.of(
+        version=at,
+        zones=tuple(_zone(row) for row in await _rows(cur, "zones")),
+        routes=await _routes(cur),
+        vehicles=await _vehicle_rules(cur, vehicles),
+        plates=tuple(Tenure(row[1], row[0], row[10], row[11]) for row in vehicles),
+        devices=tuple(Tenure(*row) for row in await _rows(cur, "devices")),
+        drivers=dict(await _rows(cur, "drivers")),
+        **await _stations(cur),
+    )
+
+
+async def _rows(cur: AsyncCursor, name: str) -> list[tuple[Any, ...]]:
+    await cur.execute(SQL[name])
+    return await cur.fetchall()
+
+
+def _zone(row: tuple[Any, ...]) -> Zone:
+    return Zone(
+        id=row[0],
+        code=row[1],
+        kind=row[2],
+        geometry=row[3],
+        version=row[4],
+        name=row[5],
+        operator_id=row[6],
+        radius_m=row[7],
+        corridor_m=row[8],
+        speed_limits=row[9],
+        classes=None if row[10] is None else tuple(row[10]),
+        weekly_hours=None if row[11] is None else tuple(tuple(span) for span in row[11]),
+        valid_from=row[12],
+        valid_to=row[13],
+        max_stay_s=row[14],
+        min_duration_s=row[15],
+        min_gross_kg=row[16],
+        overrides_road=row[17],
+    )
+
+
+async def _routes(cur: AsyncCursor) -> tuple[Route, ...]:
+    stops: dict[int, list[RouteStop]] = defaultdict(list)
+    for route_id, direction, seq, lon, lat, name, compulsory in await _rows(cur, "route_stops"):
+        stops[route_id].append(RouteStop(direction, seq, lon, lat, name, compulsory))
+    return tuple(Route(*(*row, tuple(stops.get(row[0], ())))) for row in await _rows(cur, "routes"))
+
+
+async def _vehicle_rules(
+    cur: AsyncCursor, vehicles: list[tuple[Any, ...]]
+) -> tuple[VehicleRule, ...]:
+    routes: dict[int, list[VehicleRoute]] = defaultdict(list)
+    for vehicle_id, *rest in await _rows(cur, "vehicle_routes"):
+        routes[vehicle_id].append(VehicleRoute(*rest))
+    return tuple(VehicleRule(*(*row[:10], tuple(routes.get(row[0], ())))) for row in vehicles)
+
+
+async def _stations(cur: AsyncCursor) -> dict[str, Any]:
+    rows = await _rows(cur, "stations")
+    return {
+        "stations": tuple(StationRule(*row[:8]) for row in rows),
+        "column_maps": {row[1]: row[8] for row in rows if row[8] is not None},
+    }
