@@ -4,6 +4,7 @@ Belongs here: putting fleet, dirt, feed and publisher together. Does not belong 
 parsing and the registry (the vehicles' names follow from their numbers, vehicles.py).
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.batch import I64, FixBatch
+from devices.batch import I32, I64, FixBatch
 from simulators.dirt import Dirt, spoil_fixes, spoil_messages
 from simulators.feed import Message, buffered, single, weighed
 from simulators.fleet import Fleet, FleetOptions
@@ -83,7 +84,8 @@ class Simulation:
         )
         self.fleet = Fleet(load_world(), fleet)
         self.progress = Progress()
-        self._sent: list[FixBatch] = []
+        # Who and when of every fix: an endless simulation must not keep whole fixes.
+        self._sent: list[tuple[I32, I64]] = []
         self._delayed: list[Message] = []
         self._until_us = self.start_us
 
@@ -114,9 +116,10 @@ class Simulation:
 
     def planned(self) -> list[Planned]:
         """The violations that the fixes sent so far suffice to show."""
-        every = FixBatch.concat(self._sent)
-        order = every.order()
-        vehicle, times = every.vehicle[order], every.time[order]
+        vehicle = np.concatenate([np.empty(0, np.int32), *(part[0] for part in self._sent)])
+        times = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._sent)])
+        order = np.lexsort((times, vehicle))
+        vehicle, times = vehicle[order], times[order]
         bounds = np.searchsorted(vehicle, np.arange(len(self.fleet.vehicles) + 1))
         of_vehicle: list[I64] = [
             times[bounds[row] : bounds[row + 1]] for row in range(len(self.fleet.vehicles))
@@ -128,8 +131,7 @@ class Simulation:
         return SimulateReport(counts.fixes, counts.weighings, counts.messages, self.planned())
 
     def _taken(self, fixes: FixBatch) -> FixBatch:
-        # Only who and when: an endless simulation must not keep whole fixes.
-        self._sent.append(FixBatch.blank(len(fixes), vehicle=fixes.vehicle, time=fixes.time))
+        self._sent.append((fixes.vehicle, fixes.time))
         self.progress.fixes += len(fixes)
         return spoil_fixes(fixes, self.options.dirt, self.options.seed, self.start_us)
 
@@ -143,11 +145,13 @@ async def drive(
     simulation: Simulation,
     publisher: Publisher,
     until_us: int | None,
+    stop: asyncio.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Send the fleet's messages as real time passes, until then or until cancelled."""
+    """Send the fleet's messages as real time passes, until then or until `stop` is set."""
     at = simulation.live_from_us
-    while until_us is None or at < until_us:
+    while not stop.is_set() and (until_us is None or at < until_us):
+        await _sleep_until(at)
         to_us = at + STEP_US if until_us is None else min(at + STEP_US, until_us)
         messages = simulation.step(to_us)
         await publisher.send_when_due(messages)
@@ -157,11 +161,13 @@ async def drive(
 
 
 async def simulate(
-    options: SimulateOptions, on_progress: Callable[[Progress], None] = lambda _: None
+    options: SimulateOptions,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    stop: asyncio.Event | None = None,
 ) -> SimulateReport:
     """Run a fleet against the broker. Raises PublishError, ValueError for options that cannot be.
 
-    The truth is written also when the run is cancelled.
+    stop: set it to end the run within a second. The truth is written however the run ends.
     """
     begins = now_us()
     simulation = Simulation(options, begins)
@@ -169,10 +175,18 @@ async def simulate(
     try:
         async with connect(options.broker) as publisher:
             if options.backlog_s:
-                await publisher.send(simulation.backlog())
-            await drive(simulation, publisher, until, on_progress)
-            await publisher.send(simulation.rest())
+                messages = simulation.backlog()
+                await publisher.send(messages)
+                simulation.progress.messages += len(messages)
+            await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress)
+            rest = simulation.rest()
+            await publisher.send(rest)
+            simulation.progress.messages += len(rest)
     finally:
         if options.truth is not None:
             write_truth(options.truth, simulation.planned())
     return simulation.report()
+
+
+async def _sleep_until(time_us: int) -> None:
+    await asyncio.sleep(max((time_us - now_us()) / 1e6, 0.0))
