@@ -3,7 +3,28 @@
 Every codec is imported by hand; nothing is scanned for.
 """
 
-from devices import json_fix, ufms, weigh_json
+from devices import (
+    json_fix,
+    nmea,
+    owntracks,
+    teltonika,
+    teltonika_json,
+    ufms,
+    weigh_csv,
+    weigh_json,
+)
 from devices.codec import CODECS, Codec, codec
 
-__all__ = ["CODECS", "Codec", "codec", "json_fix", "ufms", "weigh_json"]
+__all__ = [
+    "CODECS",
+    "Codec",
+    "codec",
+    "json_fix",
+    "nmea",
+    "owntracks",
+    "teltonika",
+    "teltonika_json",
+    "ufms",
+    "weigh_csv",
+    "weigh_json",
+]

@@ -50,5 +50,9 @@ class EncodeError(DevicesError):
     """Fixes or weighings that a format has no way to carry."""
 
 
+class ColumnMapError(DevicesError):
+    """A column map that names columns or units that do not exist."""
+
+
 class CodecNotFoundError(DevicesError):
     """A codec name that nobody registered; the message lists the names there are."""

@@ -1,0 +1,190 @@
+"""Codec "nmea": one or more NMEA 0183 sentences a payload (docs/codecs.md, nmea).
+
+Sentences of one time of day make one fix: RMC gives it its date; GGA adds altitude, satellites and
+precision; VTG, which has no time, belongs to the fix before it. Other sentences are not read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isnan, nan
+from typing import Final
+
+from devices.batch import I64, FixBatch, Quality
+from devices.codec import Codec, Decoded, register
+from devices.errors import DecodeError, EncodeError, Reject
+from devices.nmea_sentences import DAY_US, KNOT_KMH, Sentence, checksum, parse
+from devices.rows import FixRows, decode_each
+
+
+@dataclass(slots=True)
+class Epoch:
+    """What the sentences of one time of day say together."""
+
+    at: int
+    time_of_day: int | None = None
+    day: int | None = None
+    lon: float = nan
+    lat: float = nan
+    valid: bool | None = None
+    speed_kmh: float = nan
+    heading: float = nan
+    altitude: float = nan
+    hdop: float = nan
+    satellites: float = nan
+
+    def take(self, said: Sentence) -> None:
+        """Add what a sentence says; what an earlier one said stays, but a date's status decides."""
+        if self.time_of_day is None:
+            self.time_of_day = said.time_of_day
+        if said.valid is not None and (self.valid is None or said.day is not None):
+            self.valid = said.valid
+        if self.day is None:
+            self.day = said.day
+        if isnan(self.lon):
+            self.lon, self.lat = said.lon, said.lat
+        if isnan(self.speed_kmh):
+            self.speed_kmh = said.speed_kmh
+        if isnan(self.heading):
+            self.heading = said.heading
+        if isnan(self.altitude):
+            self.altitude = said.altitude
+        if isnan(self.hdop):
+            self.hdop = said.hdop
+        if isnan(self.satellites):
+            self.satellites = said.satellites
+
+
+def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
+    """Decode payloads of sentences."""
+    return decode_each(payloads, received, _read)
+
+
+def _read(payload: bytes, rows: FixRows) -> None:
+    before, *chunks = payload.split(b"$")
+    if not chunks:
+        detail = f"expected $ and a sentence, got {payload[:20]!r}"
+        raise DecodeError(Reject.BAD_SYNTAX, detail=detail)
+    position = len(before)
+    epochs: list[Epoch] = []
+    unread = 0
+    for chunk in chunks:
+        try:
+            said = parse(chunk.split(b"\n", 1)[0].split(b"\r", 1)[0])
+        except DecodeError as error:
+            rows.refuse(error, position)
+        else:
+            if said is None:
+                unread += 1
+            else:
+                _join(epochs, said, position)
+        position += 1 + len(chunk)
+    if unread == len(chunks):
+        raise DecodeError(Reject.UNSUPPORTED, detail="no RMC, GGA, GLL or VTG sentence")
+    _add_all(epochs, rows)
+
+
+def _join(epochs: list[Epoch], said: Sentence, at: int) -> None:
+    """Add a sentence to the epoch it belongs to, or begin a new one."""
+    if epochs:
+        last = epochs[-1]
+        same_time = said.time_of_day is None or last.time_of_day in {None, said.time_of_day}
+        if same_time and (last.day is None or said.day in {None, last.day}):
+            last.take(said)
+            return
+    epoch = Epoch(at)
+    epoch.take(said)
+    epochs.append(epoch)
+
+
+def _add_all(epochs: list[Epoch], rows: FixRows) -> None:
+    near = int(rows.received[rows.payload])
+    for epoch in epochs:
+        try:
+            _check(epoch)
+        except DecodeError as error:
+            rows.refuse(error, epoch.at)
+            continue
+        clock = epoch.time_of_day or 0
+        time = clock + epoch.day if epoch.day is not None else nearest(clock, near)
+        near = time
+        rows.add(
+            time,
+            epoch.lon,
+            epoch.lat,
+            at=epoch.at,
+            speed_kmh=epoch.speed_kmh,
+            heading=epoch.heading,
+            altitude=epoch.altitude,
+            hdop=epoch.hdop,
+            satellites=epoch.satellites,
+            quality=0 if epoch.valid else Quality.NO_POSITION,
+        )
+
+
+def _check(epoch: Epoch) -> None:
+    if isnan(epoch.lon):
+        raise DecodeError(Reject.NO_CONTENT, detail="sentences without coordinates")
+    if epoch.time_of_day is None:
+        raise DecodeError(Reject.MISSING_FIELD, detail="time: expected hhmmss, got nothing")
+
+
+def nearest(time_of_day: int, near: int) -> int:
+    """The instant with that time of day that is nearest to `near` (all microseconds)."""
+    midnight = near // DAY_US * DAY_US
+    return min(
+        (midnight + day * DAY_US + time_of_day for day in (-1, 0, 1)), key=lambda t: abs(t - near)
+    )
+
+
+def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
+    """RMC and GGA for each fix; idents, drivers, inputs and odometers have no place in them."""
+    del idents, drivers
+    columns = zip(
+        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
+        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
+        fixes.satellites.tolist(), fixes.quality.tolist(), strict=True,
+    )  # fmt: skip
+    out = []
+    for time, lon, lat, speed, heading, altitude, hdop, satellites, quality in columns:
+        try:
+            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+        except (ValueError, OverflowError, OSError):
+            raise EncodeError(f"nmea: time: expected a date, got {time}") from None
+        clock = f"{when:%H%M%S}.{time // 1000 % 1000:03d}"
+        place = f"{_angle(lat, 2, 'NS')},{_angle(lon, 3, 'EW')}"
+        lost = bool(quality & Quality.NO_POSITION)
+        rmc = (
+            f"GPRMC,{clock},{'V' if lost else 'A'},{place},{_text(speed / KNOT_KMH, 4)},"
+            f"{_text(heading, 2)},{when:%d%m%y},,,{'N' if lost else 'A'}"
+        )
+        gga = (
+            f"GPGGA,{clock},{place},{0 if lost else 1},"
+            f"{'' if satellites == _UNKNOWN_SATELLITES else satellites},{_text(hdop, 2)},"
+            f"{_text(altitude, 1)},M,,M,,"
+        )
+        out.append(_sentence(rmc) + _sentence(gga))
+    return out
+
+
+_UNKNOWN_SATELLITES: Final = 255
+_PARTS: Final = 10**6
+
+
+def _angle(value: float, digits: int, sides: str) -> str:
+    """Degrees and minutes; rounded as one number, so that 59.9999999 minutes carry over."""
+    degrees, parts = divmod(round(abs(value) * 60 * _PARTS), 60 * _PARTS)
+    minutes, part = divmod(parts, _PARTS)
+    return f"{degrees:0{digits}d}{minutes:02d}.{part:06d},{sides[value < 0]}"
+
+
+def _text(value: float, decimals: int) -> str:
+    return "" if isnan(value) else f"{value:.{decimals}f}"
+
+
+def _sentence(body: str) -> bytes:
+    raw = body.encode()
+    return b"$%s*%02X\r\n" % (raw, checksum(raw))
+
+
+NMEA: Final = register(Codec(name="nmea", decode=decode, encode=encode))

@@ -1,0 +1,188 @@
+"""NMEA 0183 sentences: the checksum, and the fields of RMC, GGA, VTG and GLL.
+
+Belongs here: one sentence at a time. How sentences become fixes stands in devices/nmea.py. Field
+numbers count from the address, which is field 0; angles are written "dddmm.mmmm".
+"""
+
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from math import nan
+from typing import Final, NamedTuple
+
+from devices.errors import DecodeError, Reject
+
+KNOT_KMH: Final = 1.852
+DAY_US: Final = 86_400_000_000
+
+
+class Sentence(NamedTuple):
+    """What one sentence says; NaN or None is "does not say". Times in microseconds."""
+
+    time_of_day: int | None = None
+    day: int | None = None
+    lon: float = nan
+    lat: float = nan
+    valid: bool | None = None
+    speed_kmh: float = nan
+    heading: float = nan
+    altitude: float = nan
+    hdop: float = nan
+    satellites: float = nan
+
+
+def checksum(body: bytes) -> int:
+    """XOR of all bytes, by folding one long integer in halves."""
+    size = 64
+    while size < len(body):
+        size *= 2
+    value = int.from_bytes(body, "big")
+    bits = size * 8
+    while bits > 8:
+        bits //= 2
+        value ^= value >> bits
+    return value & 0xFF
+
+
+def parse(line: bytes) -> Sentence | None:
+    """One sentence, from behind its "$" to its end; None for a type that is not read here.
+
+    A checksum, where there is one, must be right. Raises DecodeError.
+    """
+    reader = READERS.get(line[2:5]) if line[5:6] == b"," else None
+    if reader is None:
+        return None
+    body, star, sent = line.partition(b"*")
+    if star:
+        found = checksum(body)
+        if sent.strip().upper() != b"%02X" % found:
+            detail = f"checksum: expected {found:02X}, got {sent[:8]!r}"
+            raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
+    if b"_" in body:
+        raise DecodeError(Reject.BAD_VALUE, detail="a field with an underscore")
+    try:
+        return reader(body.split(b","))
+    except (ValueError, OverflowError) as error:
+        raise DecodeError(Reject.BAD_VALUE, detail=f"{line[2:5].decode()}: {error}") from None
+
+
+def _rmc(f: list[bytes]) -> Sentence:
+    """Recommended minimum: 1 time, 2 status, 3-6 place, 7 knots, 8 course, 9 date, 12 mode."""
+    _expect(f, 10)
+    lon, lat = _place(f, 3)
+    mode = f[12][:1] if len(f) > 12 else b""
+    return Sentence(
+        time_of_day=_time_of_day(f[1]),
+        day=_day(f[9]) if f[9] else None,
+        lon=lon,
+        lat=lat,
+        valid=f[2] == b"A" and mode != b"N",
+        speed_kmh=float(f[7]) * KNOT_KMH if f[7] else nan,
+        heading=float(f[8]) if f[8] else nan,
+    )
+
+
+def _gga(f: list[bytes]) -> Sentence:
+    """Fix data: 1 time, 2-5 place, 6 quality, 7 satellites, 8 hdop, 9 altitude in metres."""
+    _expect(f, 10)
+    lon, lat = _place(f, 2)
+    return Sentence(
+        time_of_day=_time_of_day(f[1]),
+        lon=lon,
+        lat=lat,
+        valid=f[6] not in {b"0", b""},
+        altitude=float(f[9]) if f[9] else nan,
+        hdop=float(f[8]) if f[8] else nan,
+        satellites=float(f[7]) if f[7] else nan,
+    )
+
+
+def _gll(f: list[bytes]) -> Sentence:
+    """Geographic position: 1-4 place, 5 time, 6 status, 7 mode."""
+    _expect(f, 6)
+    lon, lat = _place(f, 1)
+    status = f[6][:1] if len(f) > 6 else b"A"
+    mode = f[7][:1] if len(f) > 7 else b""
+    return Sentence(
+        time_of_day=_time_of_day(f[5]), lon=lon, lat=lat, valid=status == b"A" and mode != b"N"
+    )
+
+
+def _vtg(f: list[bytes]) -> Sentence:
+    """Course and speed: 1 true course, 5 knots, 7 km/h; before version 2.3 without the letters."""
+    if len(f) > 2 and f[2] != b"T" and len(f) < 9:
+        _expect(f, 5)
+        course, knots, kmh = f[1], f[3], f[4]
+    else:
+        _expect(f, 8)
+        course, knots, kmh = f[1], f[5], f[7]
+    speed = float(kmh) if kmh else float(knots) * KNOT_KMH if knots else nan
+    return Sentence(speed_kmh=speed, heading=float(course) if course else nan)
+
+
+READERS: Final[dict[bytes, Callable[[list[bytes]], Sentence]]] = {
+    b"RMC": _rmc,
+    b"GGA": _gga,
+    b"GLL": _gll,
+    b"VTG": _vtg,
+}
+
+
+def _expect(fields: list[bytes], least: int) -> None:
+    if len(fields) < least:
+        detail = f"{fields[0].decode('latin-1')}: expected {least} fields, got {len(fields)}"
+        raise DecodeError(Reject.TRUNCATED, detail=detail)
+
+
+def _place(f: list[bytes], first: int) -> tuple[float, float]:
+    """(lon, lat) of four fields: latitude, N or S, longitude, E or W; NaN where they are empty."""
+    lat, north, lon, east = f[first : first + 4]
+    if not lat and not lon:
+        return nan, nan
+    return _degrees(lon, east, b"E", b"W"), _degrees(lat, north, b"N", b"S")
+
+
+def _degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> float:
+    dot = angle.find(b".")
+    split = (dot if dot >= 0 else len(angle)) - 2
+    degrees, minutes = angle[:split] if split > 0 else b"", angle[max(split, 0) :]
+    if not degrees.isdigit() or not minutes[:2].isdigit():
+        raise ValueError(f"expected dddmm.mmmm, got {angle!r}")
+    value = float(degrees) + _minutes(minutes) / 60
+    if side == positive:
+        return value
+    if side == negative:
+        return -value
+    raise ValueError(f"expected {positive.decode()} or {negative.decode()}, got {side!r}")
+
+
+def _minutes(field: bytes) -> float:
+    minutes = float(field)
+    if not minutes < 60:
+        raise ValueError(f"expected minutes under 60, got {field!r}")
+    return minutes
+
+
+def _time_of_day(field: bytes) -> int | None:
+    """Microseconds of hhmmss or hhmmss.sss; None if the field is empty."""
+    if not field:
+        return None
+    if not field[:6].isdigit() or len(field) < 6 or field[6:7] not in {b"", b"."}:
+        raise ValueError(f"expected a time hhmmss.ss, got {field!r}")
+    hours, minutes, seconds = int(field[:2]), int(field[2:4]), int(field[4:6])
+    if hours > 23 or minutes > 59 or seconds > 60:
+        raise ValueError(f"expected a time of day, got {field!r}")
+    part = field[7:]
+    if part and not part.isdigit():
+        raise ValueError(f"expected a time hhmmss.ss, got {field!r}")
+    return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + int(part[:6].ljust(6, b"0"))
+
+
+@lru_cache(maxsize=1024)
+def _day(field: bytes) -> int:
+    """Microseconds to the midnight of ddmmyy; the years 80 to 99 are of the last century."""
+    if len(field) != 6 or not field.isdigit():
+        raise ValueError(f"expected a date ddmmyy, got {field!r}")
+    year = int(field[4:6])
+    when = date(year + (1900 if year >= 80 else 2000), int(field[2:4]), int(field[:2]))
+    return (when - date(1970, 1, 1)).days * DAY_US
