@@ -1,0 +1,198 @@
+"""Violations and their versions; with them, the visits to zones that judging emits alike.
+
+Functions that write work in the caller's transaction. Instants are microseconds since 1970 UTC.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.types.json import set_json_loads
+
+from devices.batch import I32, I64, UNKNOWN
+from geofence.interval import Interval
+from storage import visits
+from storage.arrays import Float8s, Instants, Int4s, Int8s, cursor
+from storage.queries import queries
+from storage.revisions import (
+    Plan,
+    Stored,
+    plan_reconciliation,
+    plan_write,
+    status_of,
+    storable_details,
+)
+
+SQL = queries("violations")
+
+WEIGHED: Final = ["overload_gross", "overload_axle", "overload_cargo"]
+"""Kinds that come from weighings: no fix, however late, changes them."""
+
+WORKER: Final = "worker"
+"""Who supersedes a version when no person does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many violations of each kind are new, went on, were revised, were withdrawn."""
+
+    inserted: Mapping[str, int]
+    updated: Mapping[str, int]
+    revised: Mapping[str, int]
+    withdrawn: Mapping[str, int]
+
+
+async def write(
+    conn: AsyncConnection, intervals: Sequence[Interval], reason: str = "judged again"
+) -> Changes:
+    """Take in what judging went on to find. Writing the same again changes nothing.
+
+    Open violations grow in place and become final. Should one that is final turn out otherwise,
+    its old facts are kept as a version, with the reason.
+    """
+    seen, found = _split(intervals)
+    await visits.write(conn, seen)
+    return await _write(conn, found, reason)
+
+
+async def reconcile(
+    conn: AsyncConnection,
+    vehicles: I32,
+    needs_from: I64,
+    intervals: Sequence[Interval],
+    reason: str,
+) -> Changes:
+    """Let what fixes have shown of vehicles[i] from needs_from[i] on be exactly these intervals.
+
+    vehicles, needs_from: shape (k,), no vehicle twice; `intervals` are of these vehicles. Old facts
+    are kept as versions. The review of a violation is never touched; where its facts changed under
+    one, `revised_under_review` is set.
+    """
+    since = dict(zip(vehicles.tolist(), needs_from.tolist(), strict=True))
+    seen, found = _split(intervals)
+    late = [i for i in found if i.started >= since[i.vehicle]]
+    early = [i for i in found if i.started < since[i.vehicle]]
+    await visits.reconcile(conn, vehicles, needs_from, seen)
+    params = {"vehicle": Int4s(vehicles), "since": Instants(needs_from), "weighed": WEIGHED}
+    plan = plan_reconciliation(await _stored(conn, "since", params), late)
+    changes = await _carry_out(conn, plan, reason)
+    if early:
+        # Nothing begins before the stretch that was replayed. Should a rule say otherwise, its word
+        # is taken in rather than lost.
+        await _write(conn, early, reason)
+    return changes
+
+
+def _split(intervals: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
+    """Visits by key, and violations."""
+    seen = {
+        (i.vehicle, visits.zone_id(i), i.started): i for i in intervals if i.kind == visits.KIND
+    }
+    return list(seen.values()), [i for i in intervals if i.kind != visits.KIND]
+
+
+async def _write(conn: AsyncConnection, found: Sequence[Interval], reason: str) -> Changes:
+    if not found:
+        return Changes({}, {}, {}, {})
+    params = {
+        "kind": [i.kind for i in found],
+        "vehicle": Int4s(np.array([i.vehicle for i in found])),
+        "started": Instants(np.array([i.started for i in found], np.int64)),
+        "subject": [i.subject for i in found],
+    }
+    plan = plan_write(await _stored(conn, "by_key", params), found)
+    return await _carry_out(conn, plan, reason)
+
+
+async def _stored(conn: AsyncConnection, statement: str, params: dict[str, Any]) -> list[Stored]:
+    cur = cursor(conn)
+    set_json_loads(msgspec.json.decode, cur)
+    await cur.execute(SQL[statement], params)
+    return [_stored_of(*row) for row in await cur.fetchall()]
+
+
+def _stored_of(violation: int, version: int, status: str, *row: Any) -> Stored:
+    kind, vehicle, subject, profile, driver, started, ended, distance_m, fixes = row[:9]
+    start_lon, start_lat, end_lon, end_lat, details = row[9:]
+    return Stored(
+        violation,
+        version,
+        Interval(
+            kind=kind,
+            vehicle=vehicle,
+            subject=subject,
+            profile=profile,
+            driver=UNKNOWN if driver is None else driver,
+            started=started,
+            ended=ended,
+            distance_m=distance_m,
+            fixes=fixes,
+            start=(start_lon, start_lat),
+            end=(end_lon, end_lat),
+            is_open=status == "open",
+            details=details,
+        ),
+    )
+
+
+async def _carry_out(conn: AsyncConnection, plan: Plan, reason: str) -> Changes:
+    cur = cursor(conn)
+    if superseded := [row.id for row in plan.withdrawn] + [row.id for row, _ in plan.revised]:
+        params = {"id": Int8s(np.array(superseded)), "by": WORKER, "reason": reason}
+        await cur.execute(SQL["archive"], params)
+    if gone := [row.id for row in plan.withdrawn]:
+        await cur.execute(SQL["withdraw"], {"id": Int8s(np.array(gone))})
+    if moved := [row.id for row, new in plan.revised if row.interval.started != new.started]:
+        await cur.execute(SQL["park"], {"id": Int8s(np.array(moved))})
+    changed = [(row, new, 1) for row, new in plan.revised]
+    changed += [(row, new, 0) for row, new in plan.updated]
+    if changed:
+        await cur.execute(
+            SQL["update"],
+            {
+                **_facts([new for _, new, _ in changed]),
+                "id": Int8s(np.array([row.id for row, _, _ in changed])),
+                "bump": Int4s(np.array([bump for _, _, bump in changed])),
+                "status": [status_of(new, row.version + bump) for row, new, bump in changed],
+            },
+        )
+    if plan.inserted:
+        await cur.execute(
+            SQL["insert"],
+            {
+                **_facts(plan.inserted),
+                "kind": [i.kind for i in plan.inserted],
+                "subject": [i.subject for i in plan.inserted],
+                "vehicle": Int4s(np.array([i.vehicle for i in plan.inserted])),
+                "status": [status_of(i, 1) for i in plan.inserted],
+            },
+        )
+    return Changes(
+        inserted=Counter(i.kind for i in plan.inserted),
+        updated=Counter(new.kind for _, new in plan.updated),
+        revised=Counter(new.kind for _, new in plan.revised),
+        withdrawn=Counter(row.interval.kind for row in plan.withdrawn),
+    )
+
+
+def _facts(intervals: Sequence[Interval]) -> dict[str, Any]:
+    """The columns that every version has anew."""
+    encode = msgspec.json.encode
+    return {
+        "profile": [i.profile for i in intervals],
+        "driver": Int4s(np.array([i.driver for i in intervals])),
+        "started": Instants(np.array([i.started for i in intervals], np.int64)),
+        "ended": Instants(np.array([i.ended for i in intervals], np.int64)),
+        "duration_s": Float8s(np.array([i.duration_s for i in intervals])),
+        "distance_m": Float8s(np.array([i.distance_m for i in intervals])),
+        "fixes": Int4s(np.array([i.fixes for i in intervals])),
+        "start_lon": Float8s(np.array([i.start[0] for i in intervals])),
+        "start_lat": Float8s(np.array([i.start[1] for i in intervals])),
+        "end_lon": Float8s(np.array([i.end[0] for i in intervals])),
+        "end_lat": Float8s(np.array([i.end[1] for i in intervals])),
+        "details": [encode(storable_details(i.details)).decode() for i in intervals],
+    }

@@ -1,0 +1,52 @@
+"""Visits to zones: facts of their own, without versions, replaced when judged again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from devices.batch import I32, I64
+from geofence.interval import Interval
+from storage.arrays import Bools, Instants, Int4s, cursor
+from storage.queries import queries
+
+SQL = queries("visits")
+
+KIND = "zone_visit"
+
+
+async def write(conn: AsyncConnection, visits: Sequence[Interval]) -> None:
+    """Write visits by their key (vehicle, zone, beginning), no key twice.
+
+    The zone's id is `details["zone_id"]`: `subject` names every version of it.
+    """
+    if not visits:
+        return
+    await cursor(conn).execute(
+        SQL["upsert"],
+        {
+            "vehicle": Int4s(np.array([v.vehicle for v in visits])),
+            "zone": Int4s(np.array([zone_id(v) for v in visits])),
+            "entered": Instants(np.array([v.started for v in visits], np.int64)),
+            "left": Instants(np.array([v.ended for v in visits], np.int64)),
+            "is_open": Bools(np.array([v.is_open for v in visits])),
+            "fixes": Int4s(np.array([v.fixes for v in visits])),
+        },
+    )
+
+
+async def reconcile(
+    conn: AsyncConnection, vehicles: I32, needs_from: I64, visits: Sequence[Interval]
+) -> None:
+    """Let the visits of vehicles[i] that began at needs_from[i] or later be exactly these."""
+    await cursor(conn).execute(
+        SQL["delete_since"], {"vehicle": Int4s(vehicles), "since": Instants(needs_from)}
+    )
+    await write(conn, visits)
+
+
+def zone_id(visit: Interval) -> int:
+    """The registry id of the visited version of the zone."""
+    found = visit.details["zone_id"]
+    assert isinstance(found, int)
+    return found
