@@ -17,6 +17,7 @@ from geofence.quality import CLEANING_DTYPE, clean
 from geofence.registry import END_US
 from geofence.rulebook import Rulebook
 from geofence.rules.data_gap import DataGap
+from geofence.rules.off_route import OffRoute
 from geofence.rules.rule import Key, Rule, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.visits import Visits
@@ -83,7 +84,12 @@ class Judge:
         self._rulebook = rulebook
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
-        self._rules: tuple[Rule, ...] = (Speeding(rulebook), DataGap(rulebook), Visits(rulebook))
+        self._rules: tuple[Rule, ...] = (
+            Speeding(rulebook),
+            DataGap(rulebook),
+            Visits(rulebook),
+            OffRoute(rulebook),
+        )
         params = rulebook.params
         self._frozen_enough = int(params["quality_frozen_fixes"].max())
         self._differs_enough = int(params["quality_speed_differs_steps"].max())
