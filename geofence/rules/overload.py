@@ -143,6 +143,23 @@ def _facts(load: Load, edges: Sequence[float]) -> dict[str, Detail]:
     }
 
 
+def _over_road(
+    gross: Load, axles: Sequence[Load], edges: Sequence[float]
+) -> list[tuple[Load, dict[str, Detail]]]:
+    """What is over the road's capacity: gross, and the worst group of axles."""
+    verdict = _worst([gross, *axles])
+    evidence = _all_loads([gross, *axles])
+    if verdict is not None:
+        evidence["verdict_kind"] = verdict.kind
+        evidence["verdict_excess_pct"] = verdict.excess_pct
+        evidence["verdict_band"] = verdict.band(edges)
+    return [
+        (load, _facts(load, edges) | evidence)
+        for load in (gross, _worst(axles))
+        if load is not None and load.is_over(edges[0])
+    ]
+
+
 def judge_weighing(
     weighings: WeighingBatch,
     row: int,
@@ -160,27 +177,16 @@ def judge_weighing(
     time = int(weighings.time[row])
     gross_kg = float(weighings.gross_kg[row])
     axle_kg, spacing_m = weighings.axles(row)
-    road: list[Load] = []
-    if limits is not None:
-        road.append(_gross_load(gross_kg, spacing_m, vehicle, limits, station.tolerance))
-        road += _axle_loads(axle_kg, spacing_m, profile, limits, station.tolerance)
-    road_edges = profile.edges("overload.road_bands_pct")
-    verdict = _worst(road)
-    evidence = _all_loads(road)
-    if verdict is not None:
-        evidence["verdict_kind"] = verdict.kind
-        evidence["verdict_excess_pct"] = verdict.excess_pct
-        evidence["verdict_band"] = verdict.band(road_edges)
-    worst_axles = _worst([load for load in road if load.kind == AXLE])
     found: list[tuple[Load, dict[str, Detail]]] = []
-    for load in (_worst([load for load in road if load.kind == GROSS]), worst_axles):
-        if load is not None and load.is_over(road_edges[0]):
-            found.append((load, _facts(load, road_edges) | evidence))
-    cargo_edges = profile.edges("overload.cargo_bands_pct")
+    if limits is not None:
+        gross = _gross_load(gross_kg, spacing_m, vehicle, limits, station.tolerance)
+        axles = _axle_loads(axle_kg, spacing_m, profile, limits, station.tolerance)
+        found += _over_road(gross, axles, profile.edges("overload.road_bands_pct"))
     cargo = _cargo_load(gross_kg, vehicle, station.tolerance)
-    if cargo is not None and cargo.is_over(cargo_edges[0]):
-        kerb = {"gross_kg": gross_kg, "kerb_kg": vehicle.kerb_kg}
-        found.append((cargo, _facts(cargo, cargo_edges) | kerb))
+    edges = profile.edges("overload.cargo_bands_pct")
+    if cargo is not None and cargo.is_over(edges[0]):
+        masses: dict[str, Detail] = {"gross_kg": gross_kg, "kerb_kg": vehicle.kerb_kg}
+        found.append((cargo, _facts(cargo, edges) | masses))
     common: dict[str, Detail] = {
         "indicative": time >= station.calibrated_until,
         "lane": int(weighings.lane[row]),
