@@ -146,7 +146,6 @@ class EmbeddedPostgres:
                     "--encoding=UTF8",
                     "--no-locale",
                     "--no-instructions",
-                    "--no-sync",  # half a second; the first checkpoints sync what matters
                 ],
                 capture_output=True,
                 check=False,
