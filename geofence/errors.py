@@ -1,10 +1,10 @@
 """Errors of the judging core.
 
-    GeofenceError
-    ├── GeometryError        a GeoJSON geometry that cannot be a zone or a path
-    ├── ProfileError         a rule profile that cannot be used
-    ├── RegistryError        zones, routes or vehicles that contradict each other
-    └── UnknownVehicleError  fixes of a vehicle that the rulebook does not know
+GeofenceError
+├── GeometryError        a GeoJSON geometry that cannot be a zone or a path
+├── ProfileError         a rule profile that cannot be used
+├── RegistryError        zones, routes or vehicles that contradict each other
+└── UnknownVehicleError  fixes of a vehicle that the rulebook does not know
 """
 
 from collections.abc import Sequence

@@ -177,7 +177,7 @@ def test_repair_mends_neither_positions_nor_nothing():
 def test_paths_are_line_strings_only():
     path = parse_path({"type": "LineString", "coordinates": SQUARE[:3]})
     assert path.tolist() == SQUARE[:3]
-    with pytest.raises(GeometryError, match="^outbound: expected a LineString"):
+    with pytest.raises(GeometryError, match=r"^outbound: expected a LineString"):
         parse_path({"type": "MultiLineString", "coordinates": [SQUARE]}, "outbound")
     with pytest.raises(GeometryError, match=r"^inbound.coordinates\[0\]: expected \[lon, lat\]"):
         parse_path({"type": "LineString", "coordinates": [[21, 105], [21, 106]]}, "inbound")

@@ -168,7 +168,7 @@ def test_communes_of_vietnam_hold_the_points_that_shapely_says():
     got = set(
         zip(np.repeat(np.arange(len(lon)), np.diff(start)).tolist(), row.tolist(), strict=True)
     )
-    expected = set()
+    expected: set[tuple[int, int]] = set()
     boxes = shapely.bounds(communes)
     for zone, commune in enumerate(communes):
         box = boxes[zone]

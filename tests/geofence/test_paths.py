@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.data_folder import real_data
 def slow_offset(line, lon, lat):
     """Distance from a polyline and along it to the first of its nearest points."""
     best, along, driven = math.inf, 0.0, 0.0
-    for one, other in zip(line.tolist(), line.tolist()[1:], strict=False):
+    for one, other in pairwise(line.tolist()):
         distance, fraction = segment_offset(lon, lat, *one, *other)
         length = haversine_m(*one, *other)
         if distance < best:
@@ -67,7 +68,7 @@ def test_of_two_passes_over_one_place_the_first_counts():
 def test_the_way_along_grows_from_nothing_to_the_length_of_the_path():
     line = wandering(3, 200)
     _, along = measure(line, line[::-1].copy(), [tuple(line[0]), tuple(line[-1])])
-    length = sum(haversine_m(*a, *b) for a, b in zip(line[:-1].tolist(), line[1:].tolist()))
+    length = sum(haversine_m(*a, *b) for a, b in pairwise(line.tolist()))
     assert along[:, 0] == pytest.approx([0.0, length])
     assert along[:, 1] == pytest.approx([length, 0.0])
 
