@@ -1,0 +1,62 @@
+# The only entry points: people and CI call these and nothing else.
+# `make setup` once; every other target does it by itself when something changed.
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+# What the environment says must reach neither the product nor its tests.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup demo check test bench lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make setup            create $(VENV) with hanhtrinh and its pinned dependencies"
+	@echo "make demo             the whole product with a simulated fleet (ARGS=\"--duration 40\")"
+	@echo "make check            lint, format, types, import contracts; changes no file"
+	@echo "make test             make check, and every test (ARGS: more for pytest)"
+	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
+	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
+	@echo "make clean            remove $(VENV) and caches"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "hanhtrinh needs Python 3.11 or newer; this machine has: $$(python3 --version 2>&1)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "installing dependencies into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "compiling the judging kernels"
+	@$(BIN)/hanhtrinh warm
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/hanhtrinh demo $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+bench: $(READY)
+	@for file in benchmarks/[a-z]*.py; do \
+		echo "== $$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
