@@ -48,37 +48,19 @@ LIMIT 1000;
 SELECT true FROM routes r WHERE r.code = %(code)s LIMIT 1;
 
 -- name: lock_route
--- The newest version of a route, held until the transaction ends; no row if it may not be changed.
-SELECT r.id, r.version, r.operator_id, r.valid_from,
+-- The newest version of a route, locked; no row if the caller may not change it.
+SELECT r.version, r.operator_id, r.valid_from,
        (extract(epoch FROM CASE
             WHEN %(from_us)s::bigint IS NULL
             THEN greatest(now(), r.valid_from + interval '1 microsecond')
             ELSE timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond'
         END) * 1000000)::bigint,
-       r.valid_to <= now()
+       r.valid_to <= now(),
+       coalesce(timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond'
+                <= r.valid_from, false)
 FROM routes r
 WHERE r.code = %(code)s
 ORDER BY r.version DESC
 LIMIT 1
 FOR UPDATE;
 
--- name: end_route
--- A version is in force no longer than until its successor begins, or until it is retired.
-UPDATE routes SET valid_to = timestamptz 'epoch' + %(until_us)s::bigint * interval '1 microsecond'
-WHERE id = %(id)s
-  AND valid_to > timestamptz 'epoch' + %(until_us)s::bigint * interval '1 microsecond';
-
--- name: insert_route
--- A new version of a route. An instant that is not given: from now on, for ever.
-INSERT INTO routes (code, version, name, operator_id, corridor_m, terminal_a, terminal_b,
-                    outbound, inbound, valid_from, valid_to)
-VALUES (%(code)s, %(version)s, %(name)s, %(operator_id)s, %(corridor_m)s, %(terminal_a)s,
-        %(terminal_b)s, %(outbound)s, %(inbound)s,
-        coalesce(timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond', now()),
-        coalesce(%(valid_to)s, 'infinity'))
-RETURNING id;
-
--- name: insert_stop
--- An announced stop of a route.
-INSERT INTO route_stops (route_id, direction, seq, name, lon, lat, compulsory)
-VALUES (%(route_id)s, %(direction)s, %(seq)s, %(name)s, %(lon)s, %(lat)s, %(compulsory)s);

@@ -14,12 +14,17 @@ SQL = load_blocks("session.sql")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who asks: the owner of a token. `operator_id` is None for inspectors, who see everything."""
+    """Who asks, and when.
+
+    operator_id: None for inspectors, who see everything. now_us: when the transaction began, by the
+        database's clock, microseconds since 1970-01-01 UTC.
+    """
 
     token: int
     name: str
     role: Literal["inspector", "operator"]
     operator_id: int | None
+    now_us: int
 
 
 async def begin(
@@ -35,7 +40,7 @@ async def begin(
         SQL["take_scope"], {"digest": digest, "timeout_ms": str(int(timeout_s * 1000))}
     )
     row = await found.fetchone()
-    return None if row is None else Scope(*row[:4])
+    return None if row is None else Scope(*row[:5])
 
 
 async def is_migrated(conn: AsyncConnection[Any]) -> bool:

@@ -19,7 +19,7 @@ SET LOCAL jit = off;
 
 -- name: take_scope
 -- Whose token it is, and from here on this transaction sees what that caller may see.
-SELECT a.id, a.name, a.role, a.operator_id,
+SELECT a.id, a.name, a.role, a.operator_id, (extract(epoch FROM now()) * 1000000)::bigint,
        set_config('statement_timeout', %(timeout_ms)s, true),
        set_config('hanhtrinh.role', a.role, true),
        set_config('hanhtrinh.operator_id', coalesce(a.operator_id::text, ''), true)

@@ -41,43 +41,27 @@ LIMIT 1000;
 SELECT true FROM zones z WHERE z.code = %(code)s LIMIT 1;
 
 -- name: lock_zone
--- The newest version of a zone, held until the transaction ends; no row if it may not be changed.
-SELECT z.id, z.version, z.operator_id, z.valid_from,
+-- The newest version of a zone, locked; no row if the caller may not change it.
+SELECT z.version, z.operator_id, z.valid_from,
        (extract(epoch FROM CASE
             WHEN %(from_us)s::bigint IS NULL
             THEN greatest(now(), z.valid_from + interval '1 microsecond')
             ELSE timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond'
         END) * 1000000)::bigint,
-       z.valid_to <= now()
+       z.valid_to <= now(),
+       coalesce(timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond'
+                <= z.valid_from, false)
 FROM zones z
 WHERE z.code = %(code)s
 ORDER BY z.version DESC
 LIMIT 1
 FOR UPDATE;
 
--- name: end_zone
--- A version is in force no longer than until its successor begins, or until it is retired.
-UPDATE zones SET valid_to = timestamptz 'epoch' + %(until_us)s::bigint * interval '1 microsecond'
-WHERE id = %(id)s
-  AND valid_to > timestamptz 'epoch' + %(until_us)s::bigint * interval '1 microsecond';
-
--- name: insert_zone
--- A new version of a zone. An instant that is not given: from now on, for ever.
-INSERT INTO zones (code, version, name, kind, operator_id, geometry, radius_m, corridor_m,
-                   speed_limits, classes, weekly_hours, valid_from, valid_to, max_stay_s,
-                   min_duration_s, min_gross_kg, overrides_road)
-VALUES (%(code)s, %(version)s, %(name)s, %(kind)s, %(operator_id)s, %(geometry)s, %(radius_m)s,
-        %(corridor_m)s, %(speed_limits)s, %(classes)s, %(weekly_hours)s,
-        coalesce(timestamptz 'epoch' + %(from_us)s::bigint * interval '1 microsecond', now()),
-        coalesce(%(valid_to)s, 'infinity'), %(max_stay_s)s,
-        %(min_duration_s)s, %(min_gross_kg)s, %(overrides_road)s);
-
 -- name: operator_id
 -- The operator of a code, among those that the caller sees.
 SELECT id FROM operators WHERE code = %(code)s;
 
--- name: is_terminal
--- Whether a code names a zone of kind terminal that is not retired.
-SELECT true FROM zones
-WHERE code = %(code)s AND kind = 'terminal' AND valid_to > now()
-LIMIT 1;
+-- name: terminals
+-- Those of some codes that name a zone of kind terminal that is not retired.
+SELECT DISTINCT code FROM zones
+WHERE code = ANY (%(codes)s::text[]) AND kind = 'terminal' AND valid_to > now();

@@ -1,0 +1,96 @@
+"""The application: its parts put together, with the connection pool that it is given."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from api import openapi, problems
+from api.access import Pool
+from api.limits import BodyLimit, SafeHeaders
+from api.metrics import Measured, Metrics, PoolCollector
+from api.options import ApiOptions
+from api.resources import (
+    journeys,
+    positions,
+    quarantine,
+    routes,
+    service,
+    vehicles,
+    violations,
+    weighings,
+    zones,
+)
+from storage.database import open_pool
+
+PREFIX: Final = "/api/v1"
+
+DESCRIPTION: Final = """
+Where commercial vehicles are and were, which rules they broke, and the evidence for it.
+
+Every instant is RFC 3339 in UTC; every place is longitude and latitude in degrees, WGS 84; units
+are named in each field. A value that is not known is null. Lists go on where `next_cursor` says.
+Errors are problem details (RFC 9457) with a stable `code`.
+"""
+
+RESOURCES: Final = (
+    vehicles, journeys, positions, violations, weighings, zones, routes, quarantine,
+)  # fmt: skip
+
+
+def create_app(options: ApiOptions, pool: Pool) -> FastAPI:
+    """The API on an open pool, which stays the caller's to close."""
+    app = _assembled(options)
+    _use(app, pool)
+    return app
+
+
+def serve_app(options: ApiOptions, dsn: str, *, pool_size: int = 10) -> FastAPI:
+    """The API with a pool of its own, opened when the server starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await open_pool(dsn, name="hanhtrinh api", max_size=pool_size)
+        _use(app, pool)
+        try:
+            yield
+        finally:
+            await pool.close()
+
+    app = _assembled(options)
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _use(app: FastAPI, pool: Pool) -> None:
+    app.state.pool = pool
+    app.state.metrics.registry.register(PoolCollector(pool))
+
+
+def _assembled(options: ApiOptions) -> FastAPI:
+    app = FastAPI(
+        title="hanhtrinh",
+        summary="Journeys, violations and weighings of commercial vehicles",
+        description=DESCRIPTION,
+        version=metadata.version("hanhtrinh"),
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=f"{PREFIX}/docs",
+        redoc_url=None,
+    )
+    app.state.options = options
+    app.state.metrics = Metrics()
+    for resource in RESOURCES:
+        router: APIRouter = resource.router
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(service.router, prefix=PREFIX)
+    # Where probes and Prometheus look by default.
+    app.include_router(service.router, include_in_schema=False)
+    problems.install(app)
+    openapi.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, most=options.most_body_bytes)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    return app

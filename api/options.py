@@ -1,0 +1,26 @@
+"""What can be set about the API; `hanhtrinh` fills it in from the settings."""
+
+from dataclasses import dataclass, field
+
+from analytics.stops import StopRule
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """Limits and parameters of one API process.
+
+    statement_timeout_s: a query that runs for longer is cancelled, and the caller told so.
+    most_body_bytes: a larger request body is refused while it is being read.
+    most_window_days: the longest stretch of time that one journey request may ask for.
+    most_track_fixes: a window with more fixes gets no summary of its stops and trips, but a
+        problem that asks for a shorter window.
+    most_evidence_fixes: fixes of a violation's own interval that are shown; beyond, the journey.
+    stops: how stops and trips are found in a journey.
+    """
+
+    statement_timeout_s: float = 15.0
+    most_body_bytes: int = 4 << 20
+    most_window_days: int = 31
+    most_track_fixes: int = 3_000_000
+    most_evidence_fixes: int = 10_000
+    stops: StopRule = field(default_factory=StopRule)

@@ -1,0 +1,197 @@
+"""What can be asked: the query parameters of every list, each with its bounds.
+
+A parameter that is not one of the list's is refused: a misspelt filter must not show everything.
+"""
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from api.cursors import MOST_CHARACTERS
+from api.encoding import Form
+from api.models.base import TEXT, Instant, Text, VehicleId, ZoneKind
+from api.problems import Flaw, Problem
+from storage.reading.positions import Box
+from storage.reading.violations import Review, Status
+
+SEPARATORS: Final = re.compile(r"[\s.\-]")
+
+
+def _plate(value: Any) -> Any:
+    """Capital letters and digits: 51b-123.45 is 51B12345."""
+    return SEPARATORS.sub("", value).upper() if isinstance(value, str) else value
+
+
+Plate = Annotated[str, BeforeValidator(_plate), Field(pattern=r"^[A-Z0-9]{1,12}$", max_length=12)]
+PlateOrPrefix = Annotated[
+    str, BeforeValidator(_plate), Field(pattern=r"^[A-Z0-9]{1,12}\*?$", max_length=13)
+]
+Name = Annotated[str, Field(pattern=TEXT, min_length=1, max_length=200)]
+
+Cursor = Annotated[
+    str | None,
+    Field(
+        max_length=MOST_CHARACTERS,
+        description="next_cursor of the page before; nothing: the first page.",
+    ),
+]
+OfOperator = Annotated[Name | None, Field(description="Code of an operator.")]
+OfVehicle = Annotated[
+    VehicleId | None, Field(description="Number of a vehicle (an identity, no unit).")
+]
+From = Annotated[
+    Instant | None, Field(alias="from", description="Earliest instant, RFC 3339, inclusive.")
+]
+To = Annotated[Instant | None, Field(alias="to", description="Latest instant, exclusive.")]
+At = Annotated[
+    Instant | None,
+    Field(description="Show the versions in force at this instant; nothing: the newest ones."),
+]
+Retired = Annotated[bool, Field(description="Show those that are retired too.")]
+FormParameter = Annotated[
+    Form | None, Field(description="Form of the answer; nothing: what the Accept header prefers.")
+]
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class VehicleQuery(Query):
+    plate: Annotated[
+        PlateOrPrefix | None,
+        Field(description="A plate, with or without separators; a * at its end: beginning so."),
+    ] = None
+    operator: OfOperator = None
+    limit: Annotated[int, Field(ge=1, le=5_000, description="Vehicles on a page (count).")] = 500
+    cursor: Cursor = None
+
+
+class PositionQuery(Query):
+    bbox: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Area as west,south,east,north in degrees WGS 84; its edges belong to it.",
+            examples=["106.5,10.6,106.9,11.0"],
+        ),
+    ] = None
+    operator: OfOperator = None
+    since: Annotated[
+        Instant | None, Field(description="Leave out vehicles not heard of since this instant.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=100_000, description="Positions on a page (count).")] = (
+        100_000
+    )
+    cursor: Cursor = None
+    format: FormParameter = None
+
+    def box(self) -> Box | None:
+        """The area. Raises Problem."""
+        if self.bbox is None:
+            return None
+        try:
+            box = Box(*map(float, self.bbox.split(",")))
+        except (TypeError, ValueError):
+            box = None
+        # Comparisons written so that NaN fails them.
+        if (
+            box is None
+            or not (-180 <= box.west <= box.east <= 180)
+            or not (-90 <= box.south <= box.north <= 90)
+        ):
+            expected = "west,south,east,north in degrees, west up to east and south up to north"
+            flaw = Flaw("query.bbox", expected)
+            raise Problem("invalid_request", f"bbox: expected {expected}", flaws=[flaw])
+        return box
+
+
+class JourneyQuery(Query):
+    start: Annotated[
+        Instant | None,
+        Field(alias="from", description="Beginning, inclusive; nothing: a day before the end."),
+    ] = None
+    end: Annotated[
+        Instant | None, Field(alias="to", description="End, exclusive; nothing: now.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=50_000, description="Fixes on a page (count).")] = 10_000
+    cursor: Cursor = None
+    format: FormParameter = None
+
+
+class VisitQuery(Query):
+    zone: Annotated[Name | None, Field(description="Code of a zone.")] = None
+    start: From = None
+    end: To = None
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Visits on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class ViolationQuery(Query):
+    kind: Annotated[
+        list[Name], Field(max_length=50, description="Kinds; repeat it for several; none: any.")
+    ] = []
+    vehicle: OfVehicle = None
+    operator: OfOperator = None
+    subject: Annotated[
+        Text | None, Field(description="Code of a zone, route or weigh station it is about.")
+    ] = None
+    start: From = None
+    end: To = None
+    status: Annotated[
+        list[Status],
+        Field(max_length=10, description="Repeat it for several; none: all but withdrawn."),
+    ] = []
+    review: Annotated[
+        list[Review], Field(max_length=10, description="Repeat it for several; none: any.")
+    ] = []
+    min_duration_s: Annotated[
+        float | None, Field(ge=0, description="Shortest duration, seconds.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Violations on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class WeighingQuery(Query):
+    station: Annotated[Name | None, Field(description="Code of a weigh station.")] = None
+    vehicle: OfVehicle = None
+    plate: Annotated[
+        Plate | None, Field(description="A plate, as the station read it or as registered.")
+    ] = None
+    operator: OfOperator = None
+    start: From = None
+    end: To = None
+    min_gross_kg: Annotated[float | None, Field(ge=0, description="Least gross mass, kg.")] = None
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Weighings on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class ZoneQuery(Query):
+    kind: Annotated[ZoneKind | None, Field(description="A kind of zone.")] = None
+    operator: OfOperator = None
+    at: At = None
+    retired: Retired = False
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Zones on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class RouteQuery(Query):
+    operator: OfOperator = None
+    at: At = None
+    retired: Retired = False
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Routes on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class VersionQuery(Query):
+    version: Annotated[
+        int | None, Field(ge=1, le=1_000_000, description="A version (a count from 1); newest.")
+    ] = None
+
+
+class RepairQuery(Query):
+    repair: Annotated[
+        bool,
+        Field(description="Close open rings and make invalid polygons valid, and say so."),
+    ] = False
