@@ -94,16 +94,16 @@ def _read_csv(path: Path, columns: ColumnMap, names: list[str]) -> Iterator[Rows
         ),
     )
     _check_columns(path, names, reader.schema.names)
-    line, skipped = 2, 0
+    line, told = 2, 0
     for batch in reader:
-        # Ragged rows have lines of their own among those that were read.
-        gone = [bad.line for bad in ragged[skipped:]]
-        lines = np.arange(line, line + len(batch) + len(gone))
-        lines = lines[~np.isin(lines, gone)][: len(batch)]
-        bad, ragged_until = ragged[skipped:], len(ragged)
-        skipped = ragged_until
-        line += len(batch) + len(gone)
-        yield _convert(batch, lines, columns, bad)
+        # Ragged rows have lines of their own; the reader may know of some that lie further on.
+        lines = np.arange(line, line + len(batch) + len(ragged))
+        lines = lines[~np.isin(lines, [bad.line for bad in ragged])][: len(batch)]
+        line = int(lines[-1]) + 1 if len(lines) else line
+        yield _convert(batch, lines, columns, ragged[told:])
+        told = len(ragged)
+    if ragged[told:]:
+        yield Rows(FixBatch.empty(), [], (), ragged[told:])
 
 
 def _check_columns(path: Path, names: Sequence[str], there: Sequence[str]) -> None:

@@ -169,7 +169,8 @@ def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Sc
         stretches.append(Stretch("zone_entry", code, begin, begin, 0.0, 0, CONFIRM))
         stretches.append(Stretch("zone_exit", code, end, end, 0.0, 0, CONFIRM))
         if zone.max_stay_s is not None and end - begin > zone.max_stay_s:
-            stretches.append(Stretch("zone_dwell", code, begin, end, zone.max_stay_s, CONFIRM))
+            over_s = zone.max_stay_s + 1e-6  # the bound itself is allowed
+            stretches.append(Stretch("zone_dwell", code, begin, end, over_s, CONFIRM))
     return Script(make, drive, tuple(stretches), (0.0, REST_S - 40.0))
 
 
