@@ -4,7 +4,7 @@ Functions that write work in the caller's transaction. Instants are microseconds
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from psycopg.types.json import set_json_loads
 
 from devices.batch import I32, I64, UNKNOWN
 from geofence.interval import Interval
+from geofence.rules.rule import Key
 from storage import visits
 from storage.arrays import Float8s, Instants, Int4s, Int8s, cursor
 from storage.queries import queries
@@ -62,29 +63,41 @@ async def write(
 async def reconcile(
     conn: AsyncConnection,
     vehicles: I32,
-    needs_from: I64,
+    settled_until: I64,
+    pending: Collection[Key],
     intervals: Sequence[Interval],
     reason: str,
 ) -> Changes:
-    """Let what fixes have shown of vehicles[i] from needs_from[i] on be exactly these intervals.
+    """Let what fixes have shown of vehicles[i] after settled_until[i] be exactly these intervals.
 
-    vehicles, needs_from: shape (k,), no vehicle twice; `intervals` are of these vehicles. Old facts
-    are kept as versions. The review of a violation is never touched; where its facts changed under
-    one, `revised_under_review` is set.
+    What may change began after the last settled fix, or has its key in `pending`: it was not
+    decided then (`geofence.judge.Judged`). Everything else was decided before and stands.
+
+    vehicles, settled_until: shape (k,), no vehicle twice; `intervals` are of these vehicles. Old
+    facts are kept as versions. The review of a violation is never touched; where its facts changed
+    under one, `revised_under_review` is set.
     """
-    since = dict(zip(vehicles.tolist(), needs_from.tolist(), strict=True))
     seen, found = _split(intervals)
-    late = [i for i in found if i.started >= since[i.vehicle]]
-    early = [i for i in found if i.started < since[i.vehicle]]
-    await visits.reconcile(conn, vehicles, needs_from, seen)
-    params = {"vehicle": Int4s(vehicles), "since": Instants(needs_from), "weighed": WEIGHED}
-    plan = plan_reconciliation(await _stored(conn, "since", params), late)
-    changes = await _carry_out(conn, plan, reason)
-    if early:
-        # Nothing begins before the stretch that was replayed. Should a rule say otherwise, its word
-        # is taken in rather than lost.
-        await _write(conn, early, reason)
-    return changes
+    await visits.reconcile(
+        conn, vehicles, settled_until, [key for key in pending if key[0] == visits.KIND], seen
+    )
+    undecided = sorted(key for key in pending if key[0] != visits.KIND)
+    undecided_rows = await _stored(
+        conn,
+        "after",
+        {
+            "vehicle": Int4s(vehicles),
+            "settled": Instants(settled_until),
+            "weighed": WEIGHED,
+            "pending_kind": [key[0] for key in undecided],
+            "pending_vehicle": Int4s(np.array([key[1] for key in undecided], np.int32)),
+            "pending_subject": [key[2] for key in undecided],
+            "pending_started": Instants(np.array([key[3] for key in undecided], np.int64)),
+        },
+    )
+    # A found one that was decided before is no change, and must not look like a new one.
+    rows = {row.id: row for row in [*undecided_rows, *await _stored_by_key(conn, found)]}
+    return await _carry_out(conn, plan_reconciliation(rows.values(), found), reason)
 
 
 def _split(intervals: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
@@ -98,14 +111,20 @@ def _split(intervals: Sequence[Interval]) -> tuple[list[Interval], list[Interval
 async def _write(conn: AsyncConnection, found: Sequence[Interval], reason: str) -> Changes:
     if not found:
         return Changes({}, {}, {}, {})
+    return await _carry_out(conn, plan_write(await _stored_by_key(conn, found), found), reason)
+
+
+async def _stored_by_key(conn: AsyncConnection, found: Sequence[Interval]) -> list[Stored]:
+    """The stored violations that have the keys of these intervals."""
+    if not found:
+        return []
     params = {
         "kind": [i.kind for i in found],
         "vehicle": Int4s(np.array([i.vehicle for i in found])),
         "started": Instants(np.array([i.started for i in found], np.int64)),
         "subject": [i.subject for i in found],
     }
-    plan = plan_write(await _stored(conn, "by_key", params), found)
-    return await _carry_out(conn, plan, reason)
+    return await _stored(conn, "by_key", params)
 
 
 async def _stored(conn: AsyncConnection, statement: str, params: dict[str, Any]) -> list[Stored]:

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 
 from devices.batch import I32, I64
 from geofence.interval import Interval
+from geofence.rules.rule import Key
 from storage.arrays import Bools, Instants, Int4s, cursor
 from storage.queries import queries
 
@@ -36,11 +37,22 @@ async def write(conn: AsyncConnection, visits: Sequence[Interval]) -> None:
 
 
 async def reconcile(
-    conn: AsyncConnection, vehicles: I32, needs_from: I64, visits: Sequence[Interval]
+    conn: AsyncConnection,
+    vehicles: I32,
+    settled_until: I64,
+    pending: Sequence[Key],
+    visits: Sequence[Interval],
 ) -> None:
-    """Let the visits of vehicles[i] that began at needs_from[i] or later be exactly these."""
+    """Let the visits of vehicles[i] that began after settled_until[i], or pend, be these."""
     await cursor(conn).execute(
-        SQL["delete_since"], {"vehicle": Int4s(vehicles), "since": Instants(needs_from)}
+        SQL["delete_after"],
+        {
+            "vehicle": Int4s(vehicles),
+            "settled": Instants(settled_until),
+            "pending_vehicle": Int4s(np.array([key[1] for key in pending], np.int32)),
+            "pending_code": [key[2] for key in pending],
+            "pending_entered": Instants(np.array([key[3] for key in pending], np.int64)),
+        },
     )
     await write(conn, visits)
 

@@ -6,8 +6,15 @@ ON CONFLICT (vehicle_id, zone_id, entered_at) DO UPDATE SET
     left_at = excluded.left_at, is_open = excluded.is_open, fixes = excluded.fixes
 WHERE (z.left_at, z.is_open, z.fixes) <> (excluded.left_at, excluded.is_open, excluded.fixes)
 
--- name: delete_since
--- Each vehicle's visits that began at its instant or later.
+-- name: delete_after
+-- Each vehicle's visits that began after its last settled fix, and those that were pending then.
 DELETE FROM zone_visits z
-USING unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
-WHERE z.vehicle_id = k.vehicle_id AND z.entered_at >= k.since
+WHERE EXISTS (
+    SELECT FROM unnest(%(vehicle)s, %(settled)s) AS k (vehicle_id, settled)
+    WHERE z.vehicle_id = k.vehicle_id AND z.entered_at > k.settled
+) OR (z.vehicle_id, z.zone_id, z.entered_at) IN (
+    SELECT p.vehicle_id, n.id, p.entered_at
+    FROM unnest(%(pending_vehicle)s, %(pending_code)s::text[], %(pending_entered)s)
+         AS p (vehicle_id, code, entered_at)
+    JOIN zones n ON n.code = p.code
+)
