@@ -59,10 +59,10 @@ def mark_arrival(fixes: FixBatch, region: Region) -> FixBatch:
     nowhere = refused | ~readable | ((lon == 0.0) & (lat == 0.0))
     ahead_us = fixes.time - fixes.received
     quality = fixes.quality.copy()
-    quality[nowhere] |= Quality.NO_POSITION
-    quality[swapped] |= Quality.SWAPPED
-    quality[ahead_us > region.future_over_s * US_PER_S] |= Quality.FUTURE
-    quality[-ahead_us > region.late_over_s * US_PER_S] |= Quality.LATE
+    quality[nowhere] |= np.uint16(Quality.NO_POSITION)
+    quality[swapped] |= np.uint16(Quality.SWAPPED)
+    quality[ahead_us > region.future_over_s * US_PER_S] |= np.uint16(Quality.FUTURE)
+    quality[-ahead_us > region.late_over_s * US_PER_S] |= np.uint16(Quality.LATE)
     return fixes.with_columns(lon=lon, lat=lat, quality=quality)
 
 
