@@ -210,7 +210,8 @@ def _contradictions(decoded: Decoded, group: _Group, inner: I32) -> Bool:
         return np.zeros(len(inner), np.bool_)
     number = {name: row for row, name in enumerate(decoded.idents)}
     named = np.array([number.get(ident, UNKNOWN) for ident in group.idents], np.int32)
-    return (inner >= 0) & (inner != named[decoded.fix_payload])
+    contradicted: Bool = (inner >= 0) & (inner != named[decoded.fix_payload])
+    return contradicted
 
 
 def _resolve_weighings(

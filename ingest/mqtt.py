@@ -262,7 +262,7 @@ class MqttSource:
         options = self._options
         properties: dict[str, Any] = {}
         if options.protocol == 5:
-            connect = Properties(PacketTypes.CONNECT)
+            connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             connect.SessionExpiryInterval = SESSION_EXPIRY_S
             connect.ReceiveMaximum = options.window_messages
             properties = {"properties": connect, "clean_start": False}

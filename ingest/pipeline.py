@@ -1,0 +1,254 @@
+"""The one way through: a batch of messages becomes one transaction.
+
+`Pipeline.process` either commits everything that the batch came to, or raises and leaves nothing
+behind; whoever calls it then tries again. Processing a batch twice changes nothing.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from devices.batch import I32, Bool, FixBatch, Quality
+from devices.catalogue import CODECS
+from devices.codec import Codec
+from devices.column_map import ColumnMap
+from devices.weigh_csv import weigh_csv
+from geofence.interval import Interval
+from geofence.judge import Judge
+from geofence.profile import Profile
+from geofence.quality import Region
+from geofence.rulebook import Rulebook
+from geofence.rules.overload import judge_weighing
+from ingest.directory import Directory, Tenure, TimedNames
+from ingest.intake import Intake, Refused, take_in
+from ingest.judging import Judgement, LiveJudge
+from ingest.source import MessageBatch
+from ingest.topics import TopicRouter
+from storage import fixes as fix_table
+from storage import progress as progress_table
+from storage import quarantine as quarantine_table
+from storage import registry as registry_tables
+from storage import violations as violation_table
+from storage import weighings as weighing_table
+from storage.registry import RegistrySnapshot
+
+DETAIL_LIMIT = 500
+"""Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch, for the log line and the metrics."""
+
+    messages: int
+    fixes: FixBatch
+    repeats: int
+    weighings: int
+    intervals: list[Interval]
+    refused: list[Refused]
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingOptions:
+    """What fixes are judged by.
+
+    timezone: of days and hours. region: where positions are plausible.
+    """
+
+    profiles: tuple[Profile, ...]
+    timezone: str
+    region: Region
+
+
+class Pipeline:
+    """Decodes, judges and stores batches for one shard. Holds the picture of the registry."""
+
+    def __init__(self, options: JudgingOptions, router: TopicRouter) -> None:
+        self._options = options
+        self._router = router
+        self._live: LiveJudge | None = None
+        self._rulebook: Rulebook | None = None
+        self._snapshot: RegistrySnapshot | None = None
+        self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
+        self._drivers: dict[str, int] = {}
+        self._station_codecs: dict[str, Codec] = {}
+
+    async def refresh(self, conn: AsyncConnection) -> bool:
+        """Take over the registry if it has changed since the last time; whether it had."""
+        version = await registry_tables.version(conn)
+        if self._snapshot is not None and self._snapshot.version == version:
+            return False
+        snapshot = await registry_tables.load(conn)
+        rulebook = self._rulebook = Rulebook.build(
+            self._options.profiles,
+            snapshot.zones,
+            snapshot.routes,
+            snapshot.vehicles,
+            timezone=self._options.timezone,
+        )
+        judge = Judge(rulebook)
+        if self._live is None:
+            self._live = LiveJudge(judge, self._options.region)
+        else:
+            self._live.replace_rules(judge)
+        self._directory = directory_of(snapshot)
+        self._station_codecs = {
+            code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))
+            for code, columns in snapshot.column_maps.items()
+        }
+        self._snapshot = snapshot
+        self._drivers.update(snapshot.drivers)
+        return True
+
+    async def process(self, conn: AsyncConnection, batch: MessageBatch) -> Outcome:
+        """Commit what the batch comes to; `refresh` must have been called before.
+
+        Raises whatever the database raises, having changed nothing.
+        """
+        assert self._live is not None
+        intake = take_in(batch, self._router, self._codec, self._directory)
+        vehicles = np.unique(intake.fixes.vehicle)
+        await fix_table.ensure_days(conn, intake.fixes.time)
+        try:
+            async with conn.transaction():
+                return await self._commit(conn, batch, intake)
+        except BaseException:
+            self._live.forget(vehicles)
+            raise
+
+    async def _commit(self, conn: AsyncConnection, batch: MessageBatch, intake: Intake) -> Outcome:
+        assert self._live is not None
+        driver = await self._driver_ids(conn, intake)
+        judgement = await self._live.judge(conn, intake.fixes.with_columns(driver=driver))
+        await _store(conn, judgement)
+        weighed = await self._weigh(conn, intake)
+        await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
+        return Outcome(
+            messages=len(batch),
+            fixes=judgement.new,
+            repeats=len(judgement.repeats),
+            weighings=len(intake.weighings),
+            intervals=judgement.intervals + weighed,
+            refused=intake.refused,
+            replayed=len(judgement.replayed),
+        )
+
+    def _codec(self, name: str, ident: str) -> Codec | None:
+        """The codec of a name; stations that send CSV may have columns of their own."""
+        if name == "weigh-csv" and ident in self._station_codecs:
+            return self._station_codecs[ident]
+        return CODECS.get(name)
+
+    async def _driver_ids(self, conn: AsyncConnection, intake: Intake) -> I32:
+        """The fixes' drivers as registry ids.
+
+        The feed is where licences are first seen: one that the registry does not know is added.
+        """
+        if not intake.licences:
+            return intake.fixes.driver
+        missing = [name for name in intake.licences if name not in self._drivers]
+        if missing:
+            self._drivers.update(await registry_tables.ensure_drivers(conn, missing))
+        ids = np.array([self._drivers[name] for name in intake.licences], np.int32)
+        known = intake.fixes.driver >= 0
+        return np.where(known, ids[np.where(known, intake.fixes.driver, 0)], -1).astype(np.int32)
+
+    async def _weigh(self, conn: AsyncConnection, intake: Intake) -> list[Interval]:
+        """Store and judge weighings.
+
+        Each verdict is a function of its weighing alone, so judging a redelivered one again
+        writes what is there already.
+        """
+        assert self._snapshot is not None
+        assert self._rulebook is not None
+        weighings = intake.weighings
+        if not len(weighings):
+            return []
+        await weighing_table.insert(
+            conn, weighings, intake.weighing_vehicle, intake.weighing_station
+        )
+        found: list[Interval] = []
+        for row in range(len(weighings)):
+            vehicle = self._snapshot.vehicle(int(intake.weighing_vehicle[row]))
+            station = self._snapshot.station(int(intake.weighing_station[row]))
+            when = int(weighings.time[row])
+            found += judge_weighing(
+                weighings,
+                row,
+                vehicle,
+                station,
+                self._rulebook.profile_at(when),
+                self._rulebook.load_limits_at(when),
+            )
+        await violation_table.write(conn, found)
+        return found
+
+
+async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
+    """Write what the judge concluded."""
+    await fix_table.insert_fixes(conn, judgement.new)
+    if len(judgement.repeats):
+        await fix_table.insert_repeats(conn, judgement.repeats)
+    changed = judgement.changed
+    if len(changed):
+        await fix_table.update_quality(conn, changed.vehicle, changed.time, changed.quality)
+    replayed = set(judgement.replayed.tolist())
+    await violation_table.write(conn, [i for i in judgement.intervals if i.vehicle not in replayed])
+    if replayed:
+        await violation_table.reconcile(
+            conn,
+            judgement.replayed,
+            judgement.settled_until,
+            judgement.pending,
+            [i for i in judgement.intervals if i.vehicle in replayed],
+            "late data or rebuilt state",
+        )
+        await progress_table.drop_marks(conn, judgement.replayed, judgement.settled_until)
+    marks = judgement.marks
+    if len(marks):
+        await progress_table.add_marks(conn, marks.vehicle, marks.time, judgement.mark_needs_from)
+    if len(judgement.vehicles):
+        await progress_table.upsert_latest(
+            conn,
+            judgement.shown,
+            judgement.stored_until,
+            judgement.judged_until,
+            judgement.needs_from,
+            np.isin(judgement.vehicles, judgement.replayed),
+        )
+
+
+def _quarantined(batch: MessageBatch, refused: list[Refused]) -> list[quarantine_table.Quarantined]:
+    """One entry per message: its first reason, and what was wrong with all of its parts."""
+    by_message: dict[int, list[Refused]] = {}
+    for part in refused:
+        by_message.setdefault(part.message, []).append(part)
+    return [
+        quarantine_table.Quarantined(
+            topic=batch.topics[message],
+            payload=batch.payloads[message],
+            received=int(batch.received[message]),
+            reason=parts[0].reason,
+            at=parts[0].at,
+            detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
+            ident=parts[0].ident,
+        )
+        for message, parts in by_message.items()
+    ]
+
+
+def directory_of(snapshot: RegistrySnapshot) -> Directory:
+    """The directory that a picture of the registry gives."""
+    return Directory(
+        devices=TimedNames.of(Tenure(*row) for row in snapshot.devices),
+        plates=TimedNames.of(Tenure(*row) for row in snapshot.plates),
+        stations={station.code: station.id for station in snapshot.stations},
+    )
+
+
+def is_live(fixes: FixBatch) -> Bool:
+    """Fixes that came when they were taken: the ones whose lag says something about us."""
+    live: Bool = fixes.quality & np.uint16(Quality.LATE | Quality.FUTURE) == 0
+    return live

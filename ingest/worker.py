@@ -1,0 +1,244 @@
+"""The worker: receives batches, has the pipeline commit them, acknowledges; waits out faults.
+
+A database that is down stops acknowledging, not the process. A message that no batch can be
+committed with is found by halving and set aside, so that one poison message stops nothing.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.errors import UniqueViolation
+
+from ingest.errors import ShardTakenError, Unusable
+from ingest.metrics import WorkerMetrics
+from ingest.pipeline import Outcome, Pipeline, is_live
+from ingest.source import Clock, MessageBatch, Source
+from storage import database
+from storage import quarantine as quarantine_table
+
+RETRY_MIN_S = 0.1
+RETRY_MAX_S = 10.0
+
+REFRESH_EVERY_S = 1.0
+"""How often the registry's version is looked at: a registration or a new fence counts within it."""
+
+SHARD_LOCK = 0x68_61_6E_68
+"""First key ("hanh") of the advisory lock that a worker holds; the second key is its shard."""
+
+CONFLICT_TRIES = 3
+
+WAIT_OUT = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, OSError)
+"""Errors that say something about the server, not about the data: waiting can help."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Where the database is, and which shard of vehicles this worker judges."""
+
+    dsn: str
+    shard: int = 0
+
+
+class Worker:
+    """Runs one source through one pipeline into one database."""
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        source: Source,
+        pipeline: Pipeline,
+        metrics: WorkerMetrics,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._options = options
+        self._source = source
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._clock = clock
+        self._sleep = sleep
+        self._conn: AsyncConnection | None = None
+        self._refreshed_at = -np.inf
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
+        await self._connected()
+        await self._source.start()
+        stopped = asyncio.create_task(stop.wait(), name="worker-stop")
+        try:
+            while not stop.is_set():
+                receiving = asyncio.create_task(self._source.receive(), name="worker-receive")
+                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not receiving.done():
+                    receiving.cancel()
+                    break
+                batch = receiving.result()
+                if await self._commit(batch, stop):
+                    self._source.acknowledge(batch)
+        finally:
+            stopped.cancel()
+            await self._source.stop()
+            await self._disconnect()
+
+    async def _commit(self, batch: MessageBatch, stop: asyncio.Event) -> bool:
+        """Have the batch committed, however long that takes; False if stopped before it was."""
+        started = time.monotonic()
+        try:
+            outcome = await self._persist(
+                lambda conn: self._pipeline.process(conn, batch), len(batch), stop
+            )
+        except ShardTakenError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
+            self._failed(error, len(batch), 1)
+            return await self._halve(batch, error, stop)
+        if outcome is None:
+            return False
+        self._committed(outcome, time.monotonic() - started)
+        return True
+
+    async def _persist(
+        self, operation: Callable[[AsyncConnection], Awaitable[T]], messages: int,
+        stop: asyncio.Event,
+    ) -> T | None:  # fmt: skip
+        """Do one transaction; None if stopped.
+
+        Waits out a database that is down, read-only or full; raises what the messages cause.
+        """
+        failures = conflicts = 0
+        while not stop.is_set():
+            try:
+                conn = await self._connected()
+                await self._refresh(conn)
+                done = await operation(conn)
+            except WAIT_OUT as error:
+                failures += 1
+                self._metrics.database_up.set(0)
+                self._failed(error, messages, failures)
+                await self._disconnect()
+                await self._sleep(_delay_s(failures))
+            except UniqueViolation as error:
+                # Somebody else stored a fix of ours. What memory held of the vehicle has been
+                # forgotten, so the next try sees it.
+                conflicts += 1
+                if conflicts == CONFLICT_TRIES:
+                    raise
+                self._failed(error, messages, conflicts)
+            else:
+                self._metrics.database_up.set(1)
+                return done
+        return None
+
+    async def _halve(self, batch: MessageBatch, error: Exception, stop: asyncio.Event) -> bool:
+        """Commit the halves of a batch that cannot be committed; set a single message aside."""
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            parts = batch.slice(0, middle), batch.slice(middle, len(batch))
+            return all([await self._commit(part, stop) for part in parts])
+        entry = quarantine_table.Quarantined(
+            topic=batch.topics[0],
+            payload=batch.payloads[0],
+            received=int(batch.received[0]),
+            reason=Unusable.INTERNAL_ERROR,
+            detail=f"{type(error).__name__}: {error}"[:500],
+        )
+
+        async def set_aside(conn: AsyncConnection) -> bool:
+            await quarantine_table.insert(conn, [entry])
+            return True
+
+        self._metrics.quarantined.labels(Unusable.INTERNAL_ERROR).inc()
+        return await self._persist(set_aside, 1, stop) is not None
+
+    async def _connected(self) -> AsyncConnection:
+        """The connection, made anew and with the shard's lock if there is none."""
+        if self._conn is not None and not self._conn.closed:
+            return self._conn
+        conn = await database.connect(self._options.dsn, name="hanhtrinh worker")
+        try:
+            await conn.set_autocommit(True)
+            await self._lock_shard(conn)
+        except BaseException:
+            await conn.close()
+            raise
+        self._conn = conn
+        self._refreshed_at = -np.inf
+        return conn
+
+    async def _lock_shard(self, conn: AsyncConnection) -> None:
+        """Take the shard; the server of a killed worker needs a moment to let go of it."""
+        for attempt in range(30):
+            cursor = await conn.execute(
+                "SELECT pg_try_advisory_lock(%s, %s)", (SHARD_LOCK, self._options.shard)
+            )
+            row = await cursor.fetchone()
+            if row is not None and row[0]:
+                return
+            await self._sleep(min(0.1 * (attempt + 1), 1.0))
+        raise ShardTakenError(f"shard {self._options.shard}: another worker judges it")
+
+    async def _disconnect(self) -> None:
+        if self._conn is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await self._conn.close()
+            self._conn = None
+
+    async def _refresh(self, conn: AsyncConnection) -> None:
+        now = time.monotonic()
+        if now - self._refreshed_at < REFRESH_EVERY_S:
+            return
+        if await self._pipeline.refresh(conn):
+            log.info("registry.loaded")
+        self._refreshed_at = now
+
+    def _failed(self, error: Exception, messages: int, tries: int) -> None:
+        self._metrics.failures.labels(type(error).__name__).inc()
+        log.warning(
+            "batch.failed", error=type(error).__name__, detail=str(error).strip(),
+            messages=messages, tries=tries,
+        )  # fmt: skip
+
+    def _committed(self, outcome: Outcome, seconds: float) -> None:
+        """Count the batch, and write its one line."""
+        metrics, fixes = self._metrics, outcome.fixes
+        lag_us = (self._clock() - fixes.time)[is_live(fixes)]
+        metrics.lag.observe(lag_us)
+        metrics.messages.inc(outcome.messages)
+        metrics.fixes.labels("stored").inc(len(fixes))
+        metrics.fixes.labels("repeated").inc(outcome.repeats)
+        metrics.weighings.inc(outcome.weighings)
+        metrics.replayed.inc(outcome.replayed)
+        metrics.batch_s.observe(seconds)
+        refused = Counter(str(part.reason) for part in outcome.refused)
+        for reason, count in refused.items():
+            metrics.quarantined.labels(reason).inc(count)
+        for kind, count in Counter(i.kind for i in outcome.intervals).items():
+            metrics.intervals.labels(kind).inc(count)
+        log.info(
+            "batch.committed", messages=outcome.messages, fixes=len(fixes),
+            repeats=outcome.repeats, weighings=outcome.weighings, replayed=outcome.replayed,
+            refused=dict(refused), ms=round(seconds * 1e3, 1),
+            lag_s=round(float(np.median(lag_us)) / 1e6, 3) if len(lag_us) else None,
+        )  # fmt: skip
+
+
+def _delay_s(failures: int) -> float:
+    """Exponential, capped, and random by half so that workers do not come back all at once."""
+    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing

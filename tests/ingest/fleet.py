@@ -1,0 +1,116 @@
+"""A small registry and hand-made fixes for tests of the pipeline."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from psycopg import AsyncConnection
+
+from devices.batch import UNKNOWN
+from geofence.profile import shipped_profile
+from geofence.quality import Region
+from geofence.registry import StationRule, Zone
+from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.source import MessageBatch
+from ingest.topics import TopicRouter
+from storage import registry
+from storage.registry import NewVehicle
+
+T0_S = 1_760_000_000
+"""A Thursday morning in Viet Nam, in Unix seconds."""
+
+OPTIONS = JudgingOptions((shipped_profile("qcvn31"),), "Asia/Ho_Chi_Minh", Region())
+
+BANNED = {
+    "type": "Polygon",
+    "coordinates": [
+        [[106.70, 10.70], [106.72, 10.70], [106.72, 10.80], [106.70, 10.80], [106.70, 10.70]]
+    ],
+}
+SLOW = {
+    "type": "Polygon",
+    "coordinates": [
+        [[106.74, 10.70], [106.80, 10.70], [106.80, 10.80], [106.74, 10.80], [106.74, 10.70]]
+    ],
+}
+
+
+def new_pipeline() -> Pipeline:
+    return Pipeline(OPTIONS, TopicRouter())
+
+
+async def register(conn: AsyncConnection, vehicles: int = 3) -> list[int]:
+    """Vehicles with devices imei-0, imei-1, ..., a banned and a speed zone, a weigh station."""
+    operator = await registry.add_operator(conn, "OP", "Operator")
+    ids = await registry.add_vehicles(
+        conn,
+        [
+            NewVehicle(
+                f"29C{i:05d}", operator, axles=2, gross_kg=16000, kerb_kg=6000, cargo_kg=9000
+            )
+            for i in range(vehicles)
+        ],
+    )
+    devices = await registry.add_devices(conn, [f"imei-{i}" for i in range(vehicles)])
+    await registry.assign_devices(conn, devices, ids)
+    await registry.add_zone(conn, Zone(UNKNOWN, "BAN", "banned", BANNED, min_duration_s=20))
+    await registry.add_zone(conn, Zone(UNKNOWN, "SLOW", "speed", SLOW, speed_limits={"*": 50.0}))
+    await registry.add_station(conn, StationRule(UNKNOWN, "QL5", 106.7, 10.7))
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A fix as a tracker sends it; `at` in seconds after T0_S."""
+
+    device: int
+    at: int
+    lon: float
+    lat: float
+    speed_kmh: float
+
+    @property
+    def message(self) -> tuple[str, bytes, int]:
+        body = {
+            "time": T0_S + self.at,
+            "lon": self.lon,
+            "lat": self.lat,
+            "speed_kmh": self.speed_kmh,
+        }
+        # Received a fixed time after it was taken, so that arrival bits do not depend on the order.
+        received = (T0_S + self.at + 1) * 1_000_000
+        return f"gsht/v1/json/imei-{self.device}", json.dumps(body).encode(), received
+
+
+def batch_of(sent: Sequence[Sent]) -> MessageBatch:
+    messages = [s.message for s in sent]
+    return MessageBatch(
+        [m[0] for m in messages],
+        [m[1] for m in messages],
+        np.array([m[2] for m in messages], np.int64),
+    )
+
+
+async def stored_state(conn: AsyncConnection) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that must not depend on how the fixes came in."""
+    questions = {
+        "fixes": "SELECT vehicle_id, time, lon, lat, speed_kmh, quality FROM fixes ORDER BY 1, 2",
+        "violations": """
+            SELECT kind, subject, rule_profile, vehicle_id, started_at, ended_at, duration_s,
+                   distance_m, fixes, start_lon, start_lat, end_lon, end_lat, details,
+                   status = 'open'
+            FROM violations WHERE status <> 'withdrawn' ORDER BY 1, 2, 4, 5""",
+        "visits": """
+            SELECT vehicle_id, zone_id, entered_at, left_at, is_open, fixes
+            FROM zone_visits ORDER BY 1, 2, 3""",
+        "latest": """
+            SELECT vehicle_id, time, lon, lat, quality, stored_until, judged_until, needs_from
+            FROM latest ORDER BY 1""",
+        "marks": "SELECT vehicle_id, time, needs_from FROM judge_marks ORDER BY 1, 2",
+    }
+    state = {}
+    for name, question in questions.items():
+        state[name] = await (await conn.execute(question)).fetchall()
+    return state
