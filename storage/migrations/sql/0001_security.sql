@@ -121,6 +121,12 @@ CREATE POLICY made ON route_stops FOR INSERT TO hanhtrinh_api
 ALTER TABLE weigh_stations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON weigh_stations TO hanhtrinh_api USING ((SELECT scope_is_set()));
 
+-- What could not be used belongs to nobody that is known: inspectors see how much of it there is, and
+-- the payloads stay with the command line.
+ALTER TABLE quarantine ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON quarantine FOR SELECT TO hanhtrinh_api
+    USING ((SELECT scope_is_inspector()));
+
 -- Fixes carry no policy (a compressed hypertable cannot): the role reaches them only through this
 -- view, and through it only those of vehicles that it may see. The view's owner reads the tables, so
 -- the condition is written out here.
@@ -149,6 +155,7 @@ GRANT USAGE ON SCHEMA public TO hanhtrinh_api;
 GRANT SELECT ON operators, vehicles, drivers, devices, device_assignments, vehicle_routes, zones,
     routes, route_stops, weigh_stations, registry_version, alembic_version, visible_fixes, latest,
     weighings, zone_visits, violations, violation_versions TO hanhtrinh_api;
+GRANT SELECT (received, reason, seen, last_seen, released_at) ON quarantine TO hanhtrinh_api;
 GRANT INSERT, UPDATE ON zones, routes TO hanhtrinh_api;
 GRANT INSERT ON route_stops TO hanhtrinh_api;
 GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO hanhtrinh_api;
