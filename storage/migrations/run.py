@@ -1,5 +1,8 @@
 """The run of Alembic: on one connection, in one transaction, under one lock."""
 
+from threading import Lock
+from typing import Final
+
 import psycopg
 from alembic import command
 from alembic.config import Config
@@ -8,6 +11,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from storage.migrations import FOLDER, LOCK_KEY, check_known
+
+ONE_AT_A_TIME: Final = Lock()
+"""Alembic keeps the migration that runs in module globals, so a process runs one."""
 
 
 def configuration() -> Config:
@@ -27,7 +33,7 @@ def run(dsn: str) -> None:
         creator=lambda: psycopg.connect(dsn, application_name="hanhtrinh migrate"),
         poolclass=NullPool,
     )
-    with engine.begin() as connection:
+    with ONE_AT_A_TIME, engine.begin() as connection:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
         # Read under the lock: another process may have migrated while this one waited.
         at = connection.exec_driver_sql("SELECT to_regclass('alembic_version')::text").scalar()
