@@ -1,0 +1,115 @@
+"""What the fleet plans is what the judge finds: all of it, and nothing else."""
+
+import json
+from collections import Counter
+from datetime import date
+
+import numpy as np
+import pytest
+
+from devices.batch import FixBatch
+from geofence.profile import shipped_profile
+from geofence.rules.overload import judge_weighing
+from simulators.dirt import MILD, Dirt, spoil_fixes
+from simulators.fleet import Fleet, FleetOptions
+from simulators.truth import KINDS, Planned, count_by_kind, write_truth
+from simulators.world import load_world
+from tests.simulators.offline import START_US, US, judged
+
+WORLD = load_world()
+BY_SCALES = {"overload_gross", "overload_axle", "overload_cargo"}
+
+
+def a_fleet(vehicles: int = 500, seed: int = 1, codec: str = "mix") -> Fleet:
+    return Fleet(WORLD, FleetOptions(vehicles, seed, codec, START_US))
+
+
+def planned(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Planned]:
+    times = [fixes.time[fixes.vehicle == row] for row in range(len(fleet.vehicles))]
+    return [p for p in fleet.planned(until_us, times) if p.kind not in BY_SCALES]
+
+
+@pytest.mark.parametrize(
+    ("vehicles", "seed", "interval_s"), [(500, 1, 10), (120, 2, 5), (9, 3, 10)]
+)
+def test_every_planned_violation_is_found_within_one_step_and_none_is_invented(
+    vehicles, seed, interval_s
+):
+    fleet = a_fleet(vehicles, seed)
+    until = START_US + 1800 * US
+    fixes = fleet.due(START_US, until, interval_s)
+    found = judged(fleet, fixes)
+    for plan in planned(fleet, fixes, until):
+        (match,) = [
+            interval
+            for interval in found
+            if (interval.kind, interval.vehicle, interval.subject)
+            == (plan.kind, plan.vehicle, plan.subject)
+            and abs(interval.started - plan.started) <= interval_s * US
+            and abs(interval.ended - plan.ended) <= interval_s * US
+        ]
+        found.remove(match)
+    assert found == []
+
+
+@pytest.mark.parametrize("dirt", [Dirt(), MILD], ids=["clean", "mild"])
+@pytest.mark.parametrize("cut_s", [150, 415, 666, 930])
+def test_what_counts_as_planned_at_any_moment_is_what_is_found_by_then(cut_s, dirt):
+    fleet = a_fleet()
+    until = START_US + cut_s * US
+    fixes = fleet.due(START_US, until, 10)
+    found = judged(fleet, spoil_fixes(fixes, dirt, 1, START_US))
+    expected = count_by_kind(planned(fleet, fixes, until))
+    assert Counter(interval.kind for interval in found) == expected
+
+
+def test_nine_vehicles_offend_in_every_kind_within_a_quarter_of_an_hour():
+    fleet = a_fleet(9)
+    kinds = {plan.kind for plan in fleet.planned(START_US + 915 * US)}
+    assert kinds == set(KINDS)
+
+
+def test_each_overload_is_of_its_kind_alone_and_every_other_lorry_is_lawful():
+    fleet = a_fleet()
+    until = START_US + 7200 * US
+    weighings = fleet.weighbridges.between(START_US, until)
+    assert len(weighings) > 200
+    profile = shipped_profile()
+    by_plate = {vehicle.plate: vehicle.rule for vehicle in fleet.vehicles}
+    found = [
+        interval
+        for row in range(len(weighings))
+        for interval in judge_weighing(
+            weighings,
+            row,
+            by_plate[weighings.plate[row]],
+            WORLD.station(weighings.station[row]),
+            profile,
+            profile.load_limits_on(date(2026, 9, 1)),
+        )
+    ]
+    plans = [plan for plan in fleet.planned(until) if plan.kind in BY_SCALES]
+    assert {plan.kind for plan in plans} == BY_SCALES
+    for plan in plans:
+        # The scales keep whole microseconds of a period, the plan fractions of them.
+        (match,) = [
+            interval
+            for interval in found
+            if (interval.kind, interval.vehicle, interval.subject)
+            == (plan.kind, plan.vehicle, plan.subject)
+            and abs(interval.started - plan.started) < 1000
+        ]
+        found.remove(match)
+    assert found == []
+
+
+def test_the_truth_file_holds_one_object_for_each_planned_violation(tmp_path):
+    fleet = a_fleet(30)
+    plans = fleet.planned(START_US + 915 * US)
+    file = tmp_path / "truth.jsonl"
+    write_truth(file, plans)
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) == len(plans)
+    assert lines[0].keys() == {"kind", "vehicle", "subject", "started", "ended"}
+    starts = np.array([line["started"] for line in lines])
+    assert np.all(starts[1:] >= starts[:-1])
