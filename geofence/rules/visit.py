@@ -23,8 +23,13 @@ VISIT_FIELDS: Final[list[tuple[str, Any]]] = [
     ("stage", np.uint8),
     ("outside", np.int32),
     ("outside_m", np.float64),
+    ("end_driver", np.int32),
+    ("end_profile", np.int32),
 ]
-"""State of a visit. outside, outside_m: fixes since the last inside one, and how far they went."""
+"""State of a visit. outside, outside_m: fixes since the last inside one, and how far they went.
+
+end_driver, end_profile: those of the last inside fix.
+"""
 
 
 @kernel
@@ -50,6 +55,8 @@ def take_side(visit: Any, inside: bool, track: Track, i: int, params: Records) -
             extend_run(visit, track, i, visit["outside_m"] + track.step_m[i])
         visit["outside"] = 0
         visit["outside_m"] = 0.0
+        visit["end_driver"] = track.driver[i]
+        visit["end_profile"] = track.profile[i]
         confirm_in = params[track.profile[i]]["visits_confirm_in"]
         if visit["stage"] == ENTERING and visit["fixes"] >= confirm_in:
             visit["stage"] = OPEN

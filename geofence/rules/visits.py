@@ -266,6 +266,7 @@ class Visits:
             last = visit.copy()
             last["started"], last["fixes"], last["distance_m"] = last["ended"], 1, 0.0
             last["start_lon"], last["start_lat"] = last["end_lon"], last["end_lat"]
+            last["driver"], last["profile"] = last["end_driver"], last["end_profile"]
             found.append(self._interval(last, "zone_exit", is_open=False))
         return found
 

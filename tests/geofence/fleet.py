@@ -1,0 +1,224 @@
+"""A small world and dirty motion in it, for tests that compare the judge with the oracle.
+
+One road along the equator's parallel 10 N, 40 cells of 0.001 degree (about 110 m) long, with every
+kind of zone on it, two routes that share a terminal, and vehicles that stand, drive, jump, freeze,
+fall silent and report nonsense. Times lie on a coarse grid so that bounds are hit exactly.
+"""
+
+import math
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+from hypothesis import strategies as st
+
+from devices.batch import FixBatch, Quality
+from geofence.profile import shipped_profile
+from geofence.registry import Route, VehicleRoute, VehicleRule, Zone
+from geofence.rulebook import Rulebook
+from tests.oracle.judge import judge
+from tests.oracle.world import Fix, World
+
+CELL = 0.001
+WEST, SOUTH = 106.0, 10.0
+START_US = 1_700_000_000_000_000  # 2023-11-15 05:13:20 in Ho Chi Minh City
+MIDNIGHT = date(2023, 11, 16)
+MODES_CHANGE = START_US + 67_600_000_000  # that midnight
+
+
+def at(x, y=0):
+    """Lon and lat of a cell, rounded so that a place has one representation."""
+    return round(WEST + CELL * x, 6), round(SOUTH + CELL * y, 6)
+
+
+def box(x1, x2, half=3):
+    ring = [at(x1, -half), at(x2, -half), at(x2, half), at(x1, half), at(x1, -half)]
+    return {"type": "Polygon", "coordinates": [[list(p) for p in ring]]}
+
+
+def point(x):
+    return {"type": "Point", "coordinates": list(at(x))}
+
+
+def line(*cells):
+    return {"type": "LineString", "coordinates": [list(at(*cell)) for cell in cells]}
+
+
+CHANGE_US = START_US + 3_600_000_000
+
+ZONES = [
+    Zone(1, "A", "terminal", box(0, 3)),
+    Zone(2, "B", "terminal", box(26, 29)),
+    Zone(3, "C", "terminal", point(39), radius_m=250.0),
+    Zone(4, "watched", "watch", box(5, 9), max_stay_s=300.0),
+    Zone(5, "stop", "stop", point(8), radius_m=130.0, max_stay_s=60.0),
+    Zone(
+        6, "shut", "banned", box(10, 14), min_duration_s=60.0, min_gross_kg=10_000.0,
+        weekly_hours=(("wed", "05:00", "05:40"), ("wed", "06:00", "24:00"), ("thu", "22:00", "05:00")),
+    ),
+    Zone(7, "shut-to-buses", "banned", box(13, 17), classes=("bus",)),
+    Zone(8, "slow", "speed", box(12, 20), speed_limits={"*": 60.0, "bus": 40.0}),
+    Zone(9, "slower", "speed", box(16, 18), speed_limits={"*": 40.0}, valid_to=CHANGE_US),
+    Zone(10, "wide", "watch", box(2, 34, 2), valid_to=CHANGE_US),
+    Zone(11, "wide", "watch", box(2, 30, 2), version=2, valid_from=CHANGE_US),
+]  # fmt: skip
+
+ROUTES = [
+    Route(1, "AB", 250.0, "A", "B", line((0,), (28,)), line((28,), (14, 1), (0,)),
+          valid_to=CHANGE_US),
+    Route(2, "AB", 120.0, "A", "B", line((0,), (28,)), line((28,), (14, 1), (0,)), version=2,
+          valid_from=CHANGE_US),
+    Route(3, "AC", 130.0, "A", "C", line((0,), (10, 2), (39,)), line((39,), (0,))),
+]  # fmt: skip
+
+VEHICLES = [
+    VehicleRule(1, gross_kg=9_000.0, routes=(VehicleRoute("AB"),)),
+    VehicleRule(2, gross_kg=30_000.0, speed_limit_kmh=50.0),
+    VehicleRule(
+        3,
+        vehicle_class="bus",
+        gross_kg=10_000.0,
+        routes=(VehicleRoute("AB"), VehicleRoute("AC", valid_to=CHANGE_US + 1_200_000_000)),
+    ),
+    VehicleRule(5, vehicle_class="bus", routes=(VehicleRoute("AC"),)),
+]
+
+
+def with_values(profile, **values):
+    """A profile with other values; `section__name` stands for the key `section.name`."""
+    named = {key.replace("__", "."): value for key, value in values.items()}
+    return replace(profile, values={**profile.values, **named})
+
+
+FIX_MODE, STEP_MODE = shipped_profile("qcvn31"), shipped_profile("tt09")
+
+PROFILES = {
+    "qcvn31": [FIX_MODE],
+    "tt09": [STEP_MODE],
+    "changing": [
+        replace(FIX_MODE, effective_to=MIDNIGHT),
+        replace(STEP_MODE, effective_from=MIDNIGHT),
+    ],
+    "changing_back": [
+        replace(STEP_MODE, effective_to=MIDNIGHT),
+        replace(FIX_MODE, effective_from=MIDNIGHT),
+    ],
+    "one_fix_confirms": [with_values(FIX_MODE, visits__confirm_in=1, visits__confirm_out=1)],
+    "slow_to_enter": [
+        with_values(
+            STEP_MODE, visits__confirm_in=4, visits__confirm_out=1, quality__frozen_fixes=3,
+            quality__speed_differs_steps=1, quality__jump_resume_fixes=1,
+        )
+    ],
+    "slow_to_leave": [
+        with_values(
+            FIX_MODE, visits__confirm_in=1, visits__confirm_out=4, quality__frozen_fixes=5,
+            quality__jump_resume_fixes=5, quality__speed_differs_steps=4,
+        )
+    ],
+}  # fmt: skip
+
+
+def rulebook(profiles):
+    return Rulebook.build(PROFILES[profiles], ZONES, ROUTES, VEHICLES)
+
+
+def world(profiles):
+    return World(PROFILES[profiles], ZONES, ROUTES, {v.id: v for v in VEHICLES})
+
+
+GAPS_S = [1, 5, 10, 10, 11, 20, 20, 20, 30, 30, 59, 60, 61, 119, 120, 121, 400, 900, 901]
+SPEEDS = [math.nan, 0, 3, 4, 10, 11, 40, 41, 45, 46, 50, 51, 60, 80, 81, 85, 86, 100, 101, 200, 201]
+STEADY = [0, 41, 46, 51, 61, 81, 90, 130]
+
+Move = tuple[int, int, int, int, float, int]
+
+
+@st.composite
+def motions(draw):
+    """Fixes of one vehicle: (time_us, x, y, speed, driver), times strictly growing."""
+    begins = draw(st.sampled_from([0, 0, 1_300, 3_200, 67_000]))
+    time, x, y, driver = START_US + begins * 1_000_000, draw(st.integers(0, 30)), 0, -1
+    fixes = []
+    for _ in range(draw(st.integers(1, 8))):
+        kind = draw(st.sampled_from(["stay", "drive", "drive", "drive", "aside", "wild"]))
+        gap = draw(st.sampled_from(GAPS_S))
+        speed = draw(st.sampled_from(STEADY))
+        step = draw(st.sampled_from([-3, -2, -1, 1, 2, 3]))
+        if draw(st.booleans()):
+            driver = draw(st.sampled_from([-1, 7, 8]))
+        for _ in range(draw(st.integers(1, 7))):
+            if kind == "wild":
+                gap = draw(st.sampled_from(GAPS_S))
+                speed = draw(st.sampled_from(SPEEDS))
+                x += draw(st.sampled_from([0, 0, 1, -1, 2, 30, -30]))
+                y = draw(st.sampled_from([0, 0, 1, 2, 3, 4, -2]))
+            elif kind == "aside":
+                x, y = x + step, draw(st.sampled_from([0, 2, 3, 4]))
+            elif kind == "drive":
+                x, y = x + step, 0
+            time += gap * 1_000_000
+            fixes.append((time, x, y, speed, driver))
+    return fixes
+
+
+@st.composite
+def fleets(draw):
+    """Sorted fixes of some vehicles, as one batch."""
+    return batch_of({v.id: draw(motions()) for v in VEHICLES if draw(st.booleans())})
+
+
+def seeded_motion(seed, fixes=300):
+    """A long motion that drives up and down the road, goes aside, stands and falls silent."""
+    random = np.random.default_rng(seed)
+    time, x, y, way, speed, gap = START_US, 0, 0, 1, 40.0, 20
+    found = []
+    for _ in range(fixes):
+        if random.random() < 0.1:
+            speed = float(random.choice(SPEEDS if random.random() < 0.3 else STEADY))
+        if random.random() < 0.1:
+            gap = int(random.choice(GAPS_S))
+        if random.random() < 0.08:
+            way = int(random.choice([-2, -1, 0, 1, 2]))
+        if random.random() < 0.15:
+            y = int(random.choice([0, 0, 0, 2, 3, 4]))
+        x = min(40, max(-2, x + way))
+        shift = 25 if random.random() < 0.03 else 0
+        time += (int(random.choice(GAPS_S)) if random.random() < 0.05 else gap) * 1_000_000
+        found.append((time, x + shift, y, speed, int(random.choice([7, 7, 7, 8]))))
+    return found
+
+
+def batch_of(motion):
+    """A batch, sorted by (vehicle, time), from {vehicle: motion}."""
+    rows = [(v, *fix) for v in sorted(motion) for fix in motion[v]]
+    places = [at(x, y) for _, _, x, y, _, _ in rows]
+    return FixBatch.blank(
+        len(rows),
+        vehicle=np.array([r[0] for r in rows], np.int32),
+        time=np.array([r[1] for r in rows], np.int64),
+        received=np.array([r[1] for r in rows], np.int64),
+        lon=np.array([p[0] for p in places]),
+        lat=np.array([p[1] for p in places]),
+        speed_kmh=np.array([r[4] for r in rows], np.float32),
+        driver=np.array([r[5] for r in rows], np.int32),
+    )
+
+
+def oracle_of(its_world, batch):
+    """What the oracle says of a batch: (quality bits, intervals)."""
+    bits, intervals = np.zeros(len(batch), np.uint16), []
+    for vehicle in np.unique(batch.vehicle).tolist():
+        rows = np.flatnonzero(batch.vehicle == vehicle)
+        fixes = [
+            Fix(
+                int(batch.time[i]), float(batch.lon[i]), float(batch.lat[i]),
+                float(batch.speed_kmh[i]), int(batch.driver[i]),
+                {q.name.lower() for q in Quality if batch.quality[i] & q},
+            )
+            for i in rows
+        ]  # fmt: skip
+        intervals += judge(its_world, its_world.vehicles[vehicle], fixes)
+        for i, fix in zip(rows, fixes, strict=True):
+            bits[i] = sum(int(Quality[name.upper()]) for name in fix.quality)
+    return bits, intervals

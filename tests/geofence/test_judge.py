@@ -1,0 +1,48 @@
+"""The judge says what the oracle says, however the fixes come."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geofence.judge import Judge
+from tests.geofence.agreement import by_key
+from tests.geofence.fleet import (
+    PROFILES,
+    batch_of,
+    fleets,
+    oracle_of,
+    rulebook,
+    seeded_motion,
+    world,
+)
+
+RULEBOOKS = {name: rulebook(name) for name in PROFILES}
+WORLDS = {name: world(name) for name in PROFILES}
+PROFILE = st.sampled_from(sorted(PROFILES))
+
+
+def unsettled(batch):
+    return np.zeros(len(batch), np.bool_)
+
+
+def check_against_oracle(profiles, batch):
+    judged = Judge(RULEBOOKS[profiles]).advance(batch, unsettled(batch))
+    quality, intervals = oracle_of(WORLDS[profiles], batch)
+    assert judged.quality.tolist() == quality.tolist()
+    assert by_key(judged.intervals) == by_key(intervals)
+    return judged
+
+
+@settings(max_examples=200, deadline=None)
+@given(PROFILE, fleets())
+def test_one_batch_is_judged_as_by_the_oracle(profiles, batch):
+    check_against_oracle(profiles, batch)
+
+
+@pytest.mark.parametrize("profiles", PROFILES)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_long_drive_is_judged_as_by_the_oracle(profiles, seed):
+    batch = batch_of({v: seeded_motion(100 * seed + v) for v in (1, 2, 3, 5)})
+    judged = check_against_oracle(profiles, batch)
+    assert judged.intervals
