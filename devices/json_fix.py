@@ -191,7 +191,8 @@ def _decoded(read: _Read, received: I64) -> Decoded:
 def _microseconds(times: Sequence[datetime | float]) -> F64:
     """Instants, or seconds since 1970, as microseconds in float64."""
     seconds = [time if type(time) is float else time.timestamp() for time in times]  # type: ignore[union-attr]
-    return np.rint(np.array(seconds, np.float64) * 1e6)
+    with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
+        return np.rint(np.array(seconds, np.float64) * 1e6)
 
 
 def _keep_unknown_inputs(fix: Fix) -> None:

@@ -1,0 +1,1 @@
+"""Published JSON Schemas of our own formats; tests hold them to the decoders."""

@@ -1,0 +1,89 @@
+"""Hypothesis strategies: batches of fixes and weighings, and payloads of every codec."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from devices.batch import FixBatch, Input, Quality, WeighingBatch, inputs_word
+from devices.catalogue import CODECS
+from devices.extra import extra_bytes
+
+NOW_US = 1_767_614_400_000_000
+"""2026-01-05T12:00:00Z, when every payload of these tests arrives."""
+
+PLATES = ("43C14390", "11A1234", "30A12345")
+LICENCES = ("480123456789", "790123456789")
+
+
+def arrived(n: int):
+    return np.full(n, NOW_US, np.int64)
+
+
+inputs = st.dictionaries(st.sampled_from(list(Input)), st.booleans(), max_size=5).map(inputs_word)
+extras = st.none() | st.dictionaries(
+    st.text("abcxyz", min_size=1, max_size=5),
+    st.integers(-(2**40), 2**40) | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    min_size=1,
+    max_size=3,
+)
+
+
+def or_none(values, none=np.nan):
+    return st.just(none) | values
+
+
+@st.composite
+def fix_batches(draw, max_size=5, extra=extras):
+    """Fixes that every format can carry to its own precision: whole seconds, whole numbers."""
+    n = draw(st.integers(1, max_size))
+
+    def column(values):
+        return draw(st.lists(values, min_size=n, max_size=n))
+
+    with_extra = {row: value for row, value in enumerate(column(extra)) if value}
+    return FixBatch.blank(
+        n,
+        time=[NOW_US - 1_000_000 * second for second in column(st.integers(0, 10**7))],
+        received=[NOW_US] * n,
+        lon=[e7 / 1e7 for e7 in column(st.integers(-1_800_000_000, 1_800_000_000))],
+        lat=[e7 / 1e7 for e7 in column(st.integers(-900_000_000, 900_000_000))],
+        speed_kmh=column(or_none(st.integers(0, 300))),
+        heading=column(or_none(st.integers(0, 359))),
+        altitude=column(or_none(st.integers(-400, 9000))),
+        hdop=column(or_none(st.integers(1, 500).map(lambda tenths: tenths / 10))),
+        satellites=column(or_none(st.integers(1, 60), 255)),
+        odometer=column(or_none(st.integers(0, 2**32 - 1))),
+        driver=column(st.sampled_from([-1, 0, 1])),
+        inputs=column(inputs),
+        quality=column(st.sampled_from([0, 0, 0, int(Quality.NO_POSITION)])),
+        extra={row: extra_bytes(value) for row, value in with_extra.items()},
+    )
+
+
+@st.composite
+def weighing_batches(draw):
+    axles = draw(st.lists(st.tuples(st.integers(1, 30_000), st.integers(50, 2000)), max_size=9))
+    n = len(axles)
+    return WeighingBatch(
+        station=(draw(st.sampled_from(["", "QL5-KM78"])),),
+        plate=(draw(st.sampled_from(["", *PLATES])),),
+        time=np.array([NOW_US - 1_000_000 * draw(st.integers(0, 10**7))]),
+        received=np.array([NOW_US]),
+        lane=np.array([draw(st.integers(0, 9))], np.int16),
+        gross_kg=np.array([float(draw(st.integers(1, 120_000)))]),
+        speed_kmh=np.array([draw(or_none(st.integers(0, 120)))], np.float32),
+        length_m=np.array([draw(or_none(st.integers(3, 30)))], np.float32),
+        axle_start=np.array([0, n]),
+        axle_kg=np.array([float(kg) for kg, _ in axles]),
+        axle_spacing_m=np.array([cm / 100 if i else np.nan for i, (_, cm) in enumerate(axles)]),
+    )
+
+
+def encoded(name: str):
+    """Payloads of a codec, made by its encoder."""
+    codec = CODECS[name]
+    if codec.encode_weighings:
+        return weighing_batches().map(codec.encode_weighings)
+    encode = codec.encode
+    assert encode
+    no_extra = st.none()  # free extras have no place in the binary formats
+    return fix_batches(extra=no_extra).map(lambda f: encode(f, PLATES[:1] * len(f), LICENCES))
