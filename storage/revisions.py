@@ -1,6 +1,6 @@
 """What must change so that the stored violations become those that judging found.
 
-Pure: no database. A violation is known by its key (kind, vehicle, start, subject). One that is open
+Pure: no database. A violation is known by its key (kind, vehicle, subject, start). One that is open
 grows in place; a fact of any other that changes makes a new version, and none is ever forgotten.
 """
 
@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from geofence.interval import Details, Interval
+from geofence.rules.rule import Key
 from storage.texts import storable_text
-
-Key = tuple[str, int, int, str]
-"""kind, vehicle, started, subject."""
 
 
 class Stored(NamedTuple):
@@ -41,7 +39,7 @@ class Plan:
 
 def key_of(interval: Interval) -> Key:
     """What identifies a violation."""
-    return interval.kind, interval.vehicle, interval.started, interval.subject
+    return interval.kind, interval.vehicle, interval.subject, interval.started
 
 
 def status_of(interval: Interval, version: int) -> str:
@@ -114,7 +112,11 @@ def facts(interval: Interval) -> tuple[Any, ...]:
         interval.driver,
         interval.fixes,
         *map(float.hex, map(float, (interval.distance_m, *interval.start, *interval.end))),
-        sorted(storable_details(interval.details).items()),
+        # jsonb has one kind of number: 3, 3.0 and 1e300 come back as what they are equal to.
+        sorted(
+            (name, float(value) if type(value) is int else value)
+            for name, value in storable_details(interval.details).items()
+        ),
     )
 
 

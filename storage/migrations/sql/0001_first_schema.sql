@@ -240,6 +240,7 @@ CREATE TABLE zone_visits (
     fixes      integer NOT NULL,
     PRIMARY KEY (vehicle_id, zone_id, entered_at)
 );
+CREATE INDEX zone_visits_vehicle ON zone_visits (vehicle_id, entered_at DESC);
 
 CREATE TABLE violations (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
