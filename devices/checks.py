@@ -21,6 +21,10 @@ from devices.texts import printable
 MAX_REFUSALS_PER_PAYLOAD: Final = 16
 """More refused parts than this of one payload are counted in the last refusal, not listed."""
 
+MAX_BAD_PARTS: Final = 1000
+"""After more bad parts than this the rest of a payload is not read: nobody sends it by mistake, and
+a mebibyte of them would hold up everybody else for seconds."""
+
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "speed_kmh": (0.0, 2_000.0),
     "heading": (0.0, 360.0),
@@ -42,6 +46,14 @@ def check_size(payload: bytes) -> None:
             Reject.TOO_LARGE,
             at=MAX_PAYLOAD_BYTES,
             detail=f"expected at most {MAX_PAYLOAD_BYTES} bytes, got {len(payload)}",
+        )
+
+
+def check_bad_parts(bad: int, at: int) -> None:
+    """Raise DecodeError if so many parts of one payload were bad that the rest is not read."""
+    if bad > MAX_BAD_PARTS:
+        raise DecodeError(
+            Reject.BAD_VALUE, at=at, detail=f"over {MAX_BAD_PARTS} bad parts: the rest is not read"
         )
 
 

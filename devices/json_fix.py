@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from devices.batch import F32, F64, I64, FixBatch, Quality
-from devices.checks import assemble, check_size
+from devices.checks import assemble, check_bad_parts, check_size
 from devices.codec import MAX_PAYLOAD_BYTES, Codec, Decoded, Refusal, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
@@ -123,14 +123,20 @@ def _read_leniently(read: _Read, index: int, payload: bytes) -> None:
         elements = read_objects(payload)
         if not elements:
             raise _nothing()
+        _read_elements(read, index, elements)
     except DecodeError as error:
         read.refuse(index, error.at, error)
-        return
+
+
+def _read_elements(read: _Read, index: int, elements: list[Any]) -> None:
+    bad = 0
     for at, element in enumerate(elements):
         try:
             fix = _lenient_fix(element)
         except DecodeError as error:
             read.refuse(index, at, error)
+            bad += 1
+            check_bad_parts(bad, at)
             continue
         read.fixes.append(fix)
         read.payload.append(index)

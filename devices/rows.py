@@ -6,7 +6,7 @@ from math import nan
 from typing import Any
 
 from devices.batch import I64
-from devices.checks import assemble, check_size
+from devices.checks import assemble, check_bad_parts, check_size
 from devices.codec import Decoded, Refusal, Registration
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
@@ -23,6 +23,7 @@ class FixRows:
 
     def __init__(self, received: I64) -> None:
         self.payload = 0
+        self._bad_parts = 0
         self.received = received
         self._rows: list[tuple[Any, ...]] = []
         self._payload: list[int] = []
@@ -69,9 +70,20 @@ class FixRows:
         self._ident.append(self._idents.number(ident))
 
     def refuse(self, error: DecodeError, at: int | None = None) -> None:
-        """Record that a part of the payload (at its own place, if given) is refused."""
+        """Record that the rest of the payload, or the part at this place, is refused.
+
+        Raises DecodeError if too many parts were.
+        """
         refusal = Refusal.of(self.payload, error)
         self._refusals.append(refusal if at is None else replace(refusal, at=at))
+        if at is not None:
+            self._bad_parts += 1
+            check_bad_parts(self._bad_parts, at)
+
+    def begin(self, payload: int) -> None:
+        """Begin to read a payload."""
+        self.payload = payload
+        self._bad_parts = 0
 
     def register(self, registration: Registration) -> None:
         """Record a message of master data."""
@@ -101,7 +113,7 @@ def decode_each(
     """
     rows = FixRows(received)
     for index, payload in enumerate(payloads):
-        rows.payload = index
+        rows.begin(index)
         before = len(rows)
         try:
             check_size(payload)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from devices.batch import I64, FixBatch, WeighingBatch
-from devices.checks import check_size, tidy_refusals, when
+from devices.checks import check_bad_parts, check_size, tidy_refusals, when
 from devices.codec import EARLIEST_FIX_US, LATEST_AHEAD_US, Decoded, Refusal
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
@@ -45,6 +45,7 @@ class WeighingRows:
 
     def __init__(self, received: I64) -> None:
         self.payload = 0
+        self._bad_parts = 0
         self.received = received
         self._rows: list[Weighing] = []
         self._plates: list[str] = []
@@ -71,10 +72,21 @@ class WeighingRows:
         self._payload.append(self.payload)
 
     def refuse(self, error: DecodeError, at: int | None = None) -> None:
-        """Record that a part of the payload (at its own place, if given) is refused."""
+        """Record that the rest of the payload, or the part at this place, is refused.
+
+        Raises DecodeError if too many parts were.
+        """
         refusal = Refusal.of(self.payload, error)
         place = refusal.at if at is None else at
         self._refusals.append(Refusal(self.payload, refusal.reason, place, refusal.detail))
+        if at is not None:
+            self._bad_parts += 1
+            check_bad_parts(self._bad_parts, at)
+
+    def begin(self, payload: int) -> None:
+        """Begin to read a payload."""
+        self.payload = payload
+        self._bad_parts = 0
 
     def decoded(self) -> Decoded:
         """Everything gathered."""
@@ -110,7 +122,7 @@ def decode_weighings(
     """Read payload after payload; what `read` raises refuses the rest of its payload."""
     rows = WeighingRows(received)
     for index, payload in enumerate(payloads):
-        rows.payload = index
+        rows.begin(index)
         before = len(rows)
         try:
             check_size(payload)

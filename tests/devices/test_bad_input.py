@@ -166,6 +166,23 @@ def test_a_payload_of_exactly_the_limit_is_read():
     assert decode("json", [padded + b" "]).refusals[0].reason == Reject.TOO_LARGE
 
 
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("json", b"[" + b"{}," * 300_000 + b"{}]"),
+        ("weigh-json", b"[" + b"{}," * 300_000 + b"{}]"),
+        ("owntracks", b"[" + b"{}," * 300_000 + b"{}]"),
+        ("teltonika-json", b"[" + b"1," * 500_000 + b"1]"),
+        ("weigh-csv", b"time,gross_kg\n" + b"1,1\n" * 250_000),
+        ("nmea", b"$GPRMC,\n" * 120_000),
+    ],
+)
+def test_a_payload_of_nothing_but_bad_parts_is_given_up(name, payload):
+    decoded = decode(name, [payload])
+    assert len(decoded.refusals) == 16
+    assert decoded.refusals[-1].detail.endswith("(and 986 more)")
+
+
 def test_many_bad_fixes_of_one_payload_are_counted_not_listed():
     decoded = decode("json", [b"[" + b",".join([b"{}"] * 1000) + b"]", b"{}"])
     assert len(decoded.refusals) == 17
