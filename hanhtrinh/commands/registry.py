@@ -1,0 +1,129 @@
+"""Verbs about what is registered: vehicles with their devices, and tokens of the API."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+
+from hanhtrinh.commands.state import run, state_of, stderr, write_json
+from hanhtrinh.errors import UsageError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+T = TypeVar("T")
+
+vehicles = typer.Typer(help="Vehicles and the devices in them.", no_args_is_help=True)
+tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
+
+
+def _change(context: typer.Context, work: "Callable[[AsyncConnection], Awaitable[T]]") -> T:
+    """Do the work in one transaction."""
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from storage import database  # noqa: PLC0415
+
+    settings = state_of(context).settings
+    wiring.require_schema(settings)
+
+    async def change() -> T:
+        async with (
+            await database.connect(wiring.dsn(settings), name="hanhtrinh command") as connection,
+            connection.transaction(),
+        ):
+            return await work(connection)
+
+    return run(change())
+
+
+async def _operator(connection: "AsyncConnection", code: str, name: str | None) -> int:
+    """The operator's id; a name registers it if it is new."""
+    from storage import registry  # noqa: PLC0415
+    from storage.errors import NotThereError  # noqa: PLC0415
+
+    try:
+        return await registry.operator_id(connection, code)
+    except NotThereError:
+        if name is None:
+            raise
+        return await registry.add_operator(connection, code, name)
+
+
+@vehicles.command("add")
+def add_vehicle(
+    context: typer.Context,
+    plate: Annotated[str, typer.Option(help="Plate; only letters and digits count.")],
+    device: Annotated[str, typer.Option(help="What its topic names: IMEI, serial, user/device.")],
+    operator: Annotated[str, typer.Option(help="Code of its operator.")],
+    operator_name: Annotated[
+        str | None, typer.Option(help="Registers the operator under this name if it is new.")
+    ] = None,
+    vehicle_class: Annotated[
+        str, typer.Option("--class", help="Class that speed limits and bans go by.")
+    ] = "truck_over_3_5t",
+    kind: Annotated[
+        str, typer.Option(help="rigid, tractor_semi, rigid_trailer, bus or car.")
+    ] = "rigid",
+    speed_limit_kmh: Annotated[
+        float | None, typer.Option(help="Its own limit; else the profile's.")
+    ] = None,
+    gross_kg: Annotated[float | None, typer.Option(help="Permitted gross mass.")] = None,
+    kerb_kg: Annotated[float | None, typer.Option(help="Kerb mass.")] = None,
+    cargo_kg: Annotated[float | None, typer.Option(help="Permitted cargo.")] = None,
+    axles: Annotated[int | None, typer.Option(help="Number of axles.")] = None,
+) -> None:
+    """Register a vehicle and the device that reports for it."""
+    from storage import registry  # noqa: PLC0415
+
+    async def work(connection: "AsyncConnection") -> dict[str, object]:
+        vehicle = registry.NewVehicle(
+            plate=_plain_plate(plate),
+            operator_id=await _operator(connection, operator, operator_name),
+            vehicle_class=vehicle_class,
+            kind=kind,  # type: ignore[arg-type]  # the database refuses others, with the list
+            speed_limit_kmh=speed_limit_kmh,
+            gross_kg=gross_kg,
+            kerb_kg=kerb_kg,
+            cargo_kg=cargo_kg,
+            axles=axles,
+        )
+        vehicle_id = await registry.add_vehicle(connection, vehicle)
+        device_id = await registry.add_device(connection, device)
+        await registry.assign_device(connection, device_id, vehicle_id)
+        return {"vehicle": vehicle_id, "plate": vehicle.plate, "device": device}
+
+    write_json(_change(context, work))
+
+
+def _plain_plate(plate: str) -> str:
+    """Capital letters and digits: 29C-123.45 is 29C12345."""
+    plain = "".join(letter for letter in plate.upper() if letter.isascii() and letter.isalnum())
+    if not 4 <= len(plain) <= 12:
+        raise UsageError(f"--plate: expected 4 to 12 letters and digits, got {plate!r}")
+    return plain
+
+
+@tokens.command("create")
+def create_token(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Whose it is, for people.")],
+    role: Annotated[
+        str, typer.Option(help="inspector (sees everything) or operator (its own vehicles).")
+    ] = "inspector",
+    operator: Annotated[str | None, typer.Option(help="Code of the operator.")] = None,
+) -> None:
+    """Make a token and print it: it can never be read again."""
+    from storage import registry  # noqa: PLC0415
+    from storage import tokens as token_table  # noqa: PLC0415
+
+    if role not in {"inspector", "operator"}:
+        raise UsageError(f"--role: expected inspector or operator, got {role!r}")
+    if (role == "operator") != (operator is not None):
+        raise UsageError("--operator: expected with --role operator, and only then")
+    kind: Literal["inspector", "operator"] = "operator" if role == "operator" else "inspector"
+
+    async def work(connection: "AsyncConnection") -> str:
+        owner = await registry.operator_id(connection, operator) if operator else None
+        return await token_table.create(connection, name, kind, owner)
+
+    typer.echo(_change(context, work))
+    stderr().print("keep it: the database holds only its digest")

@@ -1,0 +1,55 @@
+"""Verbs that run the product or its parts: demo, worker, api, migrate."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from hanhtrinh.commands.state import run, state_of, stderr
+
+
+def worker(context: typer.Context) -> None:
+    """Receive position reports and weighings from the broker, judge and store them."""
+    from hanhtrinh import logs, wiring  # noqa: PLC0415
+
+    settings = state_of(context).settings
+    logs.configure(settings.log)
+    wiring.require_schema(settings)
+
+    async def work() -> None:
+        await wiring.run_worker(settings, asyncio.Event())
+
+    run(work())
+
+
+def api(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one.")] = None,
+) -> None:
+    """Serve the HTTP API."""
+    from hanhtrinh import logs, wiring  # noqa: PLC0415
+
+    settings = state_of(context).with_overrides({"api.host": host, "api.port": port})
+    logs.configure(settings.log)
+    wiring.require_schema(settings)
+
+    async def work() -> None:
+        await wiring.run_api(settings, asyncio.Event())
+
+    run(work())
+
+
+def migrate(context: typer.Context) -> None:
+    """Bring the database to the schema that this version needs."""
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from storage.migrations import HEAD, current, upgrade  # noqa: PLC0415
+
+    dsn = wiring.dsn(state_of(context).settings)
+    before = current(dsn)
+    with stderr().status("migrating the database"):
+        upgrade(dsn)
+    if before == HEAD:
+        stderr().print(f"the database is at schema {HEAD} already")
+    else:
+        stderr().print(f"the database is at schema {HEAD} now, it was at {before or 'none'}")

@@ -1,0 +1,70 @@
+"""What every verb is handed: the settings, read when they are first asked for, and the consoles."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:  # a third of a second, which --help need not wait for
+    from hanhtrinh.settings import Loaded, Settings
+
+T = TypeVar("T")
+
+
+@dataclass
+class State:
+    """The state of one run of the command line."""
+
+    config: Path | None
+
+    @cached_property
+    def loaded(self) -> "Loaded":
+        """Settings and where they come from. Raises SettingsError."""
+        from hanhtrinh.settings import load  # noqa: PLC0415
+
+        return load(self.config)
+
+    @property
+    def settings(self) -> "Settings":
+        """The settings. Raises SettingsError."""
+        return self.loaded.settings
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "Settings":
+        """The settings with what this command's options say; None says nothing."""
+        from hanhtrinh.settings import load  # noqa: PLC0415
+
+        return load(self.config, overrides=overrides).settings
+
+
+def state_of(context: typer.Context) -> State:
+    """The state that the verb's context carries."""
+    found = context.find_object(State)
+    assert found is not None
+    return found
+
+
+def stderr() -> Console:
+    """For people: progress, hints, summaries. Never mixed into data."""
+    return Console(stderr=True, highlight=False)
+
+
+def write_json(value: object) -> None:
+    """One JSON value on one line of standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run asynchronous work to its end, on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - 30 ms that the other verbs need not wait for
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)

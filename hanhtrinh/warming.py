@@ -1,0 +1,43 @@
+"""Compiling the judging kernels ahead of their first use, for `hanhtrinh warm` and `make setup`.
+
+A kernel is compiled at its first call and kept in a cache between processes. Judging a short drive
+of the simulated fleet calls them all: there are zones, routes and every planned violation in it.
+"""
+
+import numpy as np
+
+from devices.batch import FixBatch
+from geofence.judge import Judge
+from geofence.profile import SHIPPED, shipped_profile
+from geofence.quality import Region, mark_arrival
+from geofence.rulebook import Rulebook
+from simulators.fleet import Fleet, FleetOptions
+from simulators.world import load_world
+
+START_US = 1_790_000_000_000_000
+DRIVE_US = 600_000_000
+VEHICLES = 40
+
+
+def warm_kernels() -> None:
+    """Call every kernel at least once, as the worker does."""
+    fleet = Fleet(load_world(), FleetOptions(VEHICLES, 1, "json", START_US))
+    fixes = fleet.due(START_US, START_US + DRIVE_US, 30)
+    fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
+    fixes = fixes.take(fixes.order())
+    for profile in SHIPPED:
+        _judge(fleet, profile, fixes)
+
+
+def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
+    rules = [vehicle.rule for vehicle in fleet.vehicles]
+    rulebook = Rulebook.build(
+        [shipped_profile(profile)], fleet.world.zones, fleet.world.routes, rules
+    )
+    judge = Judge(rulebook)
+    middle = np.median(fixes.time)
+    for settled in (False, True):
+        judge.forget(np.unique(fixes.vehicle))
+        judge.advance(fixes.take(fixes.time <= middle), np.full(sum(fixes.time <= middle), settled))
+        later = fixes.take(fixes.time > middle)
+        judge.advance(later, np.zeros(len(later), np.bool_))

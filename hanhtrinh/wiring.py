@@ -1,0 +1,336 @@
+"""The one place where settings meet the parts: every part's options, made from the settings.
+
+The packages below take small frozen dataclasses and know nothing of settings, files and the
+environment. This module makes those, and runs the two services with them.
+"""
+
+import asyncio
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hanhtrinh.errors import CommandError
+from hanhtrinh.settings import Settings
+
+if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
+    from api.options import ApiOptions
+    from geofence.profile import Profile
+    from geofence.quality import Region
+    from hanhtrinh.embedded import EmbeddedNats, EmbeddedPostgres
+    from ingest.mqtt import MqttOptions
+    from ingest.pipeline import JudgingOptions
+    from ingest.release import Release
+    from ingest.replay import ReplayOptions
+    from simulators.publisher import BrokerOptions
+
+PATIENCE_S = 30.0
+"""How long the broker may take to acknowledge one publish."""
+
+
+def clock() -> int:
+    """Now, in microseconds since 1970-01-01 UTC: the clock that all parts are given."""
+    return time.time_ns() // 1000
+
+
+def dsn(settings: Settings) -> str:
+    """The database's connection string, with its password."""
+    return settings.database.dsn.get_secret_value()
+
+
+def tls(settings: Settings) -> ssl.SSLContext | None:
+    """How the broker's certificate is checked; None: no TLS."""
+    broker = settings.broker
+    if not broker.tls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(broker.tls_ca) if broker.tls_ca else None)
+    except OSError as error:
+        raise CommandError(f"broker.tls_ca: {broker.tls_ca}: {error}") from error
+
+
+def worker_login(settings: Settings) -> tuple[str | None, str | None]:
+    """Username and password of the worker at the broker."""
+    password = settings.broker.password
+    return settings.broker.username, password.get_secret_value() if password else None
+
+
+def publisher_login(settings: Settings) -> tuple[str | None, str | None]:
+    """Username and password of what publishes measurements; the worker's if none is set."""
+    publisher = settings.publisher
+    if publisher.username is None:
+        return worker_login(settings)
+    return publisher.username, publisher.password.get_secret_value() if publisher.password else None
+
+
+def subscriptions(settings: Settings) -> tuple[str, ...]:
+    """Topic filters that cover the topic patterns."""
+    return tuple(
+        "/".join("+" if level.startswith("{") else level for level in pattern.split("/"))
+        for pattern in settings.ingest.topics
+    )
+
+
+def mqtt_options(settings: Settings) -> "MqttOptions":
+    """How the worker receives."""
+    from ingest.mqtt import MqttOptions  # noqa: PLC0415
+
+    broker, ingest = settings.broker, settings.ingest
+    username, password = worker_login(settings)
+    return MqttOptions(
+        host=broker.host,
+        port=broker.port,
+        client_id=broker.client_id,
+        username=username,
+        password=password,
+        protocol=5 if broker.protocol == "5" else 311,
+        tls=tls(settings),
+        keepalive_s=broker.keepalive_s,
+        subscriptions=subscriptions(settings),
+        batch_messages=ingest.batch_messages,
+        batch_age_s=ingest.batch_age_ms / 1e3,
+        window_messages=ingest.window_messages,
+        window_bytes=ingest.window_mib << 20,
+    )
+
+
+def profiles(settings: Settings) -> tuple["Profile", ...]:
+    """The rule profiles that the settings name: shipped ones, and files."""
+    from geofence.profile import SHIPPED, parse_profile, shipped_profile  # noqa: PLC0415
+
+    found = []
+    for name in settings.judge.profiles:
+        if name in SHIPPED:
+            found.append(shipped_profile(name))
+            continue
+        file = Path(name)
+        if not file.is_file():
+            raise CommandError(
+                f"judge.profiles: {name!r}: expected one of {', '.join(SHIPPED)} or a TOML file"
+            )
+        found.append(parse_profile(file.read_text("utf-8")))
+    return tuple(found)
+
+
+def region(settings: Settings) -> "Region":
+    """Where vehicles can be."""
+    from geofence.quality import Region  # noqa: PLC0415
+
+    judge = settings.judge
+    return Region(
+        west=judge.west,
+        south=judge.south,
+        east=judge.east,
+        north=judge.north,
+        future_over_s=judge.future_over_s,
+        late_over_s=judge.late_over_s,
+    )
+
+
+def judging_options(settings: Settings) -> "JudgingOptions":
+    """What the worker judges by."""
+    from ingest.pipeline import JudgingOptions  # noqa: PLC0415
+
+    return JudgingOptions(
+        profiles=profiles(settings), timezone=settings.judge.timezone, region=region(settings)
+    )
+
+
+def require_schema(settings: Settings) -> None:
+    """Refuse a database that is not migrated to what this code needs."""
+    from storage.migrations import HEAD, current  # noqa: PLC0415
+
+    found = current(dsn(settings))
+    if found != HEAD:
+        raise CommandError(
+            f"the database is at schema {found or 'none'}, expected {HEAD}: run `hanhtrinh migrate`"
+        )
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Receive, judge and store until `stop` is set."""
+    from ingest.metrics import WorkerMetrics  # noqa: PLC0415
+    from ingest.mqtt import MqttSource  # noqa: PLC0415
+    from ingest.pipeline import Pipeline  # noqa: PLC0415
+    from ingest.topics import TopicRouter  # noqa: PLC0415
+    from ingest.worker import Worker, WorkerOptions  # noqa: PLC0415
+
+    metrics = WorkerMetrics()
+    worker = Worker(
+        WorkerOptions(dsn(settings), settings.ingest.shard),
+        MqttSource(mqtt_options(settings), clock),
+        Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics)),
+        metrics,
+        clock,
+    )
+    with _served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
+        await worker.run(stop)
+
+
+@contextmanager
+def _served(registry: Any, port: int | None) -> Iterator[None]:
+    """Serve metrics on loopback for as long as the block runs."""
+    if port is None:
+        yield
+        return
+    from prometheus_client import start_http_server  # noqa: PLC0415
+
+    server, thread = start_http_server(port, "127.0.0.1", registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM set the event, so that work ends at a clean point."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def simulator_broker(settings: Settings) -> "BrokerOptions":
+    """How simulated trackers reach the broker."""
+    from simulators.publisher import BrokerOptions  # noqa: PLC0415
+
+    _require_plain(settings, "simulate")
+    username, password = publisher_login(settings)
+    return BrokerOptions(settings.broker.host, settings.broker.port, username, password)
+
+
+def replay_options(
+    settings: Settings, file: Path, columns: str, speedup: float | None
+) -> "ReplayOptions":
+    """What is replayed, how fast, and to which broker."""
+    from ingest.replay import ReplayOptions  # noqa: PLC0415
+    from ingest.replay_columns import ColumnMap  # noqa: PLC0415
+
+    _require_plain(settings, "replay")
+    username, password = publisher_login(settings)
+    return ReplayOptions(
+        file=file,
+        columns=ColumnMap.parse(columns),
+        host=settings.broker.host,
+        port=settings.broker.port,
+        username=username,
+        password=password,
+        speedup=speedup,
+    )
+
+
+def _require_plain(settings: Settings, verb: str) -> None:
+    if settings.broker.tls:
+        raise CommandError(
+            f"broker.tls: {verb} speaks MQTT without TLS only; expected false, got true"
+        )
+
+
+async def release_quarantine(
+    settings: Settings,
+    reason: str | None,
+    ids: frozenset[int] | None,
+    progress: Callable[[int], None],
+) -> "Release":
+    """Send what waits in the quarantine through the broker again."""
+    import aiomqtt  # noqa: PLC0415
+
+    from ingest.release import release  # noqa: PLC0415
+    from storage import database  # noqa: PLC0415
+
+    username, password = publisher_login(settings)
+    broker = settings.broker
+    client = aiomqtt.Client(
+        broker.host, broker.port, username=username, password=password, tls_context=tls(settings)
+    )
+
+    async def publish(topic: str, payload: bytes) -> None:
+        await client.publish(topic, payload, qos=1, timeout=PATIENCE_S)
+
+    try:
+        async with (
+            await database.connect(dsn(settings), name="hanhtrinh release") as connection,
+            client,
+        ):
+            return await release(connection, publish, reason=reason, ids=ids, progress=progress)
+    except aiomqtt.MqttError as error:
+        raise CommandError(f"broker {broker.host}:{broker.port}: {error}") from error
+
+
+def api_options(settings: Settings) -> "ApiOptions":
+    """What the API allows."""
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from api.options import ApiOptions  # noqa: PLC0415
+
+    api = settings.api
+    return ApiOptions(
+        version=version("hanhtrinh"),
+        statement_timeout_s=api.statement_timeout_s,
+        most_body_bytes=api.body_kib << 10,
+        most_window_days=api.window_days,
+    )
+
+
+async def run_api(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve the API until `stop` is set; requests under way are finished first."""
+    import structlog  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415
+
+    from api.app import serve_app  # noqa: PLC0415
+
+    app = serve_app(
+        api_options(settings), dsn(settings), pool_size=settings.database.pool_connections
+    )
+    listener = _listen(settings.api.host, settings.api.port)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    )
+    # Signals are ours: uvicorn would raise them again once it has stopped.
+    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
+    port = listener.getsockname()[1]
+    structlog.get_logger(__name__).info(
+        "api.listening", url=f"http://{settings.api.host}:{port}/api/v1", docs="/api/v1/docs"
+    )
+    with listener, stopped_by_signals(stop):
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="api-serve")
+        stopping = asyncio.create_task(stop.wait(), name="api-stop")
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        stopping.cancel()
+        await serving
+    if not server.started:
+        raise CommandError("the API did not start; its log says why")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise CommandError(f"api: cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def embedded_environment(database: "EmbeddedPostgres", broker: "EmbeddedNats") -> dict[str, str]:
+    """Variables with which `hanhtrinh worker`, `api` and the rest use these servers."""
+    return {
+        "HANHTRINH_DATABASE__DSN": database.dsn,
+        "HANHTRINH_BROKER__HOST": broker.host,
+        "HANHTRINH_BROKER__PORT": str(broker.mqtt_port),
+        "HANHTRINH_BROKER__USERNAME": broker.worker.username,
+        "HANHTRINH_BROKER__PASSWORD": broker.worker.password,
+        "HANHTRINH_PUBLISHER__USERNAME": broker.device.username,
+        "HANHTRINH_PUBLISHER__PASSWORD": broker.device.password,
+    }
