@@ -206,11 +206,14 @@ class Visits:
         for slot in slots[slots["stage"] != FREE]:
             code = self._zone(slot).code
             vehicle, started = int(slot["vehicle"]), int(slot["started"])
-            kinds = ["zone_visit", "zone_dwell", "banned_zone"]
-            if slot["stage"] != OPEN:
-                kinds.append("zone_entry")
-            keys += [(kind, vehicle, code, started) for kind in kinds]
+            if slot["place"] & 1:
+                keys.append(("banned_zone", vehicle, code, started))
+                continue
+            keys.append(("zone_visit", vehicle, code, started))
+            keys.append(("zone_dwell", vehicle, code, started))
             keys.append(("zone_exit", vehicle, code, int(slot["ended"])))
+            if slot["stage"] != OPEN:
+                keys.append(("zone_entry", vehicle, code, started))
         return keys
 
     def _places(self, track: Track, located: Located) -> tuple[I64, I32, I32]:

@@ -54,7 +54,9 @@ ZONES = [
     Zone(5, "stop", "stop", point(8), radius_m=130.0, max_stay_s=60.0),
     Zone(
         6, "shut", "banned", box(10, 14), min_duration_s=60.0, min_gross_kg=10_000.0,
-        weekly_hours=(("wed", "05:00", "05:40"), ("wed", "06:00", "24:00"), ("thu", "22:00", "05:00")),
+        weekly_hours=(
+            ("wed", "05:00", "05:40"), ("wed", "06:00", "24:00"), ("thu", "22:00", "05:00"),
+        ),
     ),
     Zone(7, "shut-to-buses", "banned", box(13, 17), classes=("bus",)),
     Zone(8, "slow", "speed", box(12, 20), speed_limits={"*": 60.0, "bus": 40.0}),
@@ -171,7 +173,8 @@ def fleets(draw):
 def seeded_motion(seed, fixes=300):
     """A long motion that drives up and down the road, goes aside, stands and falls silent."""
     random = np.random.default_rng(seed)
-    time, x, y, way, speed, gap = START_US, 0, 0, 1, 40.0, 20
+    time = MODES_CHANGE - 3_000_000_000 if seed % 2 else START_US
+    x, y, way, speed, gap = 0, 0, 1, 40.0, 20
     found = []
     for _ in range(fixes):
         if random.random() < 0.1:
@@ -214,7 +217,7 @@ def oracle_of(its_world, batch):
             Fix(
                 int(batch.time[i]), float(batch.lon[i]), float(batch.lat[i]),
                 float(batch.speed_kmh[i]), int(batch.driver[i]),
-                {q.name.lower() for q in Quality if batch.quality[i] & q},
+                {str(q.name).lower() for q in Quality if batch.quality[i] & q},
             )
             for i in rows
         ]  # fmt: skip

@@ -1,0 +1,184 @@
+"""Batches, lost state and late fixes change nothing: what is stored in the end is the same.
+
+The tests keep what the database would: each vehicle's fixes with their quality and `needs_from`,
+and the intervals by key.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.batch import FixBatch
+from geofence.judge import Judge
+from tests.geofence.agreement import Store, by_key
+from tests.geofence.fleet import PROFILES, batch_of, fleets, rulebook, seeded_motion
+
+RULEBOOKS = {name: rulebook(name) for name in PROFILES}
+PROFILE = st.sampled_from(sorted(PROFILES))
+SEED = st.integers(0, 2**32 - 1)
+LONG = [(name, seed) for seed, name in enumerate(sorted(PROFILES) * 2)]
+
+
+def long_drive(seed):
+    return batch_of({v: seeded_motion(100 * seed + v) for v in (1, 2, 3, 5)})
+
+
+def at_once(profiles, batch):
+    """Quality and intervals of everything in one batch."""
+    judged = Judge(RULEBOOKS[profiles]).advance(batch, np.zeros(len(batch), np.bool_))
+    return judged.quality, judged.needs_from, by_key(judged.intervals)
+
+
+def batches(batch, random):
+    """The rows of some batches, each vehicle's in order of time."""
+    count = int(random.integers(1, 12))
+    number = random.integers(0, count, len(batch))
+    for vehicle in np.unique(batch.vehicle):
+        own = batch.vehicle == vehicle
+        number[own] = np.sort(number[own])
+    return [np.flatnonzero(number == k) for k in range(count)]
+
+
+def with_prefix(batch, rows, prefixes):
+    """The rows with earlier, settled ones put before them: (fixes, settled, rows), sorted."""
+    settled_rows = np.concatenate([np.zeros(0, np.int64), *prefixes])
+    everything = np.concatenate([settled_rows, rows])
+    settled = np.arange(len(everything)) < len(settled_rows)
+    order = np.lexsort((batch.time[everything], batch.vehicle[everything]))
+    return everything[order], settled[order]
+
+
+def check_partition(profiles, batch, seed, *, forgets):
+    """Judge in batches; with `forgets`, some vehicles' state is lost before each of them."""
+    random = np.random.default_rng(seed)
+    judge, store = Judge(RULEBOOKS[profiles]), Store()
+    quality, needs_from = batch.quality.copy(), np.zeros(len(batch), np.int64)
+    seen: dict[int, int] = {}
+    for rows in batches(batch, random):
+        prefixes = []
+        for vehicle in np.unique(batch.vehicle[rows]).tolist():
+            if forgets and vehicle in seen and random.random() < 0.5:
+                judge.forget(np.array([vehicle], np.int32))
+                own = (batch.vehicle == vehicle) & (batch.time <= batch.time[seen[vehicle]])
+                own &= batch.time >= needs_from[seen[vehicle]]
+                prefixes.append(np.flatnonzero(own))
+            seen[vehicle] = int(rows[batch.vehicle[rows] == vehicle][-1])
+        taken, settled = with_prefix(batch, rows, prefixes)
+        fixes = batch.take(taken).with_columns(quality=quality[taken])
+        judged = judge.advance(fixes, settled)
+        assert judged.quality[settled].tolist() == quality[taken[settled]].tolist()
+        quality[taken] = judged.quality
+        needs_from[taken[~settled]] = judged.needs_from[~settled]
+        store.write(judged.intervals)
+    expected_quality, _, expected = at_once(profiles, batch)
+    assert quality.tolist() == expected_quality.tolist()
+    assert store.found == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(PROFILE, fleets(), SEED)
+def test_any_partition_into_batches_gives_the_same(profiles, batch, seed):
+    check_partition(profiles, batch, seed, forgets=False)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PROFILE, fleets(), SEED)
+def test_a_forgotten_vehicle_goes_on_from_its_stored_fixes(profiles, batch, seed):
+    check_partition(profiles, batch, seed, forgets=True)
+
+
+@pytest.mark.parametrize(("profiles", "seed"), LONG)
+def test_a_long_drive_may_be_forgotten_at_any_time(profiles, seed):
+    for again in range(8):
+        check_partition(profiles, long_drive(seed), 1_000 * seed + again, forgets=True)
+
+
+@pytest.mark.parametrize(("profiles", "seed"), LONG)
+def test_every_single_fix_can_be_resumed_after(profiles, seed):
+    batch = batch_of({3: seeded_motion(7_000 + seed, 150)})
+    quality, needs_from, expected = at_once(profiles, batch)
+    for last in range(len(batch) - 1):
+        prefix = np.flatnonzero((batch.time >= needs_from[last]) & (batch.time <= batch.time[last]))
+        rest = np.arange(last + 1, len(batch))
+        taken, settled = with_prefix(batch, rest, [prefix])
+        known = np.where(settled, quality[taken], 0).astype(np.uint16)
+        fixes = batch.take(taken).with_columns(quality=known)
+        judged = Judge(RULEBOOKS[profiles]).advance(fixes, settled)
+        assert judged.quality.tolist() == quality[taken].tolist()
+        assert (judged.needs_from[~settled] >= batch.time[prefix[0]]).all()
+        later = by_key(judged.intervals)
+        assert later.items() <= expected.items()
+        # Complete: what is missing was closed before, so it started before and is not pending.
+        for key in expected.keys() - later.keys():
+            assert key[3] <= batch.time[last]
+            assert key not in judged.pending
+
+
+def late_fixes(batch, random):
+    """Rows that come late: some single ones, or a whole stretch."""
+    late = random.random(len(batch)) < random.choice([0.03, 0.2])
+    first, last = np.sort(random.integers(0, len(batch), 2))
+    if random.random() < 0.5:
+        late[first:last] = True
+    return late
+
+
+def check_late(profiles, batch, seed):
+    """Judge what comes in time, then judge again from a mark before what comes late."""
+    random = np.random.default_rng(seed)
+    late = late_fixes(batch, random)
+    in_time = np.flatnonzero(~late)
+    judge, store = Judge(RULEBOOKS[profiles]), Store()
+    quality, needs_from = batch.quality.copy(), np.zeros(len(batch), np.int64)
+    judged = judge.advance(batch.take(in_time), np.zeros(len(in_time), np.bool_))
+    quality[in_time], needs_from[in_time] = judged.quality, judged.needs_from
+    store.write(judged.intervals)
+    for vehicle in np.unique(batch.vehicle[late]).tolist():
+        own = batch.vehicle == vehicle
+        earliest = batch.time[own & late].min()
+        marks = np.flatnonzero(own & ~late & (batch.time < earliest))
+        judge.forget(np.array([vehicle], np.int32))
+        mark = marks[random.integers(0, len(marks))] if len(marks) else None
+        after = batch.time[mark] if mark is not None else np.iinfo(np.int64).min
+        start = needs_from[mark] if mark is not None else after
+        taken = np.flatnonzero(own & (batch.time >= start))
+        fixes = batch.take(taken).with_columns(quality=quality[taken])
+        judged = judge.advance(fixes, batch.time[taken] <= after)
+        quality[taken] = judged.quality
+        store.reconcile(vehicle, after, judged)
+    expected_quality, _, expected = at_once(profiles, batch)
+    assert quality.tolist() == expected_quality.tolist()
+    assert store.found == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(PROFILE, fleets(), SEED)
+def test_late_fixes_end_as_if_they_had_come_in_time(profiles, batch, seed):
+    if len(batch):
+        check_late(profiles, batch, seed)
+
+
+@pytest.mark.parametrize(("profiles", "seed"), LONG)
+def test_late_fixes_of_a_long_drive_end_as_if_they_had_come_in_time(profiles, seed):
+    for again in range(8):
+        check_late(profiles, long_drive(seed), 1_000 * seed + again)
+
+
+@pytest.mark.parametrize("profiles", PROFILES)
+def test_judging_a_stretch_anew_from_a_mark_gives_its_stored_quality(profiles):
+    batch = long_drive(3)
+    quality, needs_from, _ = at_once(profiles, batch)
+    random = np.random.default_rng(5)
+    for mark in random.integers(0, len(batch), 40).tolist():
+        own = batch.vehicle == batch.vehicle[mark]
+        taken = np.flatnonzero(own & (batch.time >= needs_from[mark]))
+        fixes = batch.take(taken).with_columns(quality=quality[taken])
+        judged = Judge(RULEBOOKS[profiles]).advance(fixes, taken <= mark)
+        assert judged.quality.tolist() == quality[taken].tolist()
+
+
+def test_an_empty_batch_changes_nothing():
+    judged = Judge(RULEBOOKS["qcvn31"]).advance(FixBatch.empty(), np.zeros(0, np.bool_))
+    assert len(judged.quality) == len(judged.needs_from) == 0
+    assert judged.intervals == []
