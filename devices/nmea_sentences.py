@@ -145,10 +145,12 @@ def _place(f: list[bytes], first: int) -> tuple[float, float]:
 def _degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> float:
     dot = angle.find(b".")
     split = (dot if dot >= 0 else len(angle)) - 2
-    degrees, minutes = angle[:split] if split > 0 else b"", angle[max(split, 0) :]
-    if not degrees.isdigit() or not minutes[:2].isdigit():
+    if split < 1 or not angle[: split + 2].isdigit():
         raise ValueError(f"expected dddmm.mmmm, got {angle!r}")
-    value = float(degrees) + _minutes(minutes) / 60
+    minutes = float(angle[split:])
+    if not minutes < 60:
+        raise ValueError(f"expected minutes under 60, got {angle[split:]!r}")
+    value = int(angle[:split]) + minutes / 60
     if side == positive:
         return value
     if side == negative:
@@ -156,26 +158,22 @@ def _degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> flo
     raise ValueError(f"expected {positive.decode()} or {negative.decode()}, got {side!r}")
 
 
-def _minutes(field: bytes) -> float:
-    minutes = float(field)
-    if not minutes < 60:
-        raise ValueError(f"expected minutes under 60, got {field!r}")
-    return minutes
-
-
 def _time_of_day(field: bytes) -> int | None:
     """Microseconds of hhmmss or hhmmss.sss; None if the field is empty."""
     if not field:
         return None
-    if not field[:6].isdigit() or len(field) < 6 or field[6:7] not in {b"", b"."}:
+    whole = field[:6]
+    part = field[7:]
+    if len(whole) < 6 or not whole.isdigit() or (part and not part.isdigit()):
         raise ValueError(f"expected a time hhmmss.ss, got {field!r}")
-    hours, minutes, seconds = int(field[:2]), int(field[2:4]), int(field[4:6])
+    if len(field) > 6 and field[6:7] != b".":
+        raise ValueError(f"expected a time hhmmss.ss, got {field!r}")
+    clock = int(whole)
+    hours, minutes, seconds = clock // 10_000, clock // 100 % 100, clock % 100
     if hours > 23 or minutes > 59 or seconds > 60:
         raise ValueError(f"expected a time of day, got {field!r}")
-    part = field[7:]
-    if part and not part.isdigit():
-        raise ValueError(f"expected a time hhmmss.ss, got {field!r}")
-    return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + int(part[:6].ljust(6, b"0"))
+    fraction = int(part[:6].ljust(6, b"0")) if part else 0
+    return (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + fraction
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ The length and the CRC are those of the part between the bars. A record is `RECO
 elements, in groups by the size of the value. A packet that contradicts itself is refused whole.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -47,24 +48,26 @@ NO_SATELLITES: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a codec writes its elements: widths of ids and counts, and what else there is."""
+    """How a codec writes its elements: widths of ids and counts, and what else there is.
 
-    id_code: str
-    count: Struct
+    groups: (id, value) by size of the value: 1, 2, 4, 8 bytes.
+    """
+
+    id_bytes: int
+    count_bytes: int
     has_generation: bool
     has_variable: bool
+    groups: tuple[Struct, ...]
 
-    def groups(self) -> list[Struct]:
-        """(id, value) by size of the value: 1, 2, 4, 8 bytes."""
-        return [Struct(f">{self.id_code}{value}") for value in "BHIQ"]
 
+_ID_1: Final = tuple(Struct(f">B{value}") for value in "BHIQ")
+_ID_2: Final = tuple(Struct(f">H{value}") for value in "BHIQ")
 
 LAYOUTS: Final = {
-    0x08: Layout("B", Struct(">B"), has_generation=False, has_variable=False),
-    0x8E: Layout("H", Struct(">H"), has_generation=False, has_variable=True),
-    0x10: Layout("H", Struct(">B"), has_generation=True, has_variable=False),
+    0x08: Layout(1, 1, has_generation=False, has_variable=False, groups=_ID_1),
+    0x8E: Layout(2, 2, has_generation=False, has_variable=True, groups=_ID_2),
+    0x10: Layout(2, 1, has_generation=True, has_variable=False, groups=_ID_2),
 }
-_GROUPS: Final = {codec: layout.groups() for codec, layout in LAYOUTS.items()}
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -146,7 +149,7 @@ def _read_packet(payload: bytes, crc: int, index: int, records: _Records) -> Non
     parts = []
     for _ in range(count):
         fixed = data[position : position + RECORD.itemsize]
-        event, io, position = _read_elements(data, position + RECORD.itemsize, codec, layout)
+        event, io, position = _read_elements(data, position + RECORD.itemsize, layout)
         parts.append((fixed, event, io))
     if position != len(data):
         detail = f"{count} records end at {position}, expected {len(data)}"
@@ -154,52 +157,45 @@ def _read_packet(payload: bytes, crc: int, index: int, records: _Records) -> Non
     records.extend(index, parts)
 
 
-def _read_elements(
-    data: bytes, position: int, codec: int, layout: Layout
-) -> tuple[int, dict[int, Any], int]:
+def _read_elements(data: bytes, position: int, layout: Layout) -> tuple[int, dict[int, Any], int]:
     """Event id, elements by id, and where they end. Raises DecodeError past the end of data."""
-    groups, count = _GROUPS[codec], layout.count
-    identity = Struct(f">{layout.id_code}")
     io: dict[int, Any] = {}
-    if position + identity.size > len(data):
-        raise _past_end(position, data)
-    (event,) = identity.unpack_from(data, position)
-    # The total of elements is not needed, and is wrong in firmware that counts modulo 256.
-    position += identity.size + layout.has_generation + count.size
-    for group in groups:
-        if position + count.size > len(data):
-            raise _past_end(position, data)
-        (n,) = count.unpack_from(data, position)
-        start = position + count.size
-        position = start + n * group.size
-        if position > len(data):
-            raise _past_end(start, data)
-        if n:
-            io.update(group.iter_unpack(data[start:position]))
-    if layout.has_variable:
-        position = _read_variable(data, position, io)
+    wide = layout.count_bytes == 2
+    start = position
+    try:
+        event = data[position]
+        if layout.id_bytes == 2:
+            event = event << 8 | data[position + 1]
+        # The total of elements is not needed, and is wrong in firmware that counts modulo 256.
+        position += layout.id_bytes + layout.has_generation + layout.count_bytes
+        for group in layout.groups:
+            count = data[position] << 8 | data[position + 1] if wide else data[position]
+            position += layout.count_bytes
+            if count:
+                end = position + count * group.size
+                io.update(group.iter_unpack(data[position:end]))
+                position = end
+        if layout.has_variable:
+            position = _read_variable(data, position, io)
+    except (IndexError, struct.error):
+        raise _past_end(start, data) from None
+    if position > len(data):
+        raise _past_end(start, data)
     return event, io, position
 
 
 _VARIABLE: Final = Struct(">HH")
-_COUNT: Final = Struct(">H")
 
 
 def _read_variable(data: bytes, position: int, io: dict[int, Any]) -> int:
     """Elements of any length (Codec 8 Extended): kept as hexadecimal text."""
-    if position + _COUNT.size > len(data):
-        raise _past_end(position, data)
-    (n,) = _COUNT.unpack_from(data, position)
-    position += _COUNT.size
-    for _ in range(n):
-        if position + _VARIABLE.size > len(data):
-            raise _past_end(position, data)
+    count = data[position] << 8 | data[position + 1]
+    position += 2
+    for _ in range(count):
         element, length = _VARIABLE.unpack_from(data, position)
-        start = position + _VARIABLE.size
-        position = start + length
-        if position > len(data):
-            raise _past_end(start, data)
-        io[element] = data[start:position].hex()
+        position += _VARIABLE.size
+        io[element] = data[position : position + length].hex()
+        position += length
     return position
 
 

@@ -40,7 +40,7 @@ class Measured(NamedTuple):
 
 
 def measured(io: Mapping[int, Any]) -> Measured:
-    """Columns from a record's elements (id to number; anything else is ignored)."""
+    """Columns from a record's elements (id to number; text is ignored)."""
     word = 0
     for element, off, on in _WORDS:
         state = io.get(element)
@@ -48,8 +48,8 @@ def measured(io: Mapping[int, Any]) -> Measured:
             word |= on if state else off
     hdop, odometer = io.get(HDOP), io.get(ODOMETER_M)
     return Measured(
-        hdop * HDOP_UNIT if isinstance(hdop, int | float) else nan,
-        float(odometer) if isinstance(odometer, int | float) else nan,
+        nan if hdop is None or isinstance(hdop, str) else hdop * HDOP_UNIT,
+        nan if odometer is None or isinstance(odometer, str) else float(odometer),
         word,
     )
 

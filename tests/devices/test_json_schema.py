@@ -40,7 +40,7 @@ good = {
     "valid": st.none() | st.booleans(),
     "inputs": st.none() | st.dictionaries(st.sampled_from(["ignition", "crane"]), st.booleans()),
     "extra": st.none() | st.dictionaries(st.text("ab", max_size=2), st.integers(0, 9)),
-    "rssi": st.integers(),
+    "rssi": st.integers(-(2**63), 2**64 - 1),
 }  # fmt: skip
 fixes = st.fixed_dictionaries(
     {name: good[name] for name in ("time", "lat", "lon")},
