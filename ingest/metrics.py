@@ -70,6 +70,10 @@ class WorkerMetrics:
             "hanhtrinh_replayed_vehicles", "Vehicles replayed for late data or a rebuilt state",
             registry=self.registry,
         )  # fmt: skip
+        self.registry_loads = Counter(
+            "hanhtrinh_registry_loads", "Times the registry was loaded because it had changed",
+            registry=self.registry,
+        )  # fmt: skip
         self.failures = Counter(
             "hanhtrinh_batch_failures", "Batches that had to be tried again",
             ["error"], registry=self.registry,

@@ -2,7 +2,7 @@
 
 A persistent session with QoS 1 and manual acknowledgement: a message leaves the broker only when
 `acknowledge` is called for its batch. The network runs in a thread of its own, so that keep-alives
-go out while the event loop judges; the thread and the loop meet only in `_Inbox` and in the queue
+go out while the event loop judges; the thread and the loop meet only in `Inbox` and in the queue
 of acknowledgements.
 """
 
@@ -80,7 +80,7 @@ class _Token:
     size: int
 
 
-class _Inbox:
+class Inbox:
     """Messages received and not yet taken, shared by the network thread and the event loop.
 
     Packet ids are only valid within one connection. A new connection therefore empties the inbox:
@@ -137,8 +137,9 @@ class _Inbox:
         received = np.fromiter((m[2] for m in messages), np.int64, len(messages))
         return MessageBatch([m[0] for m in messages], [m[1] for m in messages], received, token)
 
-    def release(self, token: _Token) -> list[int]:
+    def release(self, token: object) -> list[int]:
         """The packet ids to acknowledge: none if the connection they belong to is gone."""
+        assert isinstance(token, _Token)
         with self._lock:
             if token.epoch != self._epoch:
                 return []
@@ -158,8 +159,8 @@ class MqttSource:
     def __init__(self, options: MqttOptions, clock: Clock) -> None:
         self._options = options
         self._clock = clock
-        self._inbox = _Inbox(options.batch_messages)
-        self._released: deque[_Token] = deque()
+        self._inbox = Inbox(options.batch_messages)
+        self._released: deque[object] = deque()
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -170,6 +171,12 @@ class MqttSource:
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self.connected = False
+        self.failures = 0
+
+    @property
+    def due(self) -> int:
+        """Batches that were released and whose acknowledgements are not on their way yet."""
+        return len(self._released)
 
     def _make_client(self) -> Client:
         options = self._options
@@ -221,7 +228,6 @@ class MqttSource:
 
     def acknowledge(self, batch: MessageBatch) -> None:
         """Let the broker forget the batch's messages."""
-        assert isinstance(batch.token, _Token)
         self._released.append(batch.token)
         self._wake()
 
@@ -243,18 +249,17 @@ class MqttSource:
 
     def _run(self) -> None:
         """Keep a connection until stopped, with a delay that grows while there is none."""
-        failures = 0
         while not self._stopping.is_set():
             try:
                 self._connect()
                 self._serve()
-                failures = 0 if self.connected else failures + 1
+                self.failures = 0 if self.connected else self.failures + 1
             except OSError as error:
-                failures += 1
-                log.warning("broker.unreachable", error=str(error), failures=failures)
+                self.failures += 1
+                log.warning("broker.unreachable", error=str(error), failures=self.failures)
             self._drop_connection()
             if not self._stopping.is_set():
-                longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(failures, 10))
+                longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))
                 self._stopping.wait(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
         self._drop_connection()
 

@@ -78,10 +78,10 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
-        await self._connected()
-        await self._source.start()
         stopped = asyncio.create_task(stop.wait(), name="worker-stop")
         try:
+            await self._connected()
+            await self._source.start()
             while not stop.is_set():
                 receiving = asyncio.create_task(self._source.receive(), name="worker-receive")
                 await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -204,6 +204,7 @@ class Worker:
         if now - self._refreshed_at < REFRESH_EVERY_S:
             return
         if await self._pipeline.refresh(conn):
+            self._metrics.registry_loads.inc()
             log.info("registry.loaded")
         self._refreshed_at = now
 

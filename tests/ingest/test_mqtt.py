@@ -1,0 +1,180 @@
+"""MqttSource against a real broker."""
+
+import asyncio
+import time
+
+import pytest
+
+from ingest.mqtt import Inbox, MqttSource
+from ingest.source import MessageBatch
+from tests.ingest.publishing import mqtt_options, publish, until
+
+pytestmark = pytest.mark.integration
+
+
+def clock():
+    return time.time_ns() // 1000
+
+
+async def started(broker, **options):
+    source = MqttSource(mqtt_options(broker, **options), clock)
+    await source.start()
+    await until(lambda: source.connected, "the connection")
+    return source
+
+
+async def receive(source, count):
+    """Messages of as many batches as it takes to have `count`, and the batches."""
+    batches, topics = [], []
+    async with asyncio.timeout(60):
+        while len(topics) < count:
+            batches.append(await source.receive())
+            topics += batches[-1].topics
+    return topics, batches
+
+
+def numbered(count, start=0):
+    return [(f"gsht/v1/json/d{i}", b"%d" % i) for i in range(start, start + count)]
+
+
+def test_a_batch_ends_at_its_size(broker):
+    async def go():
+        source = await started(broker, batch_messages=10, batch_age_s=20.0)
+        await publish(broker, numbered(25))
+        first, second = await source.receive(), await source.receive()
+        await source.stop()
+        return first, second
+
+    first, second = asyncio.run(go())
+    assert first.topics == [topic for topic, _ in numbered(10)]
+    assert second.payloads == [payload for _, payload in numbered(10, 10)]
+
+
+def test_a_batch_ends_at_its_age(broker):
+    async def go():
+        source = await started(broker, batch_messages=10_000, batch_age_s=0.05)
+        await publish(broker, numbered(3))
+        topics, _ = await receive(source, 3)
+        await source.stop()
+        return topics
+
+    assert len(asyncio.run(go())) == 3
+
+
+def test_what_was_not_acknowledged_comes_again_to_the_next_worker_and_nothing_else(broker):
+    async def go():
+        source = await started(broker, batch_messages=5)
+        await publish(broker, numbered(15))
+        topics, batches = await receive(source, 15)
+        source.acknowledge(batches[0])
+        await source.stop()
+
+        source = await started(broker, batch_messages=5)
+        again, batches = await receive(source, 15 - len(batches[0]))
+        for batch in batches:
+            source.acknowledge(batch)
+        await source.stop()
+
+        source = await started(broker, batch_messages=5)
+        await publish(broker, [("gsht/v1/json/last", b"")])
+        last, _ = await receive(source, 1)
+        await source.stop()
+        return topics, again, last
+
+    topics, again, last = asyncio.run(go())
+    assert sorted(again) == sorted(topics[5:])
+    assert last == ["gsht/v1/json/last"]
+
+
+def test_messages_sent_while_no_worker_runs_wait_for_it(broker):
+    async def go():
+        source = await started(broker)
+        await source.stop()
+        await publish(broker, numbered(20))
+        source = await started(broker)
+        topics, _ = await receive(source, 20)
+        await source.stop()
+        return topics
+
+    assert sorted(asyncio.run(go())) == sorted(topic for topic, _ in numbered(20))
+
+
+def test_it_connects_again_when_the_broker_comes_back_and_loses_nothing(broker):
+    async def go():
+        source = await started(broker, batch_messages=4)
+        await publish(broker, numbered(8))
+        _, batches = await receive(source, 8)
+        source.acknowledge(batches[0])
+        await until(lambda: source.due == 0, "the acknowledgements to be written")
+        broker.kill()
+        broker.restart()
+        await publish(broker, numbered(4, 100))
+        # The token of the old connection must not acknowledge a message of the new one.
+        for batch in batches[1:]:
+            source.acknowledge(batch)
+        expected = {t for t, _ in numbered(4, 4)} | {t for t, _ in numbered(4, 100)}
+        seen = set()
+        async with asyncio.timeout(60):
+            while not expected <= seen:
+                batch = await source.receive()
+                seen |= set(batch.topics)
+                source.acknowledge(batch)
+        await source.stop()
+
+    asyncio.run(go())
+
+
+def test_a_message_that_the_broker_sends_twice_while_it_is_held_is_taken_once():
+    inbox = Inbox(batch_messages=10)
+    inbox.begin_connection()
+    assert inbox.put(("t", b"", 0, 7)) == 1
+    assert inbox.put(("t", b"", 0, 7)) == 0
+    batch = inbox.take()
+    assert batch is not None
+    assert inbox.put(("t", b"", 0, 7)) == 0
+    assert inbox.release(batch.token) == [7]
+    assert inbox.put(("t", b"", 0, 7)) == 1
+
+
+def test_packet_ids_of_an_old_connection_acknowledge_nothing():
+    inbox = Inbox(batch_messages=10)
+    inbox.begin_connection()
+    inbox.put(("t", b"abc", 0, 7))
+    batch = inbox.take()
+    assert batch is not None
+    inbox.begin_connection()
+    inbox.put(("t", b"abc", 0, 7))
+    assert inbox.release(batch.token) == []
+    assert (inbox.held_messages, inbox.held_bytes) == (1, 3)
+
+
+def test_a_window_that_is_full_pauses_reading_until_something_is_acknowledged(broker):
+    async def go():
+        source = await started(broker, batch_messages=4, window_messages=8)
+        await publish(broker, numbered(30))
+        seen: list[str] = []
+        held: list[MessageBatch] = []
+        async with asyncio.timeout(60):
+            while len(seen) < 30:
+                batch = await source.receive()
+                seen += batch.topics
+                held.append(batch)
+                if sum(map(len, held)) >= 8:
+                    source.acknowledge(held.pop(0))
+        await source.stop()
+        return seen
+
+    assert sorted(asyncio.run(go())) == sorted(topic for topic, _ in numbered(30))
+
+
+def test_wrong_credentials_do_not_end_the_source(broker):
+    async def go():
+        source = MqttSource(mqtt_options(broker, client_id="intruder"), clock)
+        source._client.username_pw_set("nobody", "nothing")
+        await source.start()
+        await until(lambda: source.failures >= 2, "two refused connections")
+        connected = source.connected
+        await source.stop()
+        return connected
+
+    assert asyncio.run(go()) is False

@@ -1,0 +1,223 @@
+"""The worker between a real broker and a real database."""
+
+import asyncio
+import contextlib
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from hanhtrinh.embedded import DataFolder, EmbeddedPostgres
+from ingest.errors import ShardTakenError
+from ingest.intake import take_in
+from ingest.metrics import WorkerMetrics
+from ingest.mqtt import MqttSource
+from ingest.release import release
+from ingest.worker import Worker, WorkerOptions
+from storage import registry
+from storage.database import connect
+from storage.migrations import upgrade
+from tests.ingest.fleet import T0_S, Sent, new_pipeline, register
+from tests.ingest.publishing import mqtt_options, publish, until
+
+pytestmark = pytest.mark.integration
+
+
+def clock():
+    return time.time_ns() // 1000
+
+
+@contextlib.asynccontextmanager
+async def working(dsn, broker, **options):
+    """A running worker; its source, and its metrics."""
+    metrics = WorkerMetrics()
+    source = MqttSource(mqtt_options(broker, **options), clock)
+    worker = Worker(WorkerOptions(dsn), source, new_pipeline(), metrics, clock)
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        await until(lambda: source.connected or task.done(), "the worker's connection")
+        yield metrics
+    finally:
+        stop.set()
+        await task
+
+
+def count(metrics, name, **labels):
+    return metrics.registry.get_sample_value(name, labels) or 0
+
+
+def messages_of(sent):
+    return [(topic, payload) for topic, payload, _ in (s.message for s in sent)]
+
+
+def drive(device, count, start=0):
+    return [Sent(device, start + 10 * i, 106.6, 10.75, 30.0) for i in range(count)]
+
+
+async def rows(dsn, question):
+    async with await connect(dsn, name="test") as conn:
+        return await (await conn.execute(question)).fetchall()
+
+
+async def registered(dsn):
+    async with await connect(dsn, name="test") as conn:
+        await register(conn)
+
+
+BAD = [
+    ("gsht/v1/json/imei-0", b'{"time": 17600', "truncated"),
+    ("gsht/v1/json/imei-0", b"\xff\xfe\x00", "bad_"),
+    ("gsht/v1/json/imei-0", b'{"time":1760000000,"lat":NaN,"lon":106.6}', "bad_syntax"),
+    ("gsht/v1/json/imei-0", b'{"time":0,"lat":10.7,"lon":106.6}', "time_out_of_range"),
+    ("gsht/v1/json/imei-0", b'{"time":4294967295,"lat":10.7,"lon":106.6}', "time_out_of_range"),
+    ("gsht/v1/json/imei-0", b'{"time":1760000000,"lat":99,"lon":1e3}', "coordinates_out_of_range"),
+    ("gsht/v1/json/imei-0", b"[" + b" " * (10 << 20) + b"]", "too_large"),
+    ("gsht/v1/json/imei-9", b'{"time":1760000000,"lat":10.7,"lon":106.6}', "unknown_device"),
+    ("gsht/v1/teltonika/imei-0", bytes.fromhex("00000000000000088e01"), "truncated"),
+    ("gsht/v1/nmea/imei-0", b"$GPRMC,120000,A,1045.0,N,10642.0,E,0,0,091025,,*00", "bad_checksum"),
+    ("gsht/v1/ufms/provider", b"\x08\x64\xff\xff", "bad_"),
+    ("gsht/v1/morse/imei-0", b"... --- ...", "unknown_codec"),
+    ("weigh/v1/json/QL9", b'{"time":1.76e9,"plate":"29C00000","gross_kg":1}', "unknown_station"),
+    ("weigh/v1/csv/QL5", b"nonsense", "missing_field"),
+]  # fmt: skip
+
+
+def test_bad_input_is_quarantined_with_its_bytes_and_the_worker_goes_on(database, broker):
+    async def go():
+        await registered(database)
+        async with working(database, broker) as metrics:
+            for topic, payload, _ in BAD:
+                await publish(broker, [(topic, payload)])
+            await publish(broker, messages_of(drive(0, 3)))
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") >= len(BAD) + 3, "all")
+        kept = await rows(database, "SELECT topic, payload, reason FROM quarantine ORDER BY id")
+        fixes = await rows(database, "SELECT count(*) FROM fixes")
+        return kept, fixes
+
+    kept, fixes = asyncio.run(go())
+    assert fixes == [(3,)]
+    found = {(topic, bytes(payload)): reason for topic, payload, reason in kept}
+    assert found.keys() == {(topic, payload) for topic, payload, _ in BAD}
+    for topic, payload, reason in BAD:
+        assert found[topic, payload].startswith(reason), (topic, payload[:40])
+
+
+def test_what_was_quarantined_is_released_once_its_cause_is_mended(database, broker):
+    async def go():
+        await registered(database)
+        stranger = [(t.replace("imei-0", "imei-new"), p) for t, p in messages_of(drive(0, 5))]
+        async with working(database, broker) as metrics:
+            await publish(broker, [*stranger, ("gsht/v1/json/imei-0", b"nonsense")])
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") == 6, "the messages")
+            async with await connect(database, name="test") as conn:
+                (vehicle,) = (await rows(database, "SELECT min(id) FROM vehicles"))[0]
+                device = await registry.add_device(conn, "imei-new")
+                await registry.assign_device(conn, device, vehicle)
+
+                async def send(topic, payload):
+                    await publish(broker, [(topic, payload)])
+
+                await until_known(metrics, broker)
+                done = await release(conn, send)
+            await until(
+                lambda: count(metrics, "hanhtrinh_fixes_total", outcome="stored") == 6, "all"
+            )
+            await until(
+                lambda: count(metrics, "hanhtrinh_quarantined_total", reason="bad_syntax") == 2,
+                "the bad one",
+            )
+        waiting = await rows(database, "SELECT reason FROM quarantine WHERE released_at IS NULL")
+        stored = await rows(database, "SELECT count(*) FROM fixes")
+        return done, waiting, stored
+
+    done, waiting, stored = asyncio.run(go())
+    assert done.released == 6
+    assert waiting == [("bad_syntax",)]
+    assert stored == [(6,)]
+
+
+async def until_known(metrics, broker):
+    """Send fixes until the worker, which looks about once a second, has seen the registry."""
+    seen = count(metrics, "hanhtrinh_registry_loads_total")
+    deadline = time.monotonic() + 60
+    while count(metrics, "hanhtrinh_registry_loads_total") == seen:
+        assert time.monotonic() < deadline, "the worker did not load the registry"
+        await publish(broker, messages_of([Sent(1, 0, 106.6, 10.75, 0.0)]))
+
+
+def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, broker, monkeypatch):
+    real = take_in
+
+    def explode(batch, *rest):
+        if any(b"boom" in payload for payload in batch.payloads):
+            raise RuntimeError("boom")
+        return real(batch, *rest)
+
+    monkeypatch.setattr("ingest.pipeline.take_in", explode)
+
+    async def go():
+        await registered(database)
+        sent = messages_of(drive(0, 10))
+        poison = ("gsht/v1/json/imei-1", json.dumps({"time": T0_S, "x": "boom"}).encode())
+        async with working(database, broker, batch_age_s=1.0) as metrics:
+            await publish(broker, [*sent[:5], poison, *sent[5:]])
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") == 10, "the others")
+        kept = await rows(database, "SELECT topic, reason, detail FROM quarantine")
+        return kept, await rows(database, "SELECT count(*) FROM fixes")
+
+    kept, fixes = asyncio.run(go())
+    assert kept == [("gsht/v1/json/imei-1", "internal_error", "RuntimeError: boom")]
+    assert fixes == [(10,)]
+
+
+def test_a_second_worker_of_the_same_shard_is_refused(database, broker):
+    async def go():
+        await registered(database)
+
+        async def no_sleep(_seconds):
+            return None
+
+        async with working(database, broker):
+            source = MqttSource(mqtt_options(broker, client_id="second"), clock)
+            second = Worker(
+                WorkerOptions(database), source, new_pipeline(), WorkerMetrics(), clock, no_sleep
+            )
+            with pytest.raises(ShardTakenError, match="shard 0: another worker"):
+                await second.run(asyncio.Event())
+
+    asyncio.run(go())
+
+
+@pytest.fixture
+def own_server():
+    """A PostgreSQL server that the test may kill."""
+    folder = DataFolder.open(Path(tempfile.mkdtemp(prefix="hanhtrinh-test-")))
+    try:
+        with EmbeddedPostgres(folder) as server:
+            upgrade(server.dsn)
+            yield server
+    finally:
+        folder.remove()
+
+
+def test_a_database_that_is_down_stops_acknowledging_and_not_the_worker(own_server, broker):
+    async def go():
+        await registered(own_server.dsn)
+        async with working(own_server.dsn, broker) as metrics:
+            await publish(broker, messages_of(drive(0, 5)))
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") == 5, "the first five")
+            own_server.kill()
+            await publish(broker, messages_of(drive(0, 5, start=100)))
+            failed = "hanhtrinh_batch_failures_total"
+            await until(lambda: count(metrics, failed, error="OperationalError") >= 2, "failures")
+            assert count(metrics, "hanhtrinh_messages_total") == 5
+            assert count(metrics, "hanhtrinh_database_up") == 0
+            own_server.restart()
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") >= 10, "the rest")
+            assert count(metrics, "hanhtrinh_database_up") == 1
+        return await rows(own_server.dsn, "SELECT count(*), count(DISTINCT time) FROM fixes")
+
+    assert asyncio.run(go()) == [(10, 10)]
