@@ -41,3 +41,7 @@ class AlreadyThereError(RegistryError):
 
 class NotThereError(RegistryError):
     """A code, plate, ident or licence that nobody has."""
+
+
+class NotAllowedError(RegistryError):
+    """A row that the caller sees but may not change."""

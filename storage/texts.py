@@ -1,7 +1,11 @@
 """Texts that came from outside, on their way into the database."""
 
+import re
+from typing import Final
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
 
 def storable_text(value: str) -> str:
     """The text with what PostgreSQL's UTF-8 cannot hold (U+0000, surrogates) shown as U+FFFD."""
-    clean = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return clean.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)

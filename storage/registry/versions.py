@@ -10,7 +10,7 @@ from typing import Literal
 from psycopg import AsyncConnection
 
 from storage.arrays import Instant, cursor
-from storage.errors import NotThereError, RegistryError
+from storage.errors import NotAllowedError, NotThereError, RegistryError
 from storage.queries import queries
 
 SQL = queries("registry")
@@ -42,7 +42,7 @@ async def find_current(conn: AsyncConnection, kind: Versioned, code: str) -> Cur
 
 
 async def end_current(conn: AsyncConnection, kind: Versioned, code: str, at_us: int) -> Current:
-    """End the version in force at an instant. Raises NotThereError, RegistryError."""
+    """End the version in force at an instant. Raises RegistryError and its kinds."""
     current = await find_current(conn, kind, code)
     if current is None:
         raise NotThereError(f"{kind} {code!r}: expected the code of a registered one")
@@ -54,4 +54,6 @@ async def end_current(conn: AsyncConnection, kind: Versioned, code: str, at_us: 
         )
     cur = cursor(conn)
     await cur.execute(SQL[f"end_{kind}"], {"id": current.id, "valid_to": Instant(at_us)})
+    if cur.rowcount == 0:  # row-level security hides from an UPDATE what it shows to a SELECT
+        raise NotAllowedError(f"{kind} {code!r}: it belongs to somebody else, or to everybody")
     return current

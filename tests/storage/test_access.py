@@ -1,0 +1,281 @@
+"""What the API's role sees: by policy, in every table and view that it may read at all."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from devices.batch import FixBatch, WeighingBatch
+from geofence.registry import StationRule
+from storage import fixes, progress, registry, violations, weighings
+from storage.database import connect
+from storage.errors import NotAllowedError, NotThereError
+from storage.registry import NewVehicle
+from tests.storage.strategies import NOV_2023_US
+from tests.storage.test_registry import ROUTE, ZONE
+from tests.storage.test_revisions import BASE
+
+pytestmark = pytest.mark.integration
+
+OPEN_TO_ALL = {"registry_version", "alembic_version"}
+"""Two numbers that say nothing about anybody."""
+
+OWNER_OF = {
+    "operators": "id",
+    "vehicles": "operator_id",
+    "drivers": "operator_id",
+    "devices": "(SELECT v.operator_id FROM device_assignments a JOIN vehicles v"
+    " ON v.id = a.vehicle_id WHERE a.device_id = t.id)",
+    "zones": "operator_id",
+    "routes": "operator_id",
+    "route_stops": "(SELECT r.operator_id FROM routes r WHERE r.id = t.route_id)",
+    "violation_versions": "(SELECT v.operator_id FROM vehicles v"
+    " WHERE v.id = (t.facts->>'vehicle_id')::int)",
+    **dict.fromkeys(
+        ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
+         "zone_visits", "violations"],
+        "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
+    ),
+}  # fmt: skip
+"""Who a row is about, to be asked by the owner of the tables; NULL: everybody."""
+
+BEHIND = {"visible_fixes": "fixes"}
+"""Where a view's rows are, for its owner, whom the view shows nothing."""
+
+SHARED = {"zones": 1, "routes": 1, "route_stops": 3}
+"""Rows that are everybody's."""
+
+
+async def populate(dsn: str) -> None:
+    """Two operators with everything there is, and a zone and a route that are everybody's."""
+    conn = await connect(dsn, name="test")
+    station = await registry.add_station(conn, StationRule(0, "S", 105.0, 21.0))
+    await registry.add_zone(conn, ZONE)
+    await registry.add_route(conn, ROUTE)
+    for number in (1, 2):
+        owner = await registry.add_operator(conn, f"op-{number}", f"operator {number}")
+        vehicle = await registry.add_vehicle(conn, NewVehicle(f"29C0000{number}", owner))
+        device = await registry.add_device(conn, f"device-{number}")
+        await registry.assign_device(conn, device, vehicle)
+        await registry.add_driver(conn, f"licence-{number}", None, owner)
+        own_zone = replace(ZONE, code=f"zone-{number}", operator_id=owner)
+        zone = await registry.add_zone(conn, own_zone)
+        await registry.add_route(conn, replace(ROUTE, code=f"r-{number}", operator_id=owner))
+        await registry.assign_routes(conn, [vehicle], [f"r-{number}"])
+        batch = FixBatch.blank(
+            2, vehicle=[vehicle] * 2, time=[NOV_2023_US, NOV_2023_US + 1], extra={1: b'{"rpm":900}'}
+        )
+        await fixes.ensure_days(conn, batch.time)
+        await fixes.insert_fixes(conn, batch)
+        now = batch.time[1:]
+        await progress.upsert_latest(conn, batch.take(np.array([1])), now, now, now)
+        await weighings.insert(
+            conn,
+            replace(
+                WeighingBatch.empty(),
+                station=("S",),
+                plate=(f"29C0000{number}",),
+                time=now,
+                received=now,
+                lane=np.zeros(1, np.int16),
+                gross_kg=np.ones(1),
+                speed_kmh=np.ones(1, np.float32),
+                length_m=np.ones(1, np.float32),
+                axle_start=np.zeros(2, np.int64),
+            ),
+            np.array([vehicle], np.int32),
+            np.array([station.id], np.int32),
+        )
+        visit = replace(BASE, kind="zone_visit", vehicle=vehicle, details={"zone_id": zone.id})
+        await violations.write(conn, [visit, replace(BASE, vehicle=vehicle)])
+        await violations.write(conn, [replace(BASE, vehicle=vehicle, fixes=9)])
+    await conn.close()
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres, migrated_template):
+    """One database for the module: every test rolls back what it does."""
+    with postgres.new_database(migrated_template) as name:
+        asyncio.run(populate(postgres.dsn_of(name)))
+        yield postgres.dsn_of(name)
+
+
+@pytest.fixture
+def populated(dsn):
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        yield conn
+
+
+class As:
+    """A transaction that is rolled back, with the eyes of somebody."""
+
+    def __init__(self, conn, role: str, operator: object = "") -> None:
+        self.conn, self.role, self.operator = conn, role, str(operator)
+
+    def __enter__(self):
+        self.block = self.conn.transaction(force_rollback=True)
+        self.block.__enter__()
+        self.conn.execute("SET LOCAL ROLE hanhtrinh_api")
+        self.conn.execute(
+            "SELECT set_config('hanhtrinh.role', %s, true),"
+            " set_config('hanhtrinh.operator_id', %s, true)",
+            [self.role, self.operator],
+        )
+        return self
+
+    def __exit__(self, *error):
+        return self.block.__exit__(*error)
+
+    def count(self, table: str) -> int:
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+        [(found,)] = self.conn.execute(query)
+        return int(found)
+
+
+def readable(conn) -> set[str]:
+    found = conn.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p', 'v', 'm')"
+        " AND has_table_privilege('hanhtrinh_api', oid, 'SELECT')"
+    )
+    return {row[0] for row in found}
+
+
+def test_every_readable_table_is_scoped(populated):
+    assert readable(populated) == {*OWNER_OF, *OPEN_TO_ALL, "weigh_stations"}
+
+
+@pytest.mark.parametrize(
+    ("role", "operator"),
+    [("", ""), ("operator", ""), ("owner", "1"), ("Inspector", "1"), ("operator", "99")],
+)
+def test_who_has_no_scope_sees_nothing(populated, role, operator):
+    shared = {"zones", "routes", "route_stops", "weigh_stations"} if operator == "99" else set()
+    with As(populated, role, operator) as nobody:
+        assert {
+            table for table in readable(populated) - OPEN_TO_ALL if nobody.count(table)
+        } == shared
+
+
+def test_a_connection_that_says_nothing_sees_nothing(populated):
+    with populated.transaction(force_rollback=True):
+        populated.execute("SET LOCAL ROLE hanhtrinh_api")
+        for table in OWNER_OF:
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            assert populated.execute(query).fetchone() == (0,), table
+
+
+def test_an_operator_that_is_no_number_is_an_error_and_no_leak(populated):
+    with (
+        pytest.raises(psycopg.errors.InvalidTextRepresentation),
+        As(populated, "operator", "1 OR true") as nobody,
+    ):
+        nobody.count("vehicles")
+
+
+@pytest.mark.parametrize("table", OWNER_OF)
+def test_an_operator_sees_its_own_rows_and_everybodys(populated, table):
+    query = sql.SQL("SELECT count(*) FILTER (WHERE {owner} = 1), count(*) FROM {table} t").format(
+        owner=sql.SQL(OWNER_OF[table]), table=sql.Identifier(BEHIND.get(table, table))
+    )
+    own, every = populated.execute(query).fetchone()
+    assert own > 0, "the test's data must have rows of everybody"
+    assert every == 2 * own + SHARED.get(table, 0)
+    with As(populated, "operator", 1) as operator:
+        assert operator.count(table) == own + SHARED.get(table, 0)
+        if table not in ("route_stops", "devices", "violation_versions"):
+            foreign = sql.SQL("SELECT count(*) FROM {table} t WHERE {owner} <> 1").format(
+                owner=sql.SQL(OWNER_OF[table]), table=sql.Identifier(table)
+            )
+            assert populated.execute(foreign).fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", OWNER_OF)
+def test_an_inspector_sees_everything(populated, table):
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(BEHIND.get(table, table)))
+    [(every,)] = populated.execute(query)
+    with As(populated, "inspector") as inspector:
+        assert inspector.count(table) == every
+
+
+def test_fixes_are_read_with_their_extra_through_the_view_alone(populated):
+    with As(populated, "operator", 2):
+        found = populated.execute("SELECT vehicle_id, extra FROM visible_fixes ORDER BY time")
+        assert found.fetchall() == [(2, None), (2, {"rpm": 900})]
+
+
+def test_a_leaky_function_is_not_shown_rows_that_the_view_hides(populated):
+    populated.execute(
+        "CREATE OR REPLACE FUNCTION tell(v int) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS"
+        " 'BEGIN IF v <> 2 THEN RAISE EXCEPTION ''saw %'', v; END IF; RETURN true; END'"
+    )
+    for table in ("visible_fixes", "violations"):
+        with As(populated, "operator", 2):
+            query = sql.SQL("SELECT vehicle_id FROM {} WHERE tell(vehicle_id)")
+            found = populated.execute(query.format(sql.Identifier(table))).fetchall()
+            assert {row[0] for row in found} == {2}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM fixes",
+        "SELECT * FROM fix_extras",
+        "SELECT * FROM fix_repeats",
+        "SELECT * FROM api_tokens",
+        "SELECT payload FROM quarantine",
+        "UPDATE vehicles SET operator_id = 1",
+        "UPDATE violations SET status = 'withdrawn'",
+        "DELETE FROM violation_versions",
+        "DELETE FROM zones",
+        "INSERT INTO api_tokens (name, digest, role) VALUES ('x', '', 'inspector')",
+        "UPDATE registry_version SET version = 0",
+    ],
+)
+def test_the_role_may_do_nothing_else(populated, statement):
+    with pytest.raises(InsufficientPrivilege), As(populated, "inspector"):
+        populated.execute(statement)
+
+
+async def change_zones(dsn: str, role: str, operator: str, zone, code: str) -> None:
+    conn = await connect(dsn, name="test")
+    try:
+        async with conn.transaction(force_rollback=True):
+            await conn.execute("SET LOCAL ROLE hanhtrinh_api")
+            await conn.execute(
+                "SELECT set_config('hanhtrinh.role', %s, true),"
+                " set_config('hanhtrinh.operator_id', %s, true)",
+                [role, operator],
+            )
+            await registry.add_zone(conn, zone)
+            before = await registry.version(conn)
+            await registry.retire_zone(conn, code, NOV_2023_US)
+            assert await registry.version(conn) == before + 1
+    finally:
+        await conn.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "operator", "owner", "code"),
+    [
+        ("inspector", "", None, "zone-1"),
+        ("inspector", "", 2, "pho-co"),
+        ("operator", "1", 1, "zone-1"),
+    ],
+)
+def test_zones_are_changed_by_inspectors_and_by_their_operator(dsn, role, operator, owner, code):
+    zone = replace(ZONE, code="new", operator_id=owner)
+    asyncio.run(change_zones(dsn, role, operator, zone, code))
+
+
+@pytest.mark.parametrize(
+    ("owner", "code"), [(None, "zone-1"), (2, "zone-1"), (1, "zone-2"), (1, "pho-co")]
+)
+def test_an_operator_changes_no_zone_but_its_own(dsn, owner, code):
+    zone = replace(ZONE, code="new", operator_id=owner)
+    with pytest.raises((InsufficientPrivilege, NotThereError, NotAllowedError)):
+        asyncio.run(change_zones(dsn, "operator", "1", zone, code))
