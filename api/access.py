@@ -5,7 +5,6 @@ has accepted the token, and every statement of the handler is seen through the t
 transaction ends before the answer is sent, so a caller is never told of a change that was not kept.
 """
 
-import hashlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -22,8 +21,11 @@ from api.options import ApiOptions
 from api.problems import Problem
 from storage.reading import session
 from storage.reading.session import Scope
+from storage.tokens import PREFIX, digest_of
 
-PREFIX: Final = "ht_"
+ROOT: Final = "/api/v1"
+"""Where everything stands."""
+
 MOST_CHARACTERS: Final = 200
 """A token is 46 characters; nothing much longer is worth hashing."""
 
@@ -63,7 +65,7 @@ def token_digest(headers: Headers) -> bytes:
     token = token.strip()
     if scheme.lower() != "bearer" or not token.startswith(PREFIX) or len(token) > MOST_CHARACTERS:
         raise Problem("token_invalid", "expected the header Authorization: Bearer ht_...")
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    return digest_of(token)
 
 
 class ScopedRoute(APIRoute):
@@ -105,6 +107,7 @@ Asked = Annotated[Session, Depends(_session)]
 def closed_router(tag: str) -> APIRouter:
     """A router whose every route needs a token."""
     return APIRouter(
+        prefix=ROOT,
         route_class=ScopedRoute,
         dependencies=[bearer],
         tags=[tag],

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import metadata
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
-from api.access import Pool
+from api.access import ROOT, Pool
 from api.limits import BodyLimit, SafeHeaders
 from api.metrics import Measured, Metrics, PoolCollector
 from api.options import ApiOptions
@@ -24,8 +23,6 @@ from api.resources import (
     zones,
 )
 from storage.database import open_pool
-
-PREFIX: Final = "/api/v1"
 
 DESCRIPTION: Final = """
 Where commercial vehicles are and were, which rules they broke, and the evidence for it.
@@ -74,17 +71,17 @@ def _assembled(options: ApiOptions) -> FastAPI:
         title="hanhtrinh",
         summary="Journeys, violations and weighings of commercial vehicles",
         description=DESCRIPTION,
-        version=metadata.version("hanhtrinh"),
-        openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        version=options.version,
+        openapi_url=f"{ROOT}/openapi.json",
+        docs_url=f"{ROOT}/docs",
         redoc_url=None,
     )
     app.state.options = options
     app.state.metrics = Metrics()
     for resource in RESOURCES:
         router: APIRouter = resource.router
-        app.include_router(router, prefix=PREFIX)
-    app.include_router(service.router, prefix=PREFIX)
+        app.include_router(router)
+    app.include_router(service.router, prefix=ROOT)
     # Where probes and Prometheus look by default.
     app.include_router(service.router, include_in_schema=False)
     problems.install(app)

@@ -11,6 +11,8 @@ from storage.reading.paging import TimeKey
 
 MOST_CHARACTERS: Final = 400
 MOST_INTEGER: Final = (1 << 63) - 1
+MOST_INSTANT_US: Final = 253_402_300_799_999_999
+"""The end of the year 9999, microseconds since 1970: no key is later, or as long before."""
 
 
 def encode_cursor(of: str, *key: int | str) -> str:
@@ -35,7 +37,17 @@ def time_cursor(of: str, cursor: str | None) -> TimeKey | None:
     key = _key(of, cursor)
     if len(key) != 2 or not all(map(_is_number, key)):
         _refuse()
+    if abs(int(key[0])) > MOST_INSTANT_US:
+        _refuse()
     return TimeKey(int(key[0]), int(key[1]))
+
+
+def instant_cursor(of: str, cursor: str | None) -> int | None:
+    """The same for lists in order of time alone: microseconds since 1970-01-01 UTC."""
+    at_us = id_cursor(of, cursor)
+    if at_us is not None and abs(at_us) > MOST_INSTANT_US:
+        _refuse()
+    return at_us
 
 
 def code_cursor(of: str, cursor: str | None) -> str | None:

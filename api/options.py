@@ -9,6 +9,7 @@ from analytics.stops import StopRule
 class ApiOptions:
     """Limits and parameters of one API process.
 
+    version: of the product, shown in the OpenAPI document.
     statement_timeout_s: a query that runs for longer is cancelled, and the caller told so.
     most_body_bytes: a larger request body is refused while it is being read.
     most_window_days: the longest stretch of time that one journey request may ask for.
@@ -18,6 +19,7 @@ class ApiOptions:
     stops: how stops and trips are found in a journey.
     """
 
+    version: str = "0.1.0"
     statement_timeout_s: float = 15.0
     most_body_bytes: int = 4 << 20
     most_window_days: int = 31

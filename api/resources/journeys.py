@@ -12,7 +12,7 @@ from analytics.stops import Stop as StopFound
 from analytics.stops import Trip as TripFound
 from analytics.stops import summarize
 from api.access import Asked, Session, closed_router
-from api.cursors import encode_cursor, id_cursor
+from api.cursors import encode_cursor, instant_cursor
 from api.encoding import EPOCH, form_of, geojson_answer, instant_text, json_answer, microseconds
 from api.geojson import Collection, Feature, Line, Point
 from api.models.journeys import Journey, JourneyCollection
@@ -128,7 +128,7 @@ async def show_journey(
     Stops, trips and distance are those of the whole window; they stand on the first page.
     """
     stretch = window(session, vehicle_id, query)
-    after = id_cursor("journey", query.cursor)
+    after = instant_cursor("journey", query.cursor)
     vehicle = await found_vehicle(session, vehicle_id)
     page = await journeys.fixes(session.conn, stretch, after_us=after, limit=query.limit)
     summary = await summary_of(session, stretch) if after is None else None

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import Query, Response
 
 from api import changing
-from api.access import Asked, Session, closed_router
+from api.access import ROOT, Asked, Session, closed_router
 from api.changing import IfMatch, ThisCode, etag
 from api.cursors import code_cursor, encode_cursor
 from api.encoding import Listed, json_answer, microseconds
@@ -151,7 +151,7 @@ async def _shown(
     )
     headers = etag(zone.version)
     if status == 201:
-        headers["Location"] = f"/api/v1/zones/{code}"
+        headers["Location"] = f"{ROOT}/zones/{code}"
     return json_answer(shown, status, headers=headers)
 
 

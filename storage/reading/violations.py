@@ -82,14 +82,15 @@ async def violations(
 ) -> Page[Violation, TimeKey]:
     """Violations newest first, older than the key `before`."""
     values = {
-        "kinds": wanted.kinds,
+        # Lists become arrays; psycopg takes a tuple for a row.
+        "kinds": wanted.kinds and list(wanted.kinds),
         "vehicle": wanted.vehicle,
         "operator": wanted.operator,
         "subject": wanted.subject,
         "from": wanted.start,
         "to": wanted.end,
-        "statuses": wanted.statuses,
-        "reviews": wanted.reviews,
+        "statuses": list(wanted.statuses),
+        "reviews": wanted.reviews and list(wanted.reviews),
         "min_duration_s": wanted.min_duration_s,
         "before_us": before.at_us if before else None,
         "before_id": before.id if before else None,

@@ -1,0 +1,184 @@
+"""Who sees what: tokens, and operators that must never see each other."""
+
+import httpx
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.api.server import models
+from tests.api.world import EVERYBODYS, World
+
+WINDOW = "from=2026-05-04T00:00:00Z&to=2026-05-05T00:00:00Z"
+
+
+def closed_pages(world: World) -> list[str]:
+    """Every page that needs a token, asked about what belongs to the south."""
+    return [
+        "/vehicles",
+        f"/vehicles/{world.s1}",
+        f"/vehicles/{world.s1}/journey?{WINDOW}",
+        f"/vehicles/{world.s1}/journey?{WINDOW}&format=geojson",
+        f"/vehicles/{world.s1}/visits",
+        "/positions",
+        "/positions?operator=south",
+        "/positions?format=geojson",
+        "/violations",
+        f"/violations?vehicle={world.s1}",
+        "/violations?operator=south",
+        f"/violations/{world.of_south_speeding}",
+        "/weighings",
+        f"/weighings?vehicle={world.s1}",
+        "/weighings?plate=51B99999",
+        "/zones",
+        "/zones?operator=south&retired=true",
+        "/zones/z-s",
+        "/routes",
+        "/routes/R-S",
+        "/quarantine",
+    ]
+
+
+PAGES = range(21)
+
+
+def test_no_page_is_left_out_of_these_tests(api):
+    app = api.inspector.app
+    asked = {page.partition("?")[0] for page in closed_pages(api.world)}
+    for path, method in models(app):
+        if method == "GET" and path.rpartition("/")[2] not in {"health", "ready", "metrics"}:
+            depth = path.removeprefix("/api/v1").split("/")
+            assert any(
+                len(page.split("/")) == len(depth)
+                and all(a == b or a.startswith("{") for a, b in zip(depth, page.split("/"), strict=True))
+                for page in asked
+            ), path
+    assert len(closed_pages(api.world)) == len(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_operator_never_sees_what_belongs_to_another(api, page):
+    path = closed_pages(api.world)[page]
+    answer = api.north.ask("GET", path)
+    assert answer.status_code in {200, 403, 404}
+    for secret in ("51B99999", "south", "South Lines", "z-s", "R-S", "dev-s1"):
+        # A problem repeats what was asked for; nothing else may.
+        assert secret not in answer.text or (secret in path and answer.status_code == 404), path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_other_operator_and_an_inspector_do_see_it(api, page):
+    path = closed_pages(api.world)[page]
+    if path != "/quarantine":
+        assert api.south.ask("GET", path).status_code == 200
+    assert api.inspector.ask("GET", path).status_code == 200
+
+
+def test_what_cannot_be_seen_answers_as_what_is_not_there(api):
+    for there, absent in (
+        (f"/vehicles/{api.world.s1}", "/vehicles/999999"),
+        (f"/violations/{api.world.of_south_speeding}", "/violations/999999"),
+        ("/zones/z-s", "/zones/zzz"),
+        ("/routes/R-S", "/routes/zzz"),
+    ):
+        one, other = api.north.ask("GET", there), api.north.ask("GET", absent)
+        assert one.status_code == other.status_code == 404
+        assert one.json()["code"] == other.json()["code"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("who", ["nobody", "unknown", "expired", "revoked", "malformed"])
+def test_no_page_answers_without_a_token_in_force(api, who, page):
+    path = closed_pages(api.world)[page]
+    token = {
+        "nobody": None,
+        "unknown": "ht_" + "x" * 43,
+        "expired": api.world.expired,
+        "revoked": api.world.revoked,
+        "malformed": "ht_" + "x" * 5000,
+    }[who]
+    answer = api.client(token).ask("GET", path)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == ("token_missing" if who == "nobody" else "token_invalid")
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="hanhtrinh"')
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(m, f"/{n}{c}") for n in ("zones", "routes") for m, c in
+     (("POST", ""), ("PUT", "/x"), ("DELETE", "/x"))],
+)  # fmt: skip
+def test_no_change_is_made_without_a_token(api, method, path):
+    # The body is not even read as JSON before the token is known.
+    answer = api.nobody.ask(method, path, content=b"{nonsense")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic aHQ6eA==", "Bearer", "Bearer xx_abc", "ht_abc", "Bearer ht_\u00e9"]
+)
+def test_other_authorizations_are_no_tokens(api, header):
+    answer = httpx.get(
+        api.nobody.http.base_url.join("/api/v1/vehicles"),
+        headers={"Authorization": header.encode("latin-1")},
+    )
+    assert answer.status_code == 401
+
+
+def test_the_scheme_is_written_in_any_case(api):
+    answer = api.nobody.ask(
+        "GET", "/vehicles", headers={"Authorization": f"bEARER {api.world.inspector}"}
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/openapi.json", "/docs"])
+def test_only_the_service_pages_and_the_documents_are_open(api, path):
+    answer = httpx.get(f"{api.nobody.http.base_url}/api/v1{path}".replace("//api", "/api"))
+    assert answer.status_code == 200
+
+
+def test_the_role_of_the_api_sees_nothing_without_a_scope_and_writes_nothing_else(api):
+    with psycopg.connect(api.world.dsn) as conn:
+        conn.execute("SET ROLE hanhtrinh_api")
+        for table in ("vehicles", "violations", "latest", "visible_fixes", "weighings", "zones"):
+            assert conn.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    for statement in (
+        "SELECT * FROM fixes",
+        "SELECT * FROM api_tokens",
+        "SELECT payload FROM quarantine",
+        "UPDATE violations SET review = 'dismissed'",
+        "DELETE FROM zones",
+        "INSERT INTO api_tokens (name, digest, role) VALUES ('x', 'x', 'inspector')",
+    ):
+        with psycopg.connect(api.world.dsn) as conn:
+            conn.execute("SET ROLE hanhtrinh_api")
+            conn.execute("SELECT set_config('hanhtrinh.role', 'inspector', true)")
+            with pytest.raises(errors.InsufficientPrivilege):
+                conn.execute(statement)
+
+
+def test_operators_are_told_that_the_quarantine_is_not_theirs(api):
+    assert api.north.problem("GET", "/quarantine") == (403, "forbidden")
+
+
+def test_scopes_do_not_leak_from_one_request_to_the_next_on_one_connection(api):
+    for _ in range(12):
+        assert len(api.inspector.get("/vehicles")["items"]) == 3
+        assert len(api.south.get("/vehicles")["items"]) == 1
+        assert api.nobody.ask("GET", "/vehicles").status_code == 401
+
+
+def test_an_operator_cannot_write_for_another_even_past_the_handlers(api):
+    from psycopg.types.json import Jsonb
+
+    with psycopg.connect(api.world.dsn) as conn:
+        conn.execute("SET ROLE hanhtrinh_api")
+        conn.execute("SELECT set_config('hanhtrinh.role', 'operator', true)")
+        conn.execute(
+            "SELECT set_config('hanhtrinh.operator_id', %s, true)", [str(api.world.north)]
+        )
+        with pytest.raises(errors.InsufficientPrivilege):
+            conn.execute(
+                "INSERT INTO zones (code, kind, operator_id, geometry) VALUES ('e', 'watch', %s, %s)",
+                [api.world.south, Jsonb(EVERYBODYS)],
+            )
