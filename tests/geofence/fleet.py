@@ -131,7 +131,7 @@ def world(profiles):
 
 GAPS_S = [1, 5, 10, 10, 11, 20, 20, 20, 30, 30, 59, 60, 61, 119, 120, 121, 400, 900, 901]
 SPEEDS = [math.nan, 0, 3, 4, 10, 11, 40, 41, 45, 46, 50, 51, 60, 80, 81, 85, 86, 100, 101, 200, 201]
-STEADY = [0, 41, 46, 51, 61, 81, 90, 130]
+STEADY = [math.nan, 0, 41, 46, 51, 61, 81, 90, 130]
 
 Move = tuple[int, int, int, int, float, int]
 
@@ -140,7 +140,12 @@ Move = tuple[int, int, int, int, float, int]
 def motions(draw):
     """Fixes of one vehicle: (time_us, x, y, speed, driver), times strictly growing."""
     begins = draw(st.sampled_from([0, 0, 1_300, 3_200, 67_000]))
-    time, x, y, driver = START_US + begins * 1_000_000, draw(st.integers(0, 30)), 0, -1
+    time, x, y, driver = (
+        START_US + begins * 1_000_000,
+        draw(st.sampled_from([0, 1, 4, 8, 12, 15, 24, 27, 37, 50])),
+        0,
+        -1,
+    )
     fixes = []
     for _ in range(draw(st.integers(1, 8))):
         kind = draw(st.sampled_from(["stay", "drive", "drive", "drive", "aside", "wild"]))
@@ -170,8 +175,8 @@ def fleets(draw):
     return batch_of({v.id: draw(motions()) for v in VEHICLES if draw(st.booleans())})
 
 
-def seeded_motion(seed, fixes=300):
-    """A long motion that drives up and down the road, goes aside, stands and falls silent."""
+def seeded_motion(seed, fixes=300, shift=0):
+    """A long motion that drives up and down the road, goes aside, stands and falls silent; `shift` cells east."""
     random = np.random.default_rng(seed)
     time = MODES_CHANGE - 3_000_000_000 if seed % 2 else START_US
     x, y, way, speed, gap = 0, 0, 1, 40.0, 20
@@ -186,9 +191,9 @@ def seeded_motion(seed, fixes=300):
         if random.random() < 0.15:
             y = int(random.choice([0, 0, 0, 2, 3, 4]))
         x = min(40, max(-2, x + way))
-        shift = 25 if random.random() < 0.03 else 0
+        jump = 25 if random.random() < 0.03 else 0
         time += (int(random.choice(GAPS_S)) if random.random() < 0.05 else gap) * 1_000_000
-        found.append((time, x + shift, y, speed, int(random.choice([7, 7, 7, 8]))))
+        found.append((time, x + shift + jump, y, speed, int(random.choice([7, 7, 7, 8]))))
     return found
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devices.batch import FixBatch
 from geofence.judge import Judge
 from tests.geofence.agreement import Store, by_key
-from tests.geofence.fleet import PROFILES, batch_of, fleets, rulebook, seeded_motion
+from tests.geofence.fleet import PROFILES, START_US, batch_of, fleets, rulebook, seeded_motion
 
 RULEBOOKS = {name: rulebook(name) for name in PROFILES}
 PROFILE = st.sampled_from(sorted(PROFILES))
@@ -94,9 +94,8 @@ def test_a_long_drive_may_be_forgotten_at_any_time(profiles, seed):
         check_partition(profiles, long_drive(seed), 1_000 * seed + again, forgets=True)
 
 
-@pytest.mark.parametrize(("profiles", "seed"), LONG)
-def test_every_single_fix_can_be_resumed_after(profiles, seed):
-    batch = batch_of({3: seeded_motion(7_000 + seed, 150)})
+def check_every_fix(profiles, batch):
+    """Resume one vehicle after each of its fixes."""
     quality, needs_from, expected = at_once(profiles, batch)
     for last in range(len(batch) - 1):
         prefix = np.flatnonzero((batch.time >= needs_from[last]) & (batch.time <= batch.time[last]))
@@ -113,6 +112,27 @@ def test_every_single_fix_can_be_resumed_after(profiles, seed):
         for key in expected.keys() - later.keys():
             assert key[3] <= batch.time[last]
             assert key not in judged.pending
+
+
+@pytest.mark.parametrize(("profiles", "seed"), LONG)
+def test_every_single_fix_can_be_resumed_after(profiles, seed):
+    check_every_fix(profiles, batch_of({3: seeded_motion(7_000 + seed, 150)}))
+
+
+@pytest.mark.parametrize(("profiles", "seed"), LONG)
+def test_every_single_fix_far_from_all_zones_can_be_resumed_after(profiles, seed):
+    check_every_fix(profiles, batch_of({1: seeded_motion(8_000 + seed, 150, shift=50)}))
+
+
+@pytest.mark.parametrize("profiles", PROFILES)
+def test_a_run_that_began_when_the_trip_of_another_route_ended_can_be_resumed(profiles):
+    there, back = range(4, 27, 2), range(30, 39)
+    cells = [1, 2, 1, 2, *there, 27, 28, 27, 28, *back, 39, 40, 39, 40, 39, 40, 41, 42, 43, 44, 45]
+    motion = [(START_US + 40_000_000 * k, x, 0, 40.0, 7) for k, x in enumerate(cells)]
+    batch = batch_of({3: motion})
+    _, _, expected = at_once(profiles, batch)
+    assert any(key[0] == "off_route" for key in expected)
+    check_every_fix(profiles, batch)
 
 
 def late_fixes(batch, random):
