@@ -103,6 +103,11 @@ class Fleet:
         self.licences: tuple[str, ...] = tuple(v.licence for v in self.vehicles)
         self.weighbridges = Weighbridges(self._passages(), options.seed)
 
+    @property
+    def offenders(self) -> int:
+        """How many vehicles have planned violations: the first rows of `vehicles`."""
+        return len(self._offenders)
+
     def due(self, from_us: int, to_us: int, interval_s: int) -> FixBatch:
         """The fixes that the trackers take in from_us <= time < to_us, in order of time.
 
@@ -138,8 +143,8 @@ class Fleet:
     def planned(self, until_us: int, fixes_of: Sequence[I64] | None = None) -> list[Planned]:
         """The violations planned up to a time.
 
-        fixes_of: the times of the fixes that each vehicle sent (ascending); given them, only what
-        they suffice to show is counted, and cut at the last of them.
+        fixes_of: the times of the fixes that each offender sent (ascending); given them, only what
+        they suffice to show is counted.
         """
         found: list[Planned] = []
         for row, part in self._offenders:
@@ -275,7 +280,9 @@ def _violating(
         first = min(script.stretches, key=lambda stretch: stretch.from_s)
         last = max(stretch.to_s for stretch in script.stretches)
         room = max(options.spread_s - (min(last, first.to_s + 400.0) - first.from_s) - 60.0, 0.0)
-        lead = 60.0 + room * (number // kinds + float(rng.random())) / copies
+        # The copies of a script share the time out; a single one is not left to its very end.
+        place = (number // kinds + float(rng.random()) * min(1.0, 0.3 * copies + 0.4)) / copies
+        lead = 60.0 + room * place
         phase = float(np.clip(first.from_s - lead, *script.begins_s))
         routes = (script.route,) if script.route else ()
         parts.append(_Part(script.make, script.drive, phase, 1.0, routes, script))

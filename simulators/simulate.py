@@ -29,7 +29,8 @@ class SimulateOptions:
     """vehicles, interval_s, codec ("mix" or one codec), seed: of the fleet.
 
     duration_s: None: until cancelled. backlog_s: so much of the past is sent first, as trackers do
-    that come back into coverage, at `backlog_interval_s`. truth: file for the planned violations.
+    that come back into coverage, at `backlog_interval_s`. dirt: faults of the feed; live_dirt: of
+    what is sent in real time, where it differs. truth: file for the planned violations.
     """
 
     broker: BrokerOptions
@@ -41,6 +42,7 @@ class SimulateOptions:
     backlog_s: int = 0
     backlog_interval_s: int = 10
     dirt: Dirt = field(default_factory=Dirt)
+    live_dirt: Dirt | None = None
     truth: Path | None = None
 
 
@@ -80,20 +82,31 @@ class Simulation:
             options.seed,
             options.codec,
             self.start_us,
-            spread_s=options.backlog_s + 15.0 if options.backlog_s else 900.0,
+            spread_s=options.backlog_s + 60.0 if options.backlog_s else 900.0,
         )
         self.fleet = Fleet(load_world(), fleet)
         self.progress = Progress()
-        # Who and when of every fix: an endless simulation must not keep whole fixes.
+        # Who and when of those with a plan: an endless simulation must not keep every fix.
         self._sent: list[tuple[I32, I64]] = []
         self._delayed: list[Message] = []
         self._until_us = self.start_us
 
+    def probe(self) -> Message:
+        """The first message of some vehicle: to be sent before all others, as often as one likes.
+
+        One in the last of the topic trees is taken, if the fleet has any: a worker that hears it
+        hears the others.
+        """
+        first = self.fleet.due(self.start_us, self.start_us + 60_000_000, 60)
+        messages = single(self.fleet, first)
+        return max(messages, key=lambda message: message.topic)
+
     def backlog(self) -> list[Message]:
         """Everything up to `live_from_us`, packed as trackers pack what they have stored."""
         fixes = self.fleet.due(self.start_us, self.live_from_us, self.options.backlog_interval_s)
-        messages = buffered(self.fleet, self._taken(fixes))
-        messages = spoil_messages(messages, self.options.dirt, self.options.seed)
+        dirt = self.options.dirt
+        messages = buffered(self.fleet, self._taken(fixes, dirt))
+        messages = spoil_messages(messages, dirt, self.options.seed)
         scales = self._weighed(self.start_us, self.live_from_us)
         self._until_us = self.live_from_us
         return sorted(messages + scales, key=lambda message: message.due_us)
@@ -101,8 +114,9 @@ class Simulation:
     def step(self, to_us: int) -> list[Message]:
         """What is to be sent from the end of the last step to `to_us`, in order of time."""
         fixes = self.fleet.due(self._until_us, to_us, self.options.interval_s)
-        messages = single(self.fleet, self._taken(fixes))
-        messages = spoil_messages(messages, self.options.dirt, self.options.seed)
+        dirt = self.options.dirt if self.options.live_dirt is None else self.options.live_dirt
+        messages = single(self.fleet, self._taken(fixes, dirt))
+        messages = spoil_messages(messages, dirt, self.options.seed)
         messages += self._weighed(self._until_us, to_us) + self._delayed
         messages.sort(key=lambda message: message.due_us)
         self._delayed = [message for message in messages if message.due_us >= to_us]
@@ -120,9 +134,9 @@ class Simulation:
         times = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._sent)])
         order = np.lexsort((times, vehicle))
         vehicle, times = vehicle[order], times[order]
-        bounds = np.searchsorted(vehicle, np.arange(len(self.fleet.vehicles) + 1))
+        bounds = np.searchsorted(vehicle, np.arange(self.fleet.offenders + 1))
         of_vehicle: list[I64] = [
-            times[bounds[row] : bounds[row + 1]] for row in range(len(self.fleet.vehicles))
+            times[bounds[row] : bounds[row + 1]] for row in range(self.fleet.offenders)
         ]
         return self.fleet.planned(self._until_us, of_vehicle)
 
@@ -130,10 +144,11 @@ class Simulation:
         counts = self.progress
         return SimulateReport(counts.fixes, counts.weighings, counts.messages, self.planned())
 
-    def _taken(self, fixes: FixBatch) -> FixBatch:
-        self._sent.append((fixes.vehicle, fixes.time))
+    def _taken(self, fixes: FixBatch, dirt: Dirt) -> FixBatch:
+        has_plan = fixes.vehicle < self.fleet.offenders
+        self._sent.append((fixes.vehicle[has_plan], fixes.time[has_plan]))
         self.progress.fixes += len(fixes)
-        return spoil_fixes(fixes, self.options.dirt, self.options.seed, self.start_us)
+        return spoil_fixes(fixes, dirt, self.options.seed, self.start_us)
 
     def _weighed(self, from_us: int, to_us: int) -> list[Message]:
         weighings = self.fleet.weighbridges.between(from_us, to_us)
