@@ -59,7 +59,7 @@ async def ensure_days(conn: AsyncConnection, times: I64) -> None:
     if not unknown:
         return
     outside = conn.info.transaction_status is TransactionStatus.IDLE
-    missing = sorted(set(unknown) - await existing_days(conn, min(unknown), max(unknown)))
+    missing = sorted(set(unknown) - await existing_days(conn, unknown))
     if missing:
         await create_days(conn, missing)
     if outside and conn.autocommit:

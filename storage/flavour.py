@@ -28,19 +28,19 @@ async def detect(conn: AsyncConnection) -> Flavour:
     return Flavour.PLAIN if row[0] else Flavour.TIMESCALE
 
 
-async def existing_days(conn: AsyncConnection, first: int, last: int) -> set[int]:
-    """The days (numbers since 1970, UTC) within [first, last] that have a place for fixes.
+async def existing_days(conn: AsyncConnection, days: list[int]) -> set[int]:
+    """Those of the days (numbers since 1970, UTC) that have a place for fixes.
 
     A hypertable makes its chunks itself: all of them.
     """
     if await detect(conn) is Flavour.TIMESCALE:
-        return set(range(first, last + 1))
-    found = await conn.execute(SQL["days"], {"first": first, "last": last})
+        return set(days)
+    found = await conn.execute(SQL["days"], {"days": days})
     return {row[0] for row in await found.fetchall()}
 
 
 async def create_days(conn: AsyncConnection, days: list[int]) -> None:
-    """Make the daily partitions that are missing, in the current transaction or in one of its own.
+    """Make the partitions that are missing, in the current transaction or in one of its own.
 
     Other sessions go on reading and writing fixes meanwhile; of two that make the same day, one
     waits for the other.

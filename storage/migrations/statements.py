@@ -25,10 +25,15 @@ def run_file(name: str, flavour: Flavour) -> None:
 
 
 def available_flavour() -> Flavour:
-    """What this server can be: TimescaleDB where the extension is installed."""
+    """What this server can be: TimescaleDB where the extension is installed and preloaded.
+
+    A server that has its files but does not preload it would end the connection at CREATE
+    EXTENSION. Settings of that name exist where it is preloaded, and every user may see them.
+    """
     connection = op.get_bind().connection.dbapi_connection
     assert isinstance(connection, psycopg.Connection)
     row = connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')",
+        "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
+        " AND EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')",
     ).fetchone()
     return Flavour.TIMESCALE if row is not None and row[0] else Flavour.PLAIN

@@ -3,13 +3,10 @@
 SELECT relkind = 'p' FROM pg_class WHERE oid = 'fixes'::regclass
 
 -- name: days
--- Which days between two have a partition. Their names say the day; nobody else makes such tables.
-SELECT to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01' AS day
-FROM pg_inherits i
-JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'fixes'::regclass
-  AND to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01' BETWEEN %(first)s AND %(last)s
+-- Which of these days have a partition.
+SELECT d FROM unnest(%(days)s::integer[]) d, fix_partition(d) p
+WHERE to_regclass(p.name) IS NOT NULL
 
 -- name: create_days
--- Make daily partitions, days counted from 1970 (migrations/sql/0001_functions.sql).
+-- Make the partitions of days, counted from 1970 (migrations/sql/0001_functions.sql).
 SELECT create_fix_days(%(days)s::integer[])

@@ -18,6 +18,7 @@ AGAINST_A_DATABASE = settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 DAY = fixes.DAY_US
+MAY_2025_US = 1_746_100_000_000_000
 
 
 def in_a_row(n: int, **columns) -> FixBatch:
@@ -139,7 +140,7 @@ def test_extras_are_stored_even_where_jsonb_refuses_them(database):
 
 
 def test_days_are_made_once_and_forgotten_with_their_transaction(database):
-    times = np.array([NOV_2023_US, NOV_2023_US + DAY, NOV_2023_US + 400 * DAY])
+    times = MAY_2025_US + np.array([0, DAY, 40 * DAY])
     count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'fixes'::regclass"
 
     async def work(conn):
@@ -159,7 +160,7 @@ def test_days_are_made_once_and_forgotten_with_their_transaction(database):
 
 
 def test_the_first_and_the_last_microsecond_of_a_day_belong_to_it(database):
-    midnight = NOV_2023_US // DAY * DAY
+    midnight = MAY_2025_US // DAY * DAY
     batch = in_a_row(3, time=[midnight - 1, midnight, midnight + DAY - 1])
 
     async def work(conn):
@@ -169,8 +170,24 @@ def test_the_first_and_the_last_microsecond_of_a_day_belong_to_it(database):
     assert len(connected(database, work)) == 2
 
 
+def test_old_days_share_a_partition_a_year(database):
+    """A tracker whose clock is wrong must not make a table for every day since 2000."""
+    every_day = np.arange(946_684_800_000_000, 1_735_689_600_000_000, DAY)
+    edges = np.concatenate([every_day, every_day + DAY - 1])
+
+    async def work(conn):
+        await fixes.ensure_days(conn, every_day)
+        await fixes.insert_fixes(
+            conn, FixBatch.blank(len(edges), vehicle=np.ones(len(edges)), time=edges)
+        )
+        return await rows(conn, "SELECT count(*) FROM pg_inherits")
+
+    [(partitions,)] = connected(database, work)
+    assert partitions < 100
+
+
 def test_two_writers_make_the_same_days_at_once(database):
-    days = np.arange(20) * DAY + NOV_2023_US
+    days = np.arange(20) * DAY + MAY_2025_US
 
     async def write(conn, vehicle):
         batch = FixBatch.blank(20, vehicle=np.full(20, vehicle), time=days)
