@@ -62,6 +62,14 @@ def _carry(
         needs_from[i] = min(needs_from[i], rules_since[vehicle[i]])
 
 
+def _plain(fixes: FixBatch) -> FixBatch:
+    """The same fixes in writable arrays of one piece: kernels are compiled for no others."""
+    names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver")
+    return fixes.with_columns(
+        **{name: np.require(getattr(fixes, name), None, "CW") for name in names}
+    )
+
+
 def _check(fixes: FixBatch, settled: Bool) -> None:
     if settled.shape != fixes.time.shape:
         raise ValueError(f"settled: expected shape {fixes.time.shape}, got {settled.shape}")
@@ -104,6 +112,7 @@ class Judge:
         """
         _check(fixes, settled)
         self._rulebook.check_vehicles(fixes.vehicle)
+        fixes = _plain(fixes)
         quality = fixes.quality.copy()
         needs_from = np.empty(len(fixes), np.int64)
         if not len(fixes):

@@ -140,12 +140,8 @@ Move = tuple[int, int, int, int, float, int]
 def motions(draw):
     """Fixes of one vehicle: (time_us, x, y, speed, driver), times strictly growing."""
     begins = draw(st.sampled_from([0, 0, 1_300, 3_200, 67_000]))
-    time, x, y, driver = (
-        START_US + begins * 1_000_000,
-        draw(st.sampled_from([0, 1, 4, 8, 12, 15, 24, 27, 37, 50])),
-        0,
-        -1,
-    )
+    time, y, driver = START_US + begins * 1_000_000, 0, -1
+    x = draw(st.sampled_from([0, 1, 4, 8, 12, 15, 24, 27, 37, 50]))
     fixes = []
     for _ in range(draw(st.integers(1, 8))):
         kind = draw(st.sampled_from(["stay", "drive", "drive", "drive", "aside", "wild"]))
@@ -176,7 +172,10 @@ def fleets(draw):
 
 
 def seeded_motion(seed, fixes=300, shift=0):
-    """A long motion that drives up and down the road, goes aside, stands and falls silent; `shift` cells east."""
+    """A long motion that drives up and down the road, goes aside, stands and falls silent.
+
+    shift: how many cells farther east; nothing lies beyond 42.
+    """
     random = np.random.default_rng(seed)
     time = MODES_CHANGE - 3_000_000_000 if seed % 2 else START_US
     x, y, way, speed, gap = 0, 0, 1, 40.0, 20
