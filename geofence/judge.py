@@ -66,7 +66,7 @@ def _plain(fixes: FixBatch) -> FixBatch:
     """The same fixes in writable arrays of one piece: kernels are compiled for no others."""
     names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver")
     return fixes.with_columns(
-        **{name: np.require(getattr(fixes, name), None, "CW") for name in names}
+        **{name: np.require(getattr(fixes, name), None, ["C", "W"]) for name in names}
     )
 
 
