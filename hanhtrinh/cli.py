@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 failed, 2 used wrongly. Verbs live in `hanhtrinh.commands`
 they parse and call one function. Data goes to standard output, everything else to standard error.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +25,9 @@ class Verbs(TyperGroup):
         """Run the verb."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # `hanhtrinh ... | head`: whoever read it has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except tuple(expected_errors()) as error:
             Console(stderr=True, highlight=False).print(
                 f"[bold red]hanhtrinh:[/] {_plain(error)}", soft_wrap=True

