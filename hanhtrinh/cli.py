@@ -80,6 +80,7 @@ def main() -> None:
     app()
 
 
+app.command("demo")(serve.demo)
 app.command("worker")(serve.worker)
 app.command("api")(serve.api)
 app.command("migrate")(serve.migrate)

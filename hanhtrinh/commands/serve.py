@@ -1,11 +1,35 @@
 """Verbs that run the product or its parts: demo, worker, api, migrate."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hanhtrinh.commands.state import run, state_of, stderr
+from hanhtrinh.commands.state import run, state_of, stderr, write_json
+
+
+def demo(
+    context: typer.Context,
+    duration_s: Annotated[
+        float | None, typer.Option("--duration", min=1, help="Seconds; else until Ctrl-C.")
+    ] = None,
+    vehicles: Annotated[int, typer.Option(min=50, max=20_000, help="Size of the fleet.")] = 500,
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Folder to keep everything in; else a new one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed drives the same journeys.")] = 1,
+    keep: Annotated[bool, typer.Option(help="Keep the folder that was made.")] = False,
+) -> None:
+    """Run everything on this machine, with a simulated fleet that breaks rules on purpose."""
+    from hanhtrinh.demo import DemoOptions  # noqa: PLC0415
+    from hanhtrinh.demo import demo as show  # noqa: PLC0415
+
+    settings = state_of(context).with_overrides({"data_folder": data_folder})
+    options = DemoOptions(
+        duration_s=duration_s, vehicles=vehicles, data=settings.data_folder, seed=seed, keep=keep
+    )
+    write_json(run(show(options, stderr())))
 
 
 def worker(context: typer.Context) -> None:
