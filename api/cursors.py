@@ -12,7 +12,7 @@ from storage.reading.paging import TimeKey
 MOST_CHARACTERS: Final = 400
 MOST_INTEGER: Final = (1 << 63) - 1
 MOST_INSTANT_US: Final = 253_402_300_799_999_999
-"""The end of the year 9999, microseconds since 1970: no key is later, or as long before."""
+"""The end of the year 9999, microseconds since 1970: no key is later, and none before 1970."""
 
 
 def encode_cursor(of: str, *key: int | str) -> str:
@@ -37,7 +37,7 @@ def time_cursor(of: str, cursor: str | None) -> TimeKey | None:
     key = _key(of, cursor)
     if len(key) != 2 or not all(map(_is_number, key)):
         _refuse()
-    if abs(int(key[0])) > MOST_INSTANT_US:
+    if not 0 <= int(key[0]) <= MOST_INSTANT_US:
         _refuse()
     return TimeKey(int(key[0]), int(key[1]))
 
@@ -45,7 +45,7 @@ def time_cursor(of: str, cursor: str | None) -> TimeKey | None:
 def instant_cursor(of: str, cursor: str | None) -> int | None:
     """The same for lists in order of time alone: microseconds since 1970-01-01 UTC."""
     at_us = id_cursor(of, cursor)
-    if at_us is not None and abs(at_us) > MOST_INSTANT_US:
+    if at_us is not None and not 0 <= at_us <= MOST_INSTANT_US:
         _refuse()
     return at_us
 

@@ -1,5 +1,6 @@
 """The OpenAPI document: errors that each operation declares, and examples for all of them."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.encoding import GEOJSON
+from api.models.base import Model
 from api.models.journeys import JourneyCollection
 from api.models.service import ProblemDetails
 from api.models.vehicles import PositionCollection
@@ -82,10 +84,23 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     for name, schema in more["$defs"].items():
         schemas.setdefault(name, schema)
+    # FastAPI leaves null out of what it encodes, and so out of examples.
+    for name, examples in _examples(Model):
+        if name in schemas:
+            schemas[name]["examples"] = examples
     for operations in made["paths"].values():
         for operation in operations.values():
             _lift_examples(operation, schemas)
     return made
+
+
+def _examples(base: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """The examples of every model, by name."""
+    for model in base.__subclasses__():
+        extra = model.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and "examples" in extra:
+            yield model.__name__, extra["examples"]
+        yield from _examples(model)
 
 
 def _lift_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import shapely
 
-from tests.api.world import S, T0
+from tests.api.world import T0, S
 
 FROM, TO = "2026-05-04T08:00:00Z", "2026-05-04T09:00:00Z"
 

@@ -49,7 +49,9 @@ def test_no_page_is_left_out_of_these_tests(api):
             depth = path.removeprefix("/api/v1").split("/")
             assert any(
                 len(page.split("/")) == len(depth)
-                and all(a == b or a.startswith("{") for a, b in zip(depth, page.split("/"), strict=True))
+                and all(
+                    a == b or a.startswith("{") for a, b in zip(depth, page.split("/"), strict=True)
+                )
                 for page in asked
             ), path
     assert len(closed_pages(api.world)) == len(PAGES)
@@ -174,9 +176,7 @@ def test_an_operator_cannot_write_for_another_even_past_the_handlers(api):
     with psycopg.connect(api.world.dsn) as conn:
         conn.execute("SET ROLE hanhtrinh_api")
         conn.execute("SELECT set_config('hanhtrinh.role', 'operator', true)")
-        conn.execute(
-            "SELECT set_config('hanhtrinh.operator_id', %s, true)", [str(api.world.north)]
-        )
+        conn.execute("SELECT set_config('hanhtrinh.operator_id', %s, true)", [str(api.world.north)])
         with pytest.raises(errors.InsufficientPrivilege):
             conn.execute(
                 "INSERT INTO zones (code, kind, operator_id, geometry) VALUES ('e', 'watch', %s, %s)",

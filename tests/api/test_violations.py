@@ -3,7 +3,7 @@
 import pytest
 
 from storage import fixes, violations
-from tests.api.world import HOUR, S, T0, do, interval
+from tests.api.world import HOUR, T0, S, do, interval
 
 FACTS = ("id", "kind", "subject", "started_at", "status")
 

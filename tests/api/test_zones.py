@@ -7,7 +7,12 @@ import pytest
 from storage import registry
 from tests.api.world import EVERYBODYS, SQUARE, do
 
-ZONE = {"code": "new-zone", "kind": "banned", "geometry": EVERYBODYS, "classes": ["truck_over_3_5t"]}
+ZONE = {
+    "code": "new-zone",
+    "kind": "banned",
+    "geometry": EVERYBODYS,
+    "classes": ["truck_over_3_5t"],
+}
 THERE = {"type": "LineString", "coordinates": [[106.7, 10.8], [106.9, 10.9]]}
 ROUTE = {
     "code": "R-new",
@@ -58,9 +63,10 @@ def test_a_life_from_making_over_replacing_to_retiring(own_api, noun, body):
     assert body["code"] in [i["code"] for i in client.get(f"/{noun}", retired=True)["items"]]
     at = {"at": first["valid_from"]}
     # The first version began within this millisecond; a second later it had been replaced.
-    assert body["code"] in [
-        i["code"] for i in client.get(f"/{noun}", retired=True, **at)["items"]
-    ] or first["valid_from"] != replaced["valid_from"]
+    assert (
+        body["code"] in [i["code"] for i in client.get(f"/{noun}", retired=True, **at)["items"]]
+        or first["valid_from"] != replaced["valid_from"]
+    )
     assert client.problem("PUT", path, json=name) == (409, "retired")
     assert client.problem("POST", f"/{noun}", json=body) == (409, "code_taken")
 

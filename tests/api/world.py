@@ -72,7 +72,9 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
     n1, n2, s1 = await registry.add_vehicles(
         conn,
         [
-            registry.NewVehicle("51B12345", north, "coach_over_30", "bus", 80, 16000, 11500, None, 2),
+            registry.NewVehicle(
+                "51B12345", north, "coach_over_30", "bus", 80, 16000, 11500, None, 2
+            ),
             registry.NewVehicle("29C00777", north),
             registry.NewVehicle("51B99999", south),
         ],
