@@ -17,7 +17,7 @@ from api.models.service import ProblemDetails
 from api.models.vehicles import PositionCollection
 from api.options import ApiOptions
 
-GEOJSON = {
+GEOJSON: dict[str, type[BaseModel]] = {
     "/api/v1/positions": PositionCollection,
     "/api/v1/vehicles/{vehicle_id}/journey": JourneyCollection,
 }

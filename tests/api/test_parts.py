@@ -49,9 +49,8 @@ def test_an_instant_is_written_with_milliseconds_that_are_cut(at_us):
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9000, 1, 1)))  # noqa: DTZ001
 def test_microseconds_of_an_instant_are_exact(naive):
     instant = naive.replace(tzinfo=UTC)
-    assert (
-        datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds(instant)) == instant
-    )
+    since = timedelta(microseconds=microseconds(instant))
+    assert datetime(1970, 1, 1, tzinfo=UTC) + since == instant
 
 
 @pytest.mark.parametrize(
@@ -81,13 +80,13 @@ def test_a_cursor_gives_back_its_key(at_us, number):
 
 @given(st.integers(0, 0xFF))
 def test_every_bit_of_quality_has_its_name(bits):
-    assert quality_names(bits) == tuple(q.name.lower() for q in Quality if bits & q)
+    assert quality_names(bits) == tuple(str(q.name).lower() for q in Quality if bits & q)
 
 
 @given(st.dictionaries(st.sampled_from(list(Input)), st.booleans()))
 def test_inputs_are_named_as_they_were_packed_also_from_a_signed_word(states):
     signed = int(np.uint32(inputs_word(states)).view(np.int32))
-    assert input_states(signed) == {bit.name.lower(): on for bit, on in states.items()}
+    assert input_states(signed) == {str(bit.name).lower(): on for bit, on in states.items()}
 
 
 def test_what_is_not_a_number_is_null():

@@ -1,20 +1,21 @@
 """Zones and routes: made, replaced, retired; by whom; and what is refused."""
 
 import threading
+from typing import Any
 
 import pytest
 
 from storage import registry
 from tests.api.world import EVERYBODYS, SQUARE, do
 
-ZONE = {
+ZONE: dict[str, Any] = {
     "code": "new-zone",
     "kind": "banned",
     "geometry": EVERYBODYS,
     "classes": ["truck_over_3_5t"],
 }
 THERE = {"type": "LineString", "coordinates": [[106.7, 10.8], [106.9, 10.9]]}
-ROUTE = {
+ROUTE: dict[str, Any] = {
     "code": "R-new",
     "corridor_m": 150,
     "terminal_a": "term-a",
@@ -257,7 +258,10 @@ def test_a_zone_that_cannot_be_is_refused_with_reason_and_place(api, change, cod
 
 
 def test_nothing_that_is_not_finite_gets_in(api):
-    body = b'{"code": "n", "kind": "watch", "radius_m": %s, "geometry": {"type": "Point", "coordinates": [1, %s]}}'
+    body = (
+        b'{"code": "n", "kind": "watch", "radius_m": %s, '
+        b'"geometry": {"type": "Point", "coordinates": [1, %s]}}'
+    )
     for values in ((b"NaN", b"1"), (b"Infinity", b"1"), (b"5", b"NaN"), (b"5", b"1e999")):
         answer = api.inspector.ask(
             "POST", "/zones", content=body % values, headers={"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""A small world to ask about: two operators, north and south, and what happened to their vehicles."""
+"""A small world to ask about: two operators, and what happened to their vehicles."""
 
 import asyncio
 from dataclasses import dataclass
