@@ -11,7 +11,7 @@ from devices.batch import DISQUALIFYING, FixBatch
 from storage import arrays, wire
 from storage.reading.blocks import load_blocks
 from storage.reading.fixes import input_states, quality_names
-from storage.reading.loading import rows_of, with_key
+from storage.reading.loading import all_rows, rows_of, with_key
 from storage.reading.paging import Page, page_of
 
 SQL = load_blocks("journeys.sql")
@@ -76,7 +76,7 @@ async def fixes(
     """Fixes in order of time, later than `after_us`; the key is a fix's time in microseconds."""
     values = {**stretch.values(), "after_us": after_us, "rows": limit + 1}
     cursor = await rows_of(conn, with_key(_fix)).execute(SQL["fixes"], values)
-    return page_of(await cursor.fetchall(), limit)
+    return page_of(await all_rows(cursor), limit)
 
 
 async def count_fixes(conn: AsyncConnection[Any], stretch: Stretch, *, most: int) -> int:
@@ -108,7 +108,7 @@ async def evidence(
         "rows": most + 1,
     }
     cursor = await rows_of(conn, _evidence_fix).execute(SQL["evidence"], values)
-    found = await cursor.fetchall()
+    found = await all_rows(cursor)
     inside = [fix for fix in found if fix.role == "inside"]
     if len(inside) <= most:
         return found, False

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 
 from storage.reading.blocks import load_blocks
 from storage.reading.fixes import input_states, quality_names
-from storage.reading.loading import rows_of
+from storage.reading.loading import all_rows, rows_of
 from storage.reading.paging import Page
 
 SQL = load_blocks("positions.sql")
@@ -64,6 +64,6 @@ async def positions(
         **area,
     }
     cursor = await rows_of(conn, _position).execute(SQL["positions"], values)
-    rows = await cursor.fetchall()
+    rows = await all_rows(cursor)
     kept = rows[:limit]
     return Page(kept, kept[-1].vehicle_id if len(rows) > limit else None)
