@@ -194,6 +194,7 @@ class MqttSource:
             client.tls_set_context(options.tls)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         # Acknowledgements are written by the network loop in one go, not one by one as they come.
         client.on_socket_register_write = lambda *_: None
@@ -347,9 +348,21 @@ class MqttSource:
             log.error("broker.refused", reason=str(reason), hint="hanhtrinh doctor")
             return
         self._inbox.begin_connection()
-        self.connected = True
         client.subscribe([(topic, 1) for topic in self._options.subscriptions])
-        log.info("broker.connected", host=self._options.host, port=self._options.port)
+
+    def _on_subscribe(
+        self, _client: Client, _userdata: object, _mid: int, reasons: Any, _properties: object
+    ) -> None:
+        refused = [
+            topic
+            for topic, reason in zip(self._options.subscriptions, reasons, strict=False)
+            if reason.is_failure
+        ]
+        if refused:
+            log.error("broker.subscription_refused", topics=refused, hint="hanhtrinh doctor")
+            return
+        self.connected = True
+        log.info("broker.subscribed", host=self._options.host, port=self._options.port)
 
     def _on_disconnect(
         self, _client: Client, _userdata: object, _flags: object, reason: Any, _properties: object
