@@ -32,7 +32,7 @@ def write(path, header, rows):
 
 def expected_quality(rows):
     """(time, quality) of a vehicle's (time_us, lon, lat, speed) rows, the first of each time."""
-    first = {}
+    first: dict[int, tuple[float, ...]] = {}
     for row in rows:
         first.setdefault(row[0], row)
     fixes = [Fix(*row) for _, row in sorted(first.items())]
