@@ -142,6 +142,8 @@ def test_the_role_of_the_api_sees_nothing_without_a_scope_and_writes_nothing_els
         "SELECT payload FROM quarantine",
         "UPDATE violations SET review = 'dismissed'",
         "DELETE FROM zones",
+        "UPDATE zones SET geometry = '{}'",
+        "UPDATE routes SET operator_id = NULL",
         "INSERT INTO api_tokens (name, digest, role) VALUES ('x', 'x', 'inspector')",
     ):
         with psycopg.connect(api.world.dsn) as conn:

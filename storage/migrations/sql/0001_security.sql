@@ -156,7 +156,8 @@ GRANT SELECT ON operators, vehicles, drivers, devices, device_assignments, vehic
     routes, route_stops, weigh_stations, registry_version, alembic_version, visible_fixes, latest,
     weighings, zone_visits, violations, violation_versions TO hanhtrinh_api;
 GRANT SELECT (received, reason, seen, last_seen, released_at) ON quarantine TO hanhtrinh_api;
-GRANT INSERT, UPDATE ON zones, routes TO hanhtrinh_api;
+-- A version can be ended, and no more: what it says stays as it was written.
+GRANT INSERT, UPDATE (valid_to) ON zones, routes TO hanhtrinh_api;
 GRANT INSERT ON route_stops TO hanhtrinh_api;
 GRANT EXECUTE ON FUNCTION authenticate_token(bytea) TO hanhtrinh_api;
 
