@@ -14,7 +14,7 @@ from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of
+from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "data_gap"
 
@@ -77,7 +77,7 @@ class DataGap:
         """See Rule."""
         out = np.empty(len(track.time), _STATE)
         emitted = _advance(self._states, self._rulebook.params, track, needs_from, out)
-        return [self._describe(run) for run in out[:emitted]] if emit else []
+        return self._describe(out[:emitted]) if emit else []
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:  # noqa: ARG002 - the interface
         """None: a gap is known when it ends."""
@@ -91,7 +91,10 @@ class DataGap:
             for vehicle, started in zip(vehicles.tolist(), states["started"].tolist(), strict=True)
         ]
 
-    def _describe(self, run: Records) -> Interval:
-        profile = self._rulebook.profiles[int(run["profile"])]
-        details: Details = {"last_speed_kmh": float(run["speed_kmh"])}
-        return interval_of(run, KIND, "", profile.id, details, is_open=False)
+    def _describe(self, records: Records) -> list[Interval]:
+        intervals: list[Interval] = []
+        for run in rows_of(records):
+            profile = self._rulebook.profiles[run.profile].id
+            details: Details = {"last_speed_kmh": run.speed_kmh}
+            intervals.append(interval_of(run, KIND, "", profile, details, is_open=False))
+        return intervals

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import I32, I64
+from devices.batch import I32, I64, Bool
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
@@ -25,7 +25,7 @@ from geofence.rules.route_trip import (
     needs_since,
 )
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import RUN_FIELDS, interval_of
+from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "off_route"
 DIRECTIONS: Final = ("outbound", "inbound")
@@ -52,6 +52,12 @@ def _is_long_enough(run: Any, params: Records) -> bool:
     duration_us = run["ended"] - run["started"]
     enough = run["fixes"] >= p["off_route_min_fixes"]
     return bool(enough and duration_us >= p["off_route_min_duration_us"])
+
+
+@kernel
+def _select(runs: Records, params: Records, chosen: Bool) -> None:
+    for k in range(len(runs)):
+        chosen[k] = _is_long_enough(runs[k], params)
 
 
 @kernel
@@ -236,19 +242,17 @@ class OffRoute:
             if stopped == at:
                 raise RuntimeError("off_route: a side was not decided within the fixes it takes")
             if emit:
-                intervals += [self._describe(run, is_open=False) for run in out[:emitted]]
+                intervals += self._describe(out[:emitted], is_open=False)
             at = stopped
         return intervals
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """See Rule. Fixes of which it is not certain that they belong to the trip are left out."""
-        runs = self._runs[vehicles]
-        params = self._rulebook.params
-        return [
-            self._describe(run, is_open=True)
-            for run in runs[runs["is_off"]]
-            if _is_long_enough(run, params)
-        ]
+        row, slot = np.nonzero(self._runs["is_off"][vehicles])
+        off = self._runs[vehicles[row], slot]
+        chosen = np.empty(len(off), np.bool_)
+        _select(off, self._rulebook.params, chosen)
+        return self._describe(off[chosen], is_open=True)
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -264,15 +268,18 @@ class OffRoute:
     def _key(self, vehicle: int, route: int, started: int) -> Key:
         return KIND, vehicle, self._rulebook.routes[int(route)].code, int(started)
 
-    def _describe(self, run: Records, *, is_open: bool) -> Interval:
-        route = self._rulebook.routes[int(run["route"])]
-        details: Details = {
-            "route_id": route.id,
-            "direction": DIRECTIONS[int(run["direction"])],
-            "corridor_m": float(route.corridor_m),
-            "max_offset_m": float(run["max_offset_m"]),
-            "left_at_m": float(run["left_at_m"]),
-            "returned_at_m": float(run["returned_at_m"]),
-        }
-        profile = self._rulebook.profiles[int(run["profile"])].id
-        return interval_of(run, KIND, route.code, profile, details, is_open=is_open)
+    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+        intervals: list[Interval] = []
+        for run in rows_of(records):
+            route = self._rulebook.routes[run.route]
+            details: Details = {
+                "route_id": route.id,
+                "direction": DIRECTIONS[run.direction],
+                "corridor_m": float(route.corridor_m),
+                "max_offset_m": run.max_offset_m,
+                "left_at_m": run.left_at_m,
+                "returned_at_m": run.returned_at_m,
+            }
+            profile = self._rulebook.profiles[run.profile].id
+            intervals.append(interval_of(run, KIND, route.code, profile, details, is_open=is_open))
+        return intervals

@@ -4,20 +4,25 @@ Belongs here: runs of fixes, or of steps, over the limit. Which limit is in forc
 it comes from is decided by `locate`.
 """
 
+from bisect import bisect_right
+from functools import cache
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import F32, I32, I64, U8
+from devices.batch import F32, I32, I64, U8, Bool
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import LimitSource, Located
 from geofence.parameters import SPEEDING_MODES
 from geofence.rulebook import Rulebook
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of
+from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "speeding"
+_SOURCES: Final = tuple(source.name.lower() for source in LimitSource)
+
 _BY_FIX: Final = SPEEDING_MODES.index("fix")
 _BY_STEP: Final = SPEEDING_MODES.index("step")
 
@@ -188,14 +193,21 @@ def _advance(
     return emitted
 
 
+@kernel
+def _select(states: Records, params: Records, chosen: Bool) -> None:
+    for k in range(len(states)):
+        chosen[k] = _is_long_enough(states[k], params)
+
+
 def band_of(excess_kmh: float, edges: tuple[float, ...]) -> str:
     """The band of an excess: "under_5", "5_10", ..., "35_up" for the edges 5, 10, ..., 35."""
-    above = [edge for edge in edges if excess_kmh >= edge]
-    if not above:
-        return f"under_{edges[0]:g}"
-    if len(above) == len(edges):
-        return f"{edges[-1]:g}_up"
-    return f"{above[-1]:g}_{edges[len(above)]:g}"
+    return _bands(edges)[bisect_right(edges, excess_kmh)]
+
+
+@cache
+def _bands(edges: tuple[float, ...]) -> tuple[str, ...]:
+    between = [f"{low:g}_{high:g}" for low, high in pairwise(edges)]
+    return (f"under_{edges[0]:g}", *between, f"{edges[-1]:g}_up")
 
 
 class Speeding:
@@ -228,17 +240,14 @@ class Speeding:
             needs_from,
             out,
         )
-        return [self._describe(run, is_open=False) for run in out[:emitted]] if emit else []
+        return self._describe(out[:emitted], is_open=False) if emit else []
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """See Rule."""
-        states = self._states[vehicles]
-        params = self._rulebook.params
-        return [
-            self._describe(run, is_open=True)
-            for run in states[states["is_over"]]
-            if _is_long_enough(run, params)
-        ]
+        over = self._states[vehicles[self._states["is_over"][vehicles]]]
+        chosen = np.empty(len(over), np.bool_)
+        _select(over, self._rulebook.params, chosen)
+        return self._describe(over[chosen], is_open=True)
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -251,17 +260,19 @@ class Speeding:
                 keys.append((KIND, vehicle, "", int(state["started"])))
         return keys
 
-    def _describe(self, run: Records, *, is_open: bool) -> Interval:
-        profile = self._rulebook.profiles[int(run["profile"])]
-        zone = int(run["limit_zone"])
-        excess = float(run["max_excess_kmh"])
-        details: Details = {
-            "max_speed_kmh": float(run["max_speed_kmh"]),
-            "mean_speed_kmh": float(run["speed_sum"]) / int(run["samples"]),
-            "limit_kmh": float(run["limit_kmh"]),
-            "limit_source": LimitSource(int(run["limit_source"])).name.lower(),
-            "limit_zone": self._rulebook.zones[zone].code if zone >= 0 else None,
-            "max_excess_kmh": excess,
-            "band": band_of(excess, profile.edges("speeding.bands_kmh")),
-        }
-        return interval_of(run, KIND, "", profile.id, details, is_open=is_open)
+    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+        intervals: list[Interval] = []
+        for run in rows_of(records):
+            profile = self._rulebook.profiles[run.profile]
+            zone = run.limit_zone
+            details: Details = {
+                "max_speed_kmh": run.max_speed_kmh,
+                "mean_speed_kmh": run.speed_sum / run.samples,
+                "limit_kmh": run.limit_kmh,
+                "limit_source": _SOURCES[run.limit_source],
+                "limit_zone": self._rulebook.zones[zone].code if zone >= 0 else None,
+                "max_excess_kmh": run.max_excess_kmh,
+                "band": band_of(run.max_excess_kmh, profile.edges("speeding.bands_kmh")),
+            }
+            intervals.append(interval_of(run, KIND, "", profile.id, details, is_open=is_open))
+        return intervals

@@ -8,18 +8,17 @@ violations). The versions of a zone are one zone: a visit outlasts a change of v
 version in force at its first fix judges it.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from devices.batch import I32, I64
 from geofence.compile import kernel
-from geofence.interval import Interval
+from geofence.interval import Details, Interval
 from geofence.locate import Located
-from geofence.registry import Zone
 from geofence.rulebook import Rulebook
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import interval_of
+from geofence.rules.run import interval_of, rows_of
 from geofence.rules.visit import FREE, OPEN, VISIT_FIELDS, breaks_off, take_side
 from geofence.zone_table import ZoneCode
 
@@ -34,6 +33,8 @@ _SLOT: Final = np.dtype(
 )
 
 _FIRST_SLOTS: Final = 2
+
+_NOTHING: Final[Details] = {}
 
 
 @kernel
@@ -183,8 +184,9 @@ class Visits:
                 out,
             )
             if emit:
-                for record in out[:emitted]:
-                    intervals += self._describe(record)
+                for visit in rows_of(out[:emitted]):
+                    found = self._of_entry(visit) if visit.is_entry else self._of_visit(visit)
+                    intervals += found
             if stopped == at:
                 self._widen()
                 out = np.empty(max(len(out), 4 * self._slots.shape[1]), _SLOT)
@@ -193,27 +195,26 @@ class Visits:
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """See Rule."""
-        slots = self._slots[vehicles]
+        row, slot = np.nonzero(self._slots["stage"][vehicles] == OPEN)
         intervals: list[Interval] = []
-        for slot in slots[slots["stage"] == OPEN]:
-            intervals += self._of_visit(slot, is_open=True)
+        for visit in rows_of(self._slots[vehicles[row], slot]):
+            intervals += self._of_visit(visit, is_open=True)
         return intervals
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
         slots = self._slots[vehicles]
         keys: list[Key] = []
-        for slot in slots[slots["stage"] != FREE]:
-            code = self._zone(slot).code
-            vehicle, started = int(slot["vehicle"]), int(slot["started"])
-            if slot["place"] & 1:
-                keys.append(("banned_zone", vehicle, code, started))
+        for visit in rows_of(slots[slots["stage"] != FREE]):
+            code = self._rulebook.zones[visit.zone].code
+            if visit.place & 1:
+                keys.append(("banned_zone", visit.vehicle, code, visit.started))
                 continue
-            keys.append(("zone_visit", vehicle, code, started))
-            keys.append(("zone_dwell", vehicle, code, started))
-            keys.append(("zone_exit", vehicle, code, int(slot["ended"])))
-            if slot["stage"] != OPEN:
-                keys.append(("zone_entry", vehicle, code, started))
+            keys.append(("zone_visit", visit.vehicle, code, visit.started))
+            keys.append(("zone_dwell", visit.vehicle, code, visit.started))
+            keys.append(("zone_exit", visit.vehicle, code, visit.ended))
+            if visit.stage != OPEN:
+                keys.append(("zone_entry", visit.vehicle, code, visit.started))
         return keys
 
     def _places(self, track: Track, located: Located) -> tuple[I64, I32, I32]:
@@ -243,48 +244,48 @@ class Visits:
         wider[:, :width] = self._slots
         self._slots = wider
 
-    def _describe(self, record: Records) -> list[Interval]:
-        if not record["is_entry"]:
-            return self._of_visit(record, is_open=False)
-        zone = self._zone(record)
-        if record["place"] & 1 or zone.kind != "watch":
+    def _of_entry(self, visit: Any) -> list[Interval]:
+        if visit.place & 1 or self._rulebook.zones[visit.zone].kind != "watch":
             return []
-        entry = record.copy()
-        entry["ended"], entry["fixes"], entry["distance_m"] = entry["started"], 1, 0.0
-        entry["end_lon"], entry["end_lat"] = entry["start_lon"], entry["start_lat"]
-        return [self._interval(entry, "zone_entry", is_open=False)]
+        entry = visit._replace(
+            ended=visit.started,
+            end_lon=visit.start_lon,
+            end_lat=visit.start_lat,
+            fixes=1,
+            distance_m=0.0,
+        )
+        return [self._interval(entry, "zone_entry")]
 
-    def _of_visit(self, visit: Records, *, is_open: bool) -> list[Interval]:
+    def _of_visit(self, visit: Any, *, is_open: bool = False) -> list[Interval]:
         """What a visit is and breaks."""
-        zone = self._zone(visit)
-        duration_s = (int(visit["ended"]) - int(visit["started"])) / 1e6
-        if visit["place"] & 1:
+        zone = self._rulebook.zones[visit.zone]
+        duration_s = (visit.ended - visit.started) / 1e6
+        if visit.place & 1:
             if duration_s < zone.min_duration_s:
                 return []
-            return [self._interval(visit, "banned_zone", is_open=is_open)]
+            more: Details = {"min_duration_s": zone.min_duration_s}
+            return [self._interval(visit, "banned_zone", more, is_open=is_open)]
         found = [self._interval(visit, "zone_visit", is_open=is_open)]
         if zone.max_stay_s is not None and duration_s > zone.max_stay_s:
-            found.append(self._interval(visit, "zone_dwell", is_open=is_open))
+            more = {"max_stay_s": zone.max_stay_s}
+            found.append(self._interval(visit, "zone_dwell", more, is_open=is_open))
         if zone.kind == "watch" and not is_open:
-            last = visit.copy()
-            last["started"], last["fixes"], last["distance_m"] = last["ended"], 1, 0.0
-            last["start_lon"], last["start_lat"] = last["end_lon"], last["end_lat"]
-            last["driver"], last["profile"] = last["end_driver"], last["end_profile"]
-            found.append(self._interval(last, "zone_exit", is_open=False))
+            leaving = visit._replace(
+                driver=visit.end_driver,
+                profile=visit.end_profile,
+                started=visit.ended,
+                start_lon=visit.end_lon,
+                start_lat=visit.end_lat,
+                fixes=1,
+                distance_m=0.0,
+            )
+            found.append(self._interval(leaving, "zone_exit"))
         return found
 
-    def _zone(self, record: Records) -> Zone:
-        return self._rulebook.zones[int(record["zone"])]
-
-    def _interval(self, run: Records, kind: str, *, is_open: bool) -> Interval:
-        zone = self._zone(run)
-        profile = self._rulebook.profiles[int(run["profile"])].id
-        details: dict[str, float | int | str | bool | None] = {
-            "zone_id": zone.id,
-            "zone_kind": zone.kind,
-        }
-        if kind == "zone_dwell":
-            details["max_stay_s"] = zone.max_stay_s
-        if kind == "banned_zone":
-            details["min_duration_s"] = zone.min_duration_s
+    def _interval(
+        self, run: Any, kind: str, more: Details = _NOTHING, *, is_open: bool = False
+    ) -> Interval:
+        zone = self._rulebook.zones[run.zone]
+        details: Details = {"zone_id": zone.id, "zone_kind": zone.kind, **more}
+        profile = self._rulebook.profiles[run.profile].id
         return interval_of(run, kind, zone.code, profile, details, is_open=is_open)
