@@ -36,7 +36,7 @@ bearer = Security(
         auto_error=False,
         scheme_name="token",
         bearerFormat="ht_...",
-        description="A token that `hanhtrinh token create` printed. It belongs to an inspector, "
+        description="A token that `hanhtrinh tokens create` printed. It belongs to an inspector, "
         "who sees everything, or to an operator, who sees its own vehicles.",
     )
 )

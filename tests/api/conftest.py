@@ -33,6 +33,14 @@ class Api:
         return self.client(None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy() -> Iterator[None]:
+    """Loopback is asked directly, whatever proxy the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield
+
+
 def serve(dsn: str) -> Iterator[Api]:
     world = build(dsn)
     clients: dict[str | None, Client] = {}
