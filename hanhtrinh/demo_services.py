@@ -9,14 +9,10 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Final, Self
 
-import httpx
-import psycopg
-
 import hanhtrinh
 from hanhtrinh.embedded import DataFolder, EmbeddedNats, EmbeddedPostgres, ServerNotStartedError
 from hanhtrinh.embedded.ports import LOOPBACK, free_port
 from hanhtrinh.embedded.process import Launch, ServerProcess, log_end
-from storage.migrations import upgrade
 
 READY_S: Final = 60.0
 """How long worker and API may take; kernels that are not cached yet take most of it."""
@@ -64,6 +60,10 @@ class Servers:
     def _start_postgres(self) -> None:
         is_new = not self.folder.path.joinpath("postgres").exists()
         self.postgres = self._stack.enter_context(EmbeddedPostgres(self.folder, POSTGRES))
+        import psycopg  # noqa: PLC0415 - imported while the server was starting
+
+        from storage.migrations import upgrade  # noqa: PLC0415
+
         if not is_new:
             # The fleet starts anew: yesterday's fixes of the same vehicles would be one long gap.
             with psycopg.connect(self.postgres.dsn_of("postgres"), autocommit=True) as conn:
@@ -108,6 +108,8 @@ class Parts:
 
     async def api_is_ready(self) -> None:
         """Wait until the API answers. Raises ServerNotStartedError."""
+        import httpx  # noqa: PLC0415 - imported while the parts are starting
+
         deadline = time.monotonic() + READY_S
         async with httpx.AsyncClient(trust_env=False) as client:
             while True:

@@ -79,10 +79,10 @@ def picture(seen: Seen, before: Seen | None, planned: Counter[str]) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    rate = 0.0
+    rate = ""
     if before is not None and seen.at_s > before.at_s:
-        rate = (seen.fixes - before.fixes) / (seen.at_s - before.at_s)
-    table.add_row("fixes", f"{seen.fixes:,}", f"{rate:,.0f}/s")
+        rate = f"{(seen.fixes - before.fixes) / (seen.at_s - before.at_s):,.0f}/s"
+    table.add_row("fixes", f"{seen.fixes:,}", rate)
     table.add_row("weighings", f"{seen.weighings:,}")
     if seen.quarantined:
         table.add_row("quarantined", f"{seen.quarantined:,}")
