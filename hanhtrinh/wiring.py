@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from api.options import ApiOptions
     from geofence.profile import Profile
     from geofence.quality import Region
-    from hanhtrinh.embedded import EmbeddedNats, EmbeddedPostgres
+    from hanhtrinh.embedded import EmbeddedNats
     from ingest.mqtt import MqttOptions
     from ingest.pipeline import JudgingOptions
     from ingest.release import Release
@@ -323,10 +323,10 @@ def _listen(host: str, port: int) -> socket.socket:
         raise CommandError(f"api: cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def embedded_environment(database: "EmbeddedPostgres", broker: "EmbeddedNats") -> dict[str, str]:
-    """Variables with which `hanhtrinh worker`, `api` and the rest use these servers."""
+def embedded_environment(dsn: str, broker: "EmbeddedNats") -> dict[str, str]:
+    """Variables with which `hanhtrinh worker`, `api` and the rest use this database and broker."""
     return {
-        "HANHTRINH_DATABASE__DSN": database.dsn,
+        "HANHTRINH_DATABASE__DSN": dsn,
         "HANHTRINH_BROKER__HOST": broker.host,
         "HANHTRINH_BROKER__PORT": str(broker.mqtt_port),
         "HANHTRINH_BROKER__USERNAME": broker.worker.username,

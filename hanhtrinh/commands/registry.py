@@ -74,9 +74,11 @@ def add_vehicle(
     """Register a vehicle and the device that reports for it."""
     from storage import registry  # noqa: PLC0415
 
+    letters = _plain_plate(plate)
+
     async def work(connection: "AsyncConnection") -> dict[str, object]:
         vehicle = registry.NewVehicle(
-            plate=_plain_plate(plate),
+            plate=letters,
             operator_id=await _operator(connection, operator, operator_name),
             vehicle_class=vehicle_class,
             kind=kind,  # type: ignore[arg-type]  # the database refuses others, with the list

@@ -1,0 +1,126 @@
+"""The whole way of a first position, with the commands that the README gives for it."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import httpx
+import paho.mqtt.publish
+import pytest
+
+from hanhtrinh.wiring import embedded_environment
+from tests.hanhtrinh.command import hanhtrinh, running
+from tests.hanhtrinh.waiting import DEADLINE_S, wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def address_in(log):
+    """The API's address, once it has said so."""
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    return next((event["url"] for event in events if event["event"] == "api.listening"), None)
+
+
+def publish(broker, topic, message):
+    paho.mqtt.publish.single(
+        topic,
+        json.dumps(message),
+        qos=1,
+        hostname=broker.host,
+        port=broker.mqtt_port,
+        auth={"username": broker.device.username, "password": broker.device.password},
+    )
+
+
+def test_a_first_position_is_sent_and_read_back(empty_database, broker, tmp_path):
+    settings = embedded_environment(empty_database, broker) | {"HANHTRINH_API__PORT": "0"}
+    assert hanhtrinh("migrate", settings=settings).returncode == 0
+    added = hanhtrinh(
+        "vehicles", "add", "--plate", "29C-123.45", "--device", "352093081429150",
+        "--operator", "one", "--operator-name", "Operator One", settings=settings,
+    )  # fmt: skip
+    assert added.data["plate"] == "29C12345"
+    token = hanhtrinh("tokens", "create", "--name", "me", settings=settings).stdout.strip()
+    now = datetime.now(UTC).isoformat()
+    fix = {"time": now, "lat": 21.02, "lon": 105.85, "speed_kmh": 40}
+    api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"
+    with (
+        running("worker", settings=settings, log=worker_log),
+        running("api", settings=settings, log=api_log),
+    ):
+        wait_until(lambda: "broker.subscribed" in worker_log.read_text(), "the worker listens")
+        wait_until(lambda: address_in(api_log) is not None, "the API listens")
+        with httpx.Client(
+            base_url=address_in(api_log), headers={"Authorization": f"Bearer {token}"}, timeout=60
+        ) as http:
+            seen: list[dict[str, float]] = []
+            deadline = time.monotonic() + DEADLINE_S
+            while not seen and time.monotonic() < deadline:
+                publish(broker, "gsht/v1/json/352093081429150", fix)
+                seen = http.get("/positions").raise_for_status().json()["items"]
+    (position,) = seen
+    assert (position["lon"], position["lat"]) == (105.85, 21.02)
+
+
+def test_the_doctor_finds_nothing_wrong_with_running_services(database, broker):
+    done = hanhtrinh("doctor", "--json", settings=embedded_environment(database, broker))
+    assert done.returncode == 0, done.stdout
+    assert {check["check"]: check["state"] for check in done.data["checks"]} == dict.fromkeys(
+        ("broker", "database", "schema", "extension", "clock", "disk"), "ok"
+    )
+
+
+def test_the_doctor_says_that_a_database_is_not_migrated(empty_database, broker):
+    done = hanhtrinh("doctor", settings=embedded_environment(empty_database, broker))
+    assert done.returncode == 1
+    assert "run `hanhtrinh migrate`" in done.stdout
+
+
+def test_services_refuse_a_database_that_is_not_migrated(empty_database, broker):
+    for service in ("worker", "api"):
+        done = hanhtrinh(service, settings=embedded_environment(empty_database, broker))
+        assert done.returncode == 1
+        assert "run `hanhtrinh migrate`" in done.stderr
+
+
+def test_migrating_twice_says_that_there_is_nothing_to_do(empty_database):
+    settings = {"HANHTRINH_DATABASE__DSN": empty_database}
+    assert "it was at none" in hanhtrinh("migrate", settings=settings).stderr
+    assert "already" in hanhtrinh("migrate", settings=settings).stderr
+
+
+def test_a_device_is_registered_once(database):
+    settings = {"HANHTRINH_DATABASE__DSN": database}
+    arguments = ("vehicles", "add", "--plate", "29C12345", "--operator", "one")
+    first = hanhtrinh(*arguments, "--device", "1", "--operator-name", "One", settings=settings)
+    again = hanhtrinh(*arguments, "--device", "1", settings=settings)
+    assert (first.returncode, again.returncode) == (0, 1)
+    assert "hanhtrinh: " in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_what_is_quarantined_can_be_listed_and_released(database, broker, tmp_path):
+    settings = embedded_environment(database, broker)
+    log = tmp_path / "worker.log"
+    fix = {"time": datetime.now(UTC).isoformat(), "lat": 21.02, "lon": 105.85}
+
+    def waiting():
+        return hanhtrinh("quarantine", "list", "--json", settings=settings).lines
+
+    with running("worker", settings=settings, log=log):
+        wait_until(lambda: "broker.subscribed" in log.read_text(), "the worker listens")
+        deadline = time.monotonic() + DEADLINE_S
+        while not waiting() and time.monotonic() < deadline:
+            publish(broker, "gsht/v1/json/7", fix)
+        (entry,) = waiting()
+        assert (entry["topic"], entry["reason"]) == ("gsht/v1/json/7", "unknown_device")
+        hanhtrinh(
+            "vehicles", "add", "--plate", "29C12345", "--device", "7",
+            "--operator", "one", "--operator-name", "One", settings=settings,
+        )  # fmt: skip
+        # The worker looks at the registry when it has something to do.
+        while log.read_text().count("registry.loaded") < 2 and time.monotonic() < deadline:
+            publish(broker, "gsht/v1/json/7", fix)
+        released = hanhtrinh("quarantine", "release", "--all", settings=settings)
+        assert released.data == {"released": 1, "cut": 0}
+    assert waiting() == []
