@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 
@@ -29,7 +30,8 @@ def demo(
     options = DemoOptions(
         duration_s=duration_s, vehicles=vehicles, data=settings.data_folder, seed=seed, keep=keep
     )
-    write_json(run(show(options, stderr())))
+    # What it shows is its product, and the object is the last line of it.
+    write_json(run(show(options, Console(highlight=False))))
 
 
 def worker(context: typer.Context) -> None:
