@@ -7,7 +7,7 @@ import pytest
 
 
 def real_data(name: str) -> Path:
-    """The path of a real data file or folder; skips the test, with the reason, where it is missing."""
+    """The path of real data; skips the test, with the reason, where it is missing."""
     folder = os.environ.get("HANHTRINH_DATA")
     root = Path(folder) if folder else Path(__file__).parents[2] / "shared" / "data"
     path = root / name
