@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def write(path, header, rows):
 
 def expected_quality(rows):
     """(time, quality) of a vehicle's (time_us, lon, lat, speed) rows, the first of each time."""
-    first: dict[int, tuple[float, ...]] = {}
+    first: dict[int, tuple[Any, ...]] = {}
     for row in rows:
         first.setdefault(row[0], row)
     fixes = [Fix(*row) for _, row in sorted(first.items())]

@@ -25,7 +25,8 @@ async def started(broker, **options):
 
 async def receive(source, count):
     """Messages of as many batches as it takes to have `count`, and the batches."""
-    batches, topics = [], []
+    batches: list[MessageBatch] = []
+    topics: list[str] = []
     async with asyncio.timeout(60):
         while len(topics) < count:
             batches.append(await source.receive())
@@ -113,7 +114,7 @@ def test_it_connects_again_when_the_broker_comes_back_and_loses_nothing(broker):
         for batch in batches[1:]:
             source.acknowledge(batch)
         expected = {t for t, _ in numbered(4, 4)} | {t for t, _ in numbered(4, 100)}
-        seen = set()
+        seen: set[str] = set()
         async with asyncio.timeout(60):
             while not expected <= seen:
                 batch = await source.receive()
