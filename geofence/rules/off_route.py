@@ -22,6 +22,7 @@ from geofence.rules.route_trip import (
     drop_first,
     is_decided,
     is_in_trip,
+    is_in_visit,
     needs_since,
 )
 from geofence.rules.rule import Key, Records, Track, grown
@@ -109,10 +110,17 @@ def _is_off(item: Any, routes: Records) -> bool:
 def _judge(
     runs: Records, items: Records, params: Records, routes: Records, out: Records, emitted: int
 ) -> int:
-    """Judge a decided fix: its items and the vehicle's runs, by slot."""
+    """Judge a decided fix: its items and the vehicle's runs, by slot.
+
+    Where the vehicle is registered for several routes, a fix in a terminal of one of them, or near
+    the path of one that it is on a trip of, is off none.
+    """
     is_off = True
     needs = items[0]["time"]
     for r in range(len(items)):
+        if is_in_visit(items[r]):
+            needs = min(needs, items[r]["visit_since"])
+            is_off = False
         if is_in_trip(items[r]):
             needs = min(needs, items[r]["left_since"])
             is_off &= _is_off(items[r], routes)

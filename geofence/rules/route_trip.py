@@ -25,6 +25,8 @@ OUTBOUND: Final = 0
 UNDECIDED: Final = 0
 IN_VISIT: Final = 1
 BETWEEN: Final = 2
+NO_TRIP: Final = 3
+"""No route, or one that was replaced before it was decided."""
 
 TERMINAL_DTYPE: Final = np.dtype(VISIT_FIELDS, align=True)
 """The visit to a terminal: state by vehicle, slot, and side (0 A, 1 B)."""
@@ -54,7 +56,8 @@ ITEM_DTYPE: Final = np.dtype(
         ("lon", np.float64),
         ("lat", np.float64),
         ("route", np.int32),
-        ("side", np.uint8, (2,)),  # UNDECIDED, IN_VISIT or BETWEEN for terminals A and B
+        ("side", np.uint8, (2,)),  # UNDECIDED, IN_VISIT, BETWEEN or NO_TRIP, for terminals A and B
+        ("visit_since", np.int64),  # the first fix of the visit that it lies in, else its own time
         ("offset_m", np.float64, (2,)),
         ("along_m", np.float64, (2,)),
         *_LEFT_FIELDS,
@@ -79,7 +82,14 @@ def is_in_trip(item: Any) -> bool:
     """Whether a decided fix belongs to a trip of the slot's route."""
     side = item["side"]
     outside = side[0] == BETWEEN and side[1] == BETWEEN
-    return bool(outside and item["has_left"] and item["route"] != NO_ROUTE)
+    return bool(outside and item["has_left"])
+
+
+@kernel
+def is_in_visit(item: Any) -> bool:
+    """Whether a decided fix belongs to a visit to a terminal of the slot's route."""
+    side = item["side"]
+    return bool(side[0] == IN_VISIT or side[1] == IN_VISIT)
 
 
 @kernel
@@ -100,7 +110,7 @@ def needs_since(trips: Records, terminals: Records, queue: Records, queued: int,
             if terminals[r, side]["stage"] != FREE:
                 since = min(since, terminals[r, side]["started"])
         for k in range(queued):
-            since = min(since, queue[k, r]["time"])
+            since = min(since, queue[k, r]["visit_since"])
             if queue[k, r]["has_left"]:
                 since = min(since, queue[k, r]["left_since"])
     return since
@@ -163,7 +173,7 @@ def _change_route(
             terminals[side]["stage"] = FREE
             for k in range(queued):
                 if queue[k, r]["side"][side] == UNDECIDED:
-                    queue[k, r]["side"][side] = IN_VISIT
+                    queue[k, r]["side"][side] = NO_TRIP
     trip["is_known"] = route != NO_ROUTE
     trip["route"] = route
 
@@ -181,8 +191,9 @@ def _fill(item: Any, track: Track, i: int, route: int, offset_m: F64, along_m: F
     item["lat"] = track.lat[i]
     item["route"] = route
     item["has_left"] = False
+    item["visit_since"] = track.time[i]
     for way in range(2):
-        item["side"][way] = IN_VISIT if route == NO_ROUTE else UNDECIDED
+        item["side"][way] = NO_TRIP if route == NO_ROUTE else UNDECIDED
         item["offset_m"][way] = offset_m[way]
         item["along_m"][way] = along_m[way]
 
@@ -220,10 +231,12 @@ def _visit(
             continue
         if is_over and started <= time <= ended:
             item["side"][side] = IN_VISIT
+            item["visit_since"] = min(item["visit_since"], started)
         elif visit["stage"] == FREE or time < visit["started"]:
             item["side"][side] = BETWEEN
         elif visit["stage"] != ENTERING and time <= visit["ended"]:
             item["side"][side] = IN_VISIT
+            item["visit_since"] = min(item["visit_since"], visit["started"])
 
 
 @kernel

@@ -24,6 +24,9 @@ class On:
         return self.offset_m > self.route.corridor_m
 
 
+IN_TERMINAL = "in a terminal of the route"
+
+
 def off_route(world, vehicle, fixes):
     codes = sorted({r.route_code for r in vehicle.routes})
     on, undecided = {}, len(fixes)
@@ -36,9 +39,10 @@ def off_route(world, vehicle, fixes):
     for code in codes:
         off = []
         for at in range(len(known)):
-            trips_here = [on[c][at] for c in codes if on[c][at] is not None]
-            # Within the corridor of one of the routes that it may be on, it is off none.
-            off.append(on[code][at] is not None and all(trip.is_off for trip in trips_here))
+            here = [on[c][at] for c in codes if on[c][at] is not None]
+            # In a terminal or within the corridor of one of its routes it is off none.
+            is_off = IN_TERMINAL not in here and all(trip.is_off for trip in here)
+            off.append(on[code][at] is not None and is_off)
         for first, last in runs(off, joined):
             own, trip = known[first : last + 1], on[code][first : last + 1]
             start = own[0].time
@@ -61,7 +65,7 @@ def off_route(world, vehicle, fixes):
 
 def trips(world, vehicle, fixes, code):
     """For each fix the trip of the route that it belongs to or None, and the first undecided."""
-    on: list[On | None] = [None] * len(fixes)
+    on: list[On | str | None] = [None] * len(fixes)
     undecided = len(fixes)
     route = [world.route_at(vehicle, code, fix.time) for fix in fixes]
     first = 0
@@ -88,12 +92,12 @@ def trips_of_version(world, vehicle, fixes, route):
         own, loose = visits(world, fixes, [zone is not None for zone in here])
         stays += [(visit.first, visit.last, direction) for visit in own]
         undecided = min(undecided, loose)
-    on: list[On | None] = []
+    on: list[On | str | None] = []
     for at, fix in enumerate(fixes):
         in_visit = any(first <= at <= last for first, last, _ in stays)
         left = [(last, direction) for _, last, direction in stays if last < at]
         if in_visit or not left:
-            on.append(None)
+            on.append(IN_TERMINAL if in_visit else None)
             continue
         # "outbound" is the greater word: of both terminals left at once, A gives the direction.
         _, direction = max(left)
