@@ -33,7 +33,11 @@ LOOK_EVERY_S: Final = 1.0
 SETTLE_S: Final = 30.0
 """How long what was sent may take to be committed at the end."""
 
-LIVE_AT_LEAST_S: Final = 5.0
+LIVE_AT_LEAST_US: Final = 5_000_000
+OVERTIME_US: Final = 60_000_000
+"""A demo that was late to catch up goes on past its duration, for so long at most, until it has
+been live for `LIVE_AT_LEAST_US`: there would be no lag to report."""
+
 TAIL_US: Final = 1_000_000
 """The last of the fixes that stood in line are committed within so long of their count."""
 
@@ -48,6 +52,7 @@ class Run:
     watch: Watch
     parts: Parts
     stop: asyncio.Event
+    ends_us: int | None = None
     live_since_us: int | None = None
     seen: Seen | None = None
 
@@ -96,11 +101,9 @@ async def run_fleet(
             ready_s = time.monotonic() - begun
             console.print(f"ready after {ready_s:.1f} s")
             _introduce(parts, token, console)
-            until_us = None
             if duration_s is not None:
-                left_s = max(duration_s - ready_s, LIVE_AT_LEAST_S)
-                until_us = clock() + round(left_s * 1e6)
-            await _drive(run, publisher, until_us, console)
+                run.ends_us = clock() + round((duration_s - ready_s) * 1e6)
+            await _drive(run, publisher, console)
         await _settle(run, console)
         console.print(picture(run.seen or Seen(0.0), None, planned(run)))
         return run
@@ -133,13 +136,13 @@ def _introduce(parts: Parts, token: str, console: Console) -> None:
         console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-async def _drive(run: Run, publisher: Publisher, until_us: int | None, console: Console) -> None:
+async def _drive(run: Run, publisher: Publisher, console: Console) -> None:
     """Empty the trackers' memories, then go on in real time, showing what is found."""
     async with _shown(run, console):
         messages = await asyncio.to_thread(run.simulation.backlog)
         await publisher.send(messages)
         run.simulation.progress.messages += len(messages)
-        await drive(run.simulation, publisher, until_us, run.stop)
+        await drive(run.simulation, publisher, None, run.stop)
         await publisher.send(run.simulation.rest())
 
 
@@ -165,6 +168,8 @@ async def _watch(run: Run, console: Console) -> None:
                     live.update(picture(run.seen, before, planned(run)), refresh=True)
                 else:
                     console.print(line(run.seen))
+                if _is_over(run):
+                    break
                 await _wait(run.stop, LOOK_EVERY_S)
     finally:
         run.stop.set()
@@ -177,6 +182,14 @@ def _notice_catching_up(run: Run) -> None:
     sent = run.simulation.progress.fixes
     if run.live_since_us is None and run.seen and sent and run.seen.fixes > sent - under_way:
         run.live_since_us = clock() + TAIL_US
+
+
+def _is_over(run: Run) -> bool:
+    now = clock()
+    if run.ends_us is None or now < run.ends_us:
+        return False
+    has_lag = run.live_since_us is not None and now >= run.live_since_us + LIVE_AT_LEAST_US
+    return has_lag or now >= run.ends_us + OVERTIME_US
 
 
 async def _settle(run: Run, console: Console) -> None:

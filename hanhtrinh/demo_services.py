@@ -145,8 +145,10 @@ class Parts:
         """Ours, without settings of another deployment, and with where the servers are."""
         nats = self._servers.nats
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANHTRINH_")}
+        # Not installed but run from its folder, the product must be found from any other.
+        paths = [str(Path(hanhtrinh.__path__[0]).parent), inherited.get("PYTHONPATH", "")]
         return inherited | {
-            "PYTHONPATH": str(Path(hanhtrinh.__path__[0]).parent),
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "HANHTRINH_DATABASE__DSN": self._servers.dsn,
             "HANHTRINH_BROKER__HOST": nats.host,
             "HANHTRINH_BROKER__PORT": str(nats.mqtt_port),

@@ -21,7 +21,10 @@ from simulators.truth import Planned, write_truth
 from simulators.world import load_world
 
 STEP_US = 1_000_000
-"""How far ahead the fleet is computed while it is driven in real time."""
+"""How much of real time is computed in one piece."""
+
+AHEAD_US = 250_000
+"""And how long before it begins, so that its first messages are not late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ async def drive(
     """Send the fleet's messages as real time passes, until then or until `stop` is set."""
     at = simulation.live_from_us
     while not stop.is_set() and (until_us is None or at < until_us):
-        await _sleep_until(at)
+        await _sleep_until(at - AHEAD_US)
         to_us = at + STEP_US if until_us is None else min(at + STEP_US, until_us)
         messages = simulation.step(to_us)
         await publisher.send_when_due(messages)
