@@ -3,14 +3,15 @@
 Belongs here: the TOML of `load_limits` and its checks. Looking a limit up is in `load_limits`.
 """
 
-from itertools import pairwise
 from typing import Final, cast
 
 from geofence.errors import ProfileError
 from geofence.load_limits import AxleGroup, AxleLimit, Bound, GrossLimit, LoadLimits, Measure
 from geofence.profile_values import (
     Table,
+    check_days,
     check_keys,
+    check_order,
     read_date,
     read_mark,
     read_number,
@@ -103,8 +104,7 @@ def _tables(row: Table, place: str) -> LoadLimits:
     check_keys(row, _TABLE, place)
     begins = read_date(row, "effective_from", place)
     ends = read_date(row, "effective_to", place)
-    if begins is not None and ends is not None and begins >= ends:
-        raise ProfileError(f"{place}.effective_to", f"expected a day after {begins}, got {ends}")
+    check_days(begins, ends, place)
     return LoadLimits(
         title=read_text(row, "title", place),
         effective_from=begins,
@@ -120,12 +120,5 @@ def read_load_limits(raw: object) -> tuple[LoadLimits, ...]:
         raise ProfileError("load_limits", f"expected a list of tables, got {raw!r}")
     places = [f"load_limits[{number}]" for number in range(len(raw))]
     tables = tuple(_tables(read_table(row, at), at) for at, row in zip(places, raw, strict=True))
-    for number, (earlier, later) in enumerate(pairwise(tables), 1):
-        begins, ended = later.effective_from, earlier.effective_to
-        if begins is None or ended is None or begins < ended:
-            raise ProfileError(
-                f"load_limits[{number}].effective_from",
-                f"expected a day from {ended or 'infinity'} on, where the table before ends, "
-                f"got {begins or '-infinity'}",
-            )
+    check_order([(t.effective_from, t.effective_to) for t in tables], "load_limits")
     return tables

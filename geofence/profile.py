@@ -12,13 +12,16 @@ from datetime import date
 from importlib import resources
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from geofence.errors import ProfileError
 from geofence.load_limits import LoadLimits
 from geofence.load_tables import read_load_limits
 from geofence.parameters import BY_KEY, PARAMETERS, SECTIONS, Parameter
 from geofence.profile_values import Table, check_keys, read_date, read_mark, read_table, read_text
+from geofence.road_limits import RoadLimits, read_road_limits
+
+T = TypeVar("T", LoadLimits, RoadLimits)
 
 Value = float | int | bool | str | tuple[float, ...]
 
@@ -46,6 +49,7 @@ class Profile:
     values, sources: by key of `parameters.PARAMETERS`.
     class_limits_kmh: default speed limit by vehicle class, where it differs from the default.
     load_limits: tables of axle and gross limits, in order of time.
+    road_limits: tables of limits of roads without a sign, in order of time.
     """
 
     id: str
@@ -56,6 +60,7 @@ class Profile:
     sources: Mapping[str, Source]
     class_limits_kmh: Mapping[str, float]
     load_limits: tuple[LoadLimits, ...]
+    road_limits: tuple[RoadLimits, ...] = ()
 
     def number(self, key: str) -> float:
         """The value of a number, count or flag. Raises KeyError for keys there are not."""
@@ -77,12 +82,20 @@ class Profile:
 
     def load_limits_on(self, day: date) -> LoadLimits | None:
         """The tables of load limits in force on a day; None: the profile knows none."""
-        for tables in self.load_limits:
-            if (tables.effective_from is None or tables.effective_from <= day) and (
-                tables.effective_to is None or day < tables.effective_to
-            ):
-                return tables
-        return None
+        return _on(day, self.load_limits)
+
+    def road_limits_on(self, day: date) -> RoadLimits | None:
+        """The limits of roads in force on a day; None: the profile knows none."""
+        return _on(day, self.road_limits)
+
+
+def _on(day: date, tables: tuple[T, ...]) -> T | None:
+    for table in tables:
+        if (table.effective_from is None or table.effective_from <= day) and (
+            table.effective_to is None or day < table.effective_to
+        ):
+            return table
+    return None
 
 
 def _number(parameter: Parameter, raw: object, key: str) -> float:
@@ -170,7 +183,7 @@ def parse_profile(text: str) -> Profile:
         document: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileError("profile", f"expected TOML, got: {error}") from error
-    check_keys(document, (*_HEAD, *SECTIONS, "load_limits"), "")
+    check_keys(document, (*_HEAD, *SECTIONS, "load_limits", "road_limits"), "")
     begins = read_date(document, "effective_from", "")
     ends = read_date(document, "effective_to", "")
     if begins is not None and ends is not None and begins >= ends:
@@ -188,6 +201,7 @@ def parse_profile(text: str) -> Profile:
         sources=MappingProxyType(sources),
         class_limits_kmh=MappingProxyType({name: value for name, (value, _) in by_class.items()}),
         load_limits=read_load_limits(document.get("load_limits", [])),
+        road_limits=read_road_limits(document.get("road_limits", [])),
     )
 
 

@@ -5,6 +5,7 @@ Belongs here: checks of types that any part of a profile needs.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from geofence.errors import ProfileError
@@ -75,3 +76,20 @@ def read_number(table: Table, key: str, place: str, *, over: float = 0.0) -> flo
     if not over < value < float("inf"):
         raise ProfileError(join(place, key), f"expected a number over {over:g}, got {value!r}")
     return float(value)
+
+
+def check_days(begins: date | None, ends: date | None, place: str) -> None:
+    """Refuse a span of days that ends before it begins."""
+    if begins is not None and ends is not None and begins >= ends:
+        raise ProfileError(f"{place}.effective_to", f"expected a day after {begins}, got {ends}")
+
+
+def check_order(spans: Sequence[tuple[date | None, date | None]], place: str) -> None:
+    """Refuse tables of days that overlap or do not follow each other in time."""
+    for number, ((_, ended), (begins, _)) in enumerate(pairwise(spans), 1):
+        if begins is None or ended is None or begins < ended:
+            raise ProfileError(
+                f"{place}[{number}].effective_from",
+                f"expected a day from {ended or 'infinity'} on, where the table before ends, "
+                f"got {begins or '-infinity'}",
+            )
