@@ -1,0 +1,121 @@
+"""How many single-fix messages a second go from MQTT to commit, judged?
+
+Broker, database, worker and load generator are processes of their own on this machine, with the
+settings of the demo. The trackers of a fleet send one fix in each message, QoS 1, as fast as the
+broker takes them. A run lasts from its first publish to the worker's last commit; afterwards every
+message must be found in the database. A first fix of each vehicle is sent before the first run.
+Baseline: writing such fixes row by row with executemany, and doing nothing else.
+"""
+
+import asyncio
+import time
+from contextlib import ExitStack
+
+from psycopg import AsyncConnection
+
+from benchmarks.parts.processor import Cost, costs
+from benchmarks.parts.rows import insert_row_by_row, made_fixes
+from benchmarks.parts.sender import INTERVAL_S, Plan, Sender
+from benchmarks.parts.servers import new_database, new_folder
+from benchmarks.parts.worker import WorkerProcess
+from benchmarks.report import Rate, Result, run
+from hanhtrinh.demo_registry import register
+from hanhtrinh.embedded import DataFolder, EmbeddedNats, EmbeddedPostgres
+from storage.database import connect
+
+VEHICLES = 5000
+BASELINE_ROWS = 20_000
+BASELINE_US = 1_700_000_000_000_000
+
+FOUND = """
+SELECT (SELECT count(*) FROM fixes WHERE time >= to_timestamp(%(start_s)s)),
+       (SELECT count(*) FROM quarantine),
+       (SELECT count(*) FROM latest WHERE judged_until < stored_until)
+"""
+
+
+async def baseline(dsn: str, repeats: int) -> Rate:
+    """Rows/s of the plain way, into a day of its own of the same table."""
+    async with await connect(dsn, name="benchmark") as conn:
+        return Rate.of(
+            [
+                await insert_row_by_row(conn, made_fixes(BASELINE_ROWS, BASELINE_US + turn * 10**9))
+                for turn in range(repeats)
+            ]
+        )
+
+
+async def drive(sender: Sender, worker: WorkerProcess, runs: int) -> list[float]:
+    """Send part after part. Returns the messages/s of each run, from publish to commit."""
+    rates = []
+    for _ in range(runs):
+        before = worker.messages
+        sent = await sender.send()
+        await worker.committed(before + sent.messages)
+        rates.append(sent.messages / (worker.committed_at - sent.began))
+    return rates
+
+
+async def check(conn: AsyncConnection, start_us: int, messages: int) -> None:
+    """Every message is a fix, each was judged, and nothing is in the quarantine."""
+    found = await (await conn.execute(FOUND, {"start_s": start_us / 1e6})).fetchone()
+    if found != (messages, 0, 0):
+        raise RuntimeError(
+            f"expected {messages} fixes, nothing in quarantine and nothing unjudged, got {found}"
+        )
+
+
+async def ours(
+    folder: DataFolder, postgres: EmbeddedPostgres, broker: EmbeddedNats, rounds: list[int]
+) -> tuple[Rate, dict[str, object]]:
+    """Messages/s, and what each process cost. rounds: fixes of each vehicle in each run."""
+    span_us = (1 + sum(rounds)) * INTERVAL_S * 1_000_000
+    plan = Plan.to(broker, VEHICLES, time.time_ns() // 1000 - span_us, [1, *rounds])
+    with ExitStack() as stack:
+        async with await connect(postgres.dsn, name="benchmark") as conn:
+            await register(conn, plan.fleet())
+            sender = await Sender.start(plan)
+            worker = WorkerProcess(folder.path, postgres.dsn, broker)
+            stack.callback(worker.stop)
+            await worker.subscribed()
+            await drive(sender, worker, 1)
+            pids = {
+                "broker": broker.pid, "database": postgres.pid, "worker": worker.pid,
+                "load generator": sender.pid,
+            }  # fmt: skip
+            before, known = costs(pids), worker.messages
+            rates = await drive(sender, worker, len(rounds))
+            after = costs(pids)
+            await check(conn, plan.start_us, worker.messages)
+            await sender.stop()
+    return Rate.of(rates), {
+        "messages": worker.messages - known,
+        "vehicles": VEHICLES,
+        "processor s per 1,000 fixes": _per_thousand(before, after, worker.messages - known),
+        "memory at the end, MB": {name: round(cost.rss / 1e6) for name, cost in after.items()},
+    }
+
+
+def _per_thousand(before: dict[str, Cost], after: dict[str, Cost], fixes: int) -> dict[str, float]:
+    spent = {name: (after[name].cpu_s - before[name].cpu_s) / fixes * 1000 for name in after}
+    return {name: round(cpu_s, 4) for name, cpu_s in {**spent, "all": sum(spent.values())}.items()}
+
+
+def measure(quick: bool) -> Result:
+    """Send single-fix json messages of 5,000 vehicles through broker, worker and database."""
+    rounds = [8] if quick else [40, 40, 40]
+    with (
+        new_folder() as folder,
+        new_database(folder) as postgres,
+        EmbeddedNats(folder) as broker,
+    ):
+        plain = asyncio.run(baseline(postgres.dsn, len(rounds)))
+        rate, more = asyncio.run(ours(folder, postgres, broker, rounds))
+    return Result(
+        "messages from MQTT to commit, judged", "messages/s", rate, plain,
+        "executemany, one INSERT a fix: no broker, no decoding, no judging", more,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(measure)

@@ -1,0 +1,1 @@
+"""What several benchmarks need: servers, a fleet, zones, processor time. Nothing here measures."""
