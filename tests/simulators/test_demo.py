@@ -97,8 +97,8 @@ def all_gone(processes: list[psutil.Process]) -> bool:
 
 def test_two_demos_at_once_each_find_exactly_what_was_planned(tmp_path):
     with (
-        running(tmp_path, "--duration", "12") as one,
-        running(tmp_path, "--duration", "12", "--seed", "2") as other,
+        running(tmp_path, "--duration", "1") as one,
+        running(tmp_path, "--duration", "1", "--seed", "2") as other,
     ):
         for demo in (one, other):
             folder = Path(demo.until(r"data folder: (.*)"))
@@ -144,7 +144,7 @@ def test_a_folder_that_a_crash_left_behind_is_used_again_and_never_shared(tmp_pa
         started = crashed.processes()
         crashed.process.kill()
     assert all_gone(started)
-    with running(tmp_path, *args, "--duration", "10") as again:
+    with running(tmp_path, *args, "--duration", "1") as again:
         _, found = again.result()
     assert found["violations"] == found["planned"]
     assert found["planned"].keys() == set(KINDS)
