@@ -5,6 +5,7 @@ processes is in demo and demo_services.
 """
 
 import asyncio
+import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from rich.live import Live
 
 from hanhtrinh.demo_registry import register
 from hanhtrinh.demo_services import Parts, Servers
+from hanhtrinh.demo_shell import write_variables
 from hanhtrinh.demo_watch import Seen, Watch, line, picture
 from hanhtrinh.embedded import ServerNotStartedError
 from hanhtrinh.wiring import clock
@@ -100,7 +102,7 @@ async def run_fleet(
                 await parts.api_is_ready()
             ready_s = time.monotonic() - begun
             console.print(f"ready after {ready_s:.1f} s")
-            _introduce(parts, token, console)
+            _introduce(servers, parts, token, console)
             if duration_s is not None:
                 run.ends_us = clock() + round((duration_s - ready_s) * 1e6)
             await _drive(run, publisher, console)
@@ -126,11 +128,13 @@ async def _probe(run: Run, publisher: Publisher) -> None:
         await asyncio.sleep(0.1)
 
 
-def _introduce(parts: Parts, token: str, console: Console) -> None:
+def _introduce(servers: Servers, parts: Parts, token: str, console: Console) -> None:
+    variables = write_variables(servers, parts, token)
     for text in (
         f"API:    {parts.address}   ({parts.address}/docs)",
         f"token:  {token}",
         f"try:    curl -s -H 'Authorization: Bearer {token}' '{parts.address}/violations?limit=3'",
+        f"shell:  . {shlex.quote(str(variables))}   # a second terminal then knows all this",
         "stop:   Ctrl-C",
     ):
         console.print(text, soft_wrap=True, markup=False, highlight=False)
