@@ -6,6 +6,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KERNELS := $(VENV)/.kernels
 ARGS ?=
 BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
@@ -24,7 +25,7 @@ help:
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean            remove $(VENV) and caches"
 
-setup: $(READY)
+setup: $(KERNELS)
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hanhtrinh needs Python 3.11 or newer; this machine has: $$(python3 --version 2>&1)"; exit 1; }
@@ -33,11 +34,15 @@ $(READY): requirements.lock pyproject.toml
 	@echo "installing dependencies into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Compiled here, once, not at the start of the demo and in every process of the tests.
+$(KERNELS): $(READY) $(shell find geofence -name '*.py')
 	@echo "compiling the judging kernels"
 	@$(BIN)/hanhtrinh warm
 	@touch $@
 
-demo: $(READY)
+demo: $(KERNELS)
 	@$(BIN)/hanhtrinh demo $(ARGS)
 
 check: $(READY)
@@ -46,10 +51,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+test: check $(KERNELS)
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
-bench: $(READY)
+bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
 
