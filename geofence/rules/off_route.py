@@ -25,7 +25,7 @@ from geofence.rules.route_trip import (
     is_in_visit,
     needs_since,
 )
-from geofence.rules.rule import Key, Records, Track, grown
+from geofence.rules.rule import Key, Records, Track
 from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "off_route"
@@ -153,6 +153,7 @@ def _advance(
     params: Records,
     routes: Records,
     track: Track,
+    row: I32,
     zone_start: I64,
     terminal: I32,
     located: tuple[I32, Any, Any],
@@ -162,12 +163,15 @@ def _advance(
 ) -> tuple[int, int]:
     """Advance from fix `first` on: (the fix that it stopped before, how many were emitted).
 
-    It stops where `out` might need more room than there is.
+    row: of the fix's vehicle in the states, -1: it is registered for no route at any time. It stops
+    where `out` might need more room than there is.
     """
     emitted = 0
     route_row, offset_m, along_m = located
     for i in range(first, len(track.time)):
-        v = track.vehicle[i]
+        v = row[i]
+        if v < 0:
+            continue
         if queued[v] == 0 and not _has_routes(route_row[i], trips[v], runs[v]):
             continue
         if emitted + queue.shape[1] * queue.shape[2] > len(out) or queued[v] == queue.shape[1]:
@@ -200,33 +204,32 @@ def _has_routes(route_row: I32, trips: Records, runs: Records) -> bool:
 
 
 class OffRoute:
-    """Trips and runs of each vehicle on each of its routes."""
+    """Trips and runs of each vehicle that is ever registered for a route, on each of its routes."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         params, slots = rulebook.params, rulebook.routes_per_vehicle
         # A side is decided within this many fixes: the queue never grows longer.
         confirm = max(params["visits_confirm_in"].max(), params["visits_confirm_out"].max())
-        self._runs = np.zeros((0, slots), _RUN)
-        self._trips = np.zeros((0, slots), TRIP_DTYPE)
-        self._terminals = np.zeros((0, slots, 2), TERMINAL_DTYPE)
-        self._queue = np.zeros((0, int(confirm) + 1, slots), ITEM_DTYPE)
-        self._queued = np.zeros(0, np.int32)
+        registered = np.diff(rulebook.route_table.period_start) > 0
+        n = int(np.count_nonzero(registered))
+        self._row_of = np.where(registered, np.cumsum(registered) - 1, -1).astype(np.int32)
+        self._runs = np.zeros((n, slots), _RUN)
+        self._trips = np.zeros((n, slots), TRIP_DTYPE)
+        self._terminals = np.zeros((n, slots, 2), TERMINAL_DTYPE)
+        self._queue = np.zeros((n, int(confirm) + 1, slots), ITEM_DTYPE)
+        self._queued = np.zeros(n, np.int32)
 
     def make_room(self, vehicles: int) -> None:
-        """See Rule."""
-        self._runs = grown(self._runs, vehicles, np.zeros((), _RUN))
-        self._trips = grown(self._trips, vehicles, np.zeros((), TRIP_DTYPE))
-        self._terminals = grown(self._terminals, vehicles, np.zeros((), TERMINAL_DTYPE))
-        self._queue = grown(self._queue, vehicles, np.zeros((), ITEM_DTYPE))
-        self._queued = grown(self._queued, vehicles, np.zeros((), np.int32))
+        """See Rule. There is room already: the rulebook says who is registered."""
 
     def forget(self, vehicles: I32) -> None:
         """See Rule."""
-        self._runs[vehicles] = np.zeros((), _RUN)
-        self._trips[vehicles] = np.zeros((), TRIP_DTYPE)
-        self._terminals[vehicles] = np.zeros((), TERMINAL_DTYPE)
-        self._queued[vehicles] = 0
+        rows = self._rows(vehicles)
+        self._runs[rows] = np.zeros((), _RUN)
+        self._trips[rows] = np.zeros((), TRIP_DTYPE)
+        self._terminals[rows] = np.zeros((), TERMINAL_DTYPE)
+        self._queued[rows] = 0
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
@@ -242,7 +245,8 @@ class OffRoute:
         while at < n:
             stopped, emitted = _advance(
                 self._runs, self._trips, self._terminals, self._queue, self._queued,
-                self._rulebook.params, self._rulebook.route_table.rows, track,
+                self._rulebook.params, self._rulebook.route_table.rows,
+                track, self._row_of[track.vehicle],
                 located.zone_start, terminal,
                 (located.route_row, located.offset_m, located.along_m),
                 needs_from, at, out,
@@ -256,8 +260,9 @@ class OffRoute:
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """See Rule. Fixes of which it is not certain that they belong to the trip are left out."""
-        row, slot = np.nonzero(self._runs["is_off"][vehicles])
-        off = self._runs[vehicles[row], slot]
+        rows = self._rows(vehicles)
+        row, slot = np.nonzero(self._runs["is_off"][rows])
+        off = self._runs[rows[row], slot]
         chosen = np.empty(len(off), np.bool_)
         _select(off, self._rulebook.params, chosen)
         return self._describe(off[chosen], is_open=True)
@@ -265,16 +270,20 @@ class OffRoute:
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
         keys: list[Key] = []
-        for vehicle in vehicles.tolist():
-            items = self._queue[vehicle, : self._queued[vehicle]]
-            undecided = items[items["route"] != NO_ROUTE]
-            runs = self._runs[vehicle][self._runs[vehicle]["is_off"]]
-            keys += [self._key(vehicle, item["route"], item["time"]) for item in undecided]
-            keys += [self._key(vehicle, run["route"], run["started"]) for run in runs]
+        for row in self._rows(vehicles).tolist():
+            items = self._queue[row, : self._queued[row]]
+            keys += [self._key(item, item["time"]) for item in items[items["route"] != NO_ROUTE]]
+            runs = self._runs[row]
+            keys += [self._key(run, run["started"]) for run in runs[runs["is_off"]]]
         return keys
 
-    def _key(self, vehicle: int, route: int, started: int) -> Key:
-        return KIND, vehicle, self._rulebook.routes[int(route)].code, int(started)
+    def _rows(self, vehicles: I32) -> I32:
+        """Rows of those of the vehicles that are ever registered for a route."""
+        rows = self._row_of[vehicles[vehicles < len(self._row_of)]]
+        return rows[rows >= 0]
+
+    def _key(self, of: Records, started: int) -> Key:
+        return KIND, int(of["vehicle"]), self._rulebook.routes[int(of["route"])].code, int(started)
 
     def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
         intervals: list[Interval] = []

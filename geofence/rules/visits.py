@@ -34,6 +34,9 @@ _SLOT: Final = np.dtype(
 
 _FIRST_SLOTS: Final = 2
 
+HAS_ONE: Final = -1
+NO_ROOM: Final = -2
+
 _NOTHING: Final[Details] = {}
 
 
@@ -61,7 +64,7 @@ def _advance(
         used = _used(own)
         if used == 0 and begin == end:
             continue
-        if used + end - begin > width or emitted + 2 * width > len(out):
+        if used + _without_slot(own, place[begin:end]) > width or emitted + 2 * width > len(out):
             return i, emitted
         emitted = _go_on(own, place[begin:end], track, i, params, out, emitted)
         for at in range(begin, end):
@@ -84,6 +87,16 @@ def _used(own: Records) -> int:
 
 
 @kernel
+def _without_slot(own: Records, places: I32) -> int:
+    """How many of the places have no slot yet; one that stands twice may count twice."""
+    found = 0
+    for place in places:
+        if _free_for(own, place) != HAS_ONE:
+            found += 1
+    return found
+
+
+@kernel
 def _since(own: Records, time: int) -> int:
     since = time
     for k in range(len(own)):
@@ -94,13 +107,13 @@ def _since(own: Records, time: int) -> int:
 
 @kernel
 def _free_for(own: Records, place: int) -> int:
-    """A slot for a place that has none yet; -1: it has one."""
-    free = -1
+    """A free slot for a place; HAS_ONE: it has a slot, NO_ROOM: there is none."""
+    free = NO_ROOM
     for k in range(len(own)):
         if own[k]["stage"] == FREE:
             free = k
         elif own[k]["place"] == place:
-            return -1
+            return HAS_ONE
     return free
 
 
