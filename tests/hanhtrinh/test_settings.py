@@ -157,6 +157,14 @@ def test_the_page_of_settings_has_a_row_for_each():
     assert table() in page, "run: .venv/bin/python -m hanhtrinh.settings.showing"
 
 
+def test_the_example_of_the_page_of_settings_can_be_used(here):
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    settings = load(toml(here, example), environment={}).settings
+    assert settings.broker.port == 8883
+    assert settings.judge.profiles == ("tt09",)
+
+
 def test_the_defaults_are_those_of_the_parts():
     from geofence.quality import Region
     from hanhtrinh import wiring
