@@ -6,7 +6,7 @@ week at which a schedule is open. A week begins on Monday 00:00 local time.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -26,6 +26,11 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MINUTE: Final = 3 * DAY_MINUTES  # 1970-01-01 was a Thursday
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+
+
+def midnight_us(day: date, timezone: ZoneInfo) -> int:
+    """The instant at which a calendar day begins."""
+    return round(datetime.combine(day, time(), timezone).timestamp()) * 1_000_000
 
 
 def _offset_us(timezone: ZoneInfo, instant_us: int) -> int:

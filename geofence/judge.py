@@ -15,6 +15,7 @@ from geofence.interval import Interval
 from geofence.locate import locate
 from geofence.quality import CLEANING_DTYPE, clean
 from geofence.registry import END_US
+from geofence.roads.matcher import RoadMatcher
 from geofence.rulebook import Rulebook
 from geofence.rules.data_gap import DataGap
 from geofence.rules.off_route import OffRoute
@@ -99,8 +100,14 @@ class Judge:
             OffRoute(rulebook),
         )
         params = rulebook.params
+        roads = rulebook.roads
+        self._matcher = RoadMatcher(roads.index, params) if roads else None
         self._frozen_enough = int(params["quality_frozen_fixes"].max())
         self._differs_enough = int(params["quality_speed_differs_steps"].max())
+        # Before what a rule needs, roads are matched with too little memory and limits are wrong. A
+        # run over the limit that begins there ends with the last fix before what the rule needs:
+        # its limit has to be right, unless a gap ends the run.
+        self._longest_run_gap_us = int(params["speeding_max_gap_us"].max())
 
     def advance(self, fixes: FixBatch, settled: Bool) -> Judged:
         """Take fixes in: clean them and let every rule judge the clean ones.
@@ -139,6 +146,8 @@ class Judge:
         known = vehicles[(vehicles >= 0) & (vehicles < len(self._cleaning))]
         self._cleaning[known] = np.zeros((), CLEANING_DTYPE)
         self._rules_since[known] = END_US
+        if self._matcher:
+            self._matcher.forget(known)
         for rule in self._rules:
             rule.forget(known)
 
@@ -192,10 +201,15 @@ class Judge:
             step_m=step_m[is_clean],
             step_profile=step_profile[is_clean],
         )
-        located = locate(self._rulebook, seen)
+        matched = None
+        if self._matcher:
+            matched = self._matcher.advance(seen, track.speed_kmh, track.profile)
+        located = locate(self._rulebook, seen, matched)
         intervals: list[Interval] = []
         clean_needs = seen.time.copy()
         for rule in self._rules:
             intervals += rule.advance(track, located, clean_needs, emit=not settled)
+        if self._matcher:
+            clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
         _carry(self._rules_since, fixes.vehicle, is_clean, clean_needs, needs_from)
         return quality, needs_from, intervals

@@ -14,6 +14,7 @@ from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
 from geofence.compile import kernel
 from geofence.hours import minute_of_week
 from geofence.paths import path_offsets
+from geofence.roads.matcher import Matched
 from geofence.rulebook import Rulebook
 from geofence.zone_table import NOBODY, ZoneCode
 
@@ -38,6 +39,7 @@ class Located:
         hours, vehicle class, gross mass).
     limit_kmh: shape (n,), the limit in force. limit_source: `LimitSource`. limit_zone: row of the
         zone that gave it, -1 none.
+    matched: the road of each fix; None: the rulebook has no roads.
     route_row: shape (n, R), row of `Rulebook.routes` in force in each slot of the vehicle, -1 none.
     offset_m: shape (n, R, 2), distance from that route's path, outbound and inbound, NaN none.
     along_m: the same shape: metres along that path to the nearest point of it.
@@ -49,14 +51,16 @@ class Located:
     limit_kmh: F32
     limit_source: U8
     limit_zone: I32
+    matched: Matched | None
     route_row: I32
     offset_m: F64
     along_m: F64
 
 
-def locate(rulebook: Rulebook, fixes: FixBatch) -> Located:
+def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) -> Located:
     """Locate every fix. Positions must be finite: fixes with no_position or future have no place.
 
+    matched: the roads of the fixes; None: they are on none.
     Raises UnknownVehicleError for vehicles that the rulebook does not know. Each fix is located on
     its own: order and neighbours make no difference.
     """
@@ -66,6 +70,11 @@ def locate(rulebook: Rulebook, fixes: FixBatch) -> Located:
     limit_kmh, limit_source, limit_zone = _limits(
         rulebook, fixes, zone_start, zone_row, zone_applies
     )
+    if matched is not None:
+        _lower_to_roads(
+            rulebook, fixes, matched, zone_start, zone_row, zone_applies, limit_kmh, limit_source,
+            limit_zone,
+        )  # fmt: skip
     table = rulebook.route_table
     route_row = table.in_force(fixes.vehicle, fixes.time)
     offset_m, along_m = path_offsets(table.paths, fixes.lon, fixes.lat, route_row)
@@ -76,6 +85,7 @@ def locate(rulebook: Rulebook, fixes: FixBatch) -> Located:
         limit_kmh=limit_kmh,
         limit_source=limit_source,
         limit_zone=limit_zone,
+        matched=matched,
         route_row=route_row,
         offset_m=offset_m,
         along_m=along_m,
@@ -157,3 +167,44 @@ def _limit_kernel(
             limit[i], source[i] = default[i], 3
         else:
             limit[i], source[i] = vehicle_limit[i], 0
+
+
+def _lower_to_roads(
+    rulebook: Rulebook, fixes: FixBatch, matched: Matched, start: I64, row: I32, applies: Bool,
+    limit: F32, source: U8, zone: I32,
+) -> None:  # fmt: skip
+    """Put the limit of the road in force where it is lower than the zones', or there is none."""
+    assert rulebook.roads is not None
+    table = rulebook.zone_table
+    vehicle_class = rulebook.vehicles.vehicle_class[fixes.vehicle]
+    at_least = rulebook.params["roads_confidence"][rulebook.profile_row(fixes.time)]
+    road_limit = rulebook.roads.limits(matched, fixes, vehicle_class, at_least)
+    overrides = applies & (table.rows["kind"] == ZoneCode.SPEED)[row]
+    overrides &= table.rows["overrides_road"][row] != 0
+    _road_kernel(
+        start, row, overrides, table.limit_kmh, vehicle_class, road_limit, limit, source, zone
+    )
+
+
+@kernel
+def _road_kernel(
+    start: I64,
+    row: I32,
+    overrides: Bool,
+    zone_limit: F32,
+    vehicle_class: I32,
+    road_limit: F32,
+    limit: F32,
+    source: U8,
+    zone: I32,
+) -> None:
+    for i in range(len(limit)):
+        if math.isnan(road_limit[i]) or (zone[i] >= 0 and not road_limit[i] < limit[i]):
+            continue
+        replaced = False
+        for k in range(start[i], start[i + 1]):
+            # A zone that has no limit for the class replaces nothing.
+            if overrides[k] and not math.isnan(zone_limit[row[k], vehicle_class[i]]):
+                replaced = True
+        if not replaced:
+            limit[i], source[i], zone[i] = road_limit[i], 2, -1

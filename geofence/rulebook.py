@@ -6,7 +6,7 @@ zone row, route row and profile row. A change of the registry makes a new rulebo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,13 @@ import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
 from geofence.errors import RegistryError, UnknownVehicleError
-from geofence.hours import DAY_US, local_us
+from geofence.hours import DAY_US, local_us, midnight_us
 from geofence.load_limits import LoadLimits
 from geofence.parameters import PARAMETERS, PROFILE_DTYPE
 from geofence.profile import Profile
 from geofence.registry import BEGINNING_US, Route, VehicleRule, Zone
+from geofence.roads.limits import RoadTable
+from geofence.roads.matcher import RoadIndex
 from geofence.route_table import RouteTable
 from geofence.zone_table import NOBODY, ZoneCode, ZoneTable
 
@@ -54,6 +56,7 @@ class Rulebook:
     class_limits_kmh: shape (n_profiles, n_classes), a profile's default limit of a class.
     zones, zone_table: by zone row; zone_table.rows are ZONE_DTYPE.
     routes, route_table: by route row; route_table.rows are ROUTE_DTYPE.
+    roads: what roads fixes are matched to, None: none.
     vehicle_rules: the vehicles as given, by id.
     warnings: what is wrong in the registry and does not hinder judging.
     """
@@ -68,6 +71,7 @@ class Rulebook:
     zone_table: ZoneTable
     routes: tuple[Route, ...]
     route_table: RouteTable
+    roads: RoadTable | None
     vehicles: Vehicles
     vehicle_rules: dict[int, VehicleRule]
     warnings: tuple[str, ...]
@@ -80,6 +84,7 @@ class Rulebook:
         routes: Sequence[Route],
         vehicles: Sequence[VehicleRule],
         timezone: str = "Asia/Ho_Chi_Minh",
+        roads: RoadIndex | None = None,
     ) -> "Rulebook":
         """A rulebook of these parts. Raises RegistryError where they do not fit together.
 
@@ -98,7 +103,7 @@ class Rulebook:
             timezone=zone_info,
             profiles=ordered,
             profile_from=np.array(
-                [_midnight_us(p.effective_from, zone_info) for p in ordered], np.int64
+                [_begins_us(p.effective_from, zone_info) for p in ordered], np.int64
             ),
             params=_profile_table(ordered),
             classes=classes,
@@ -107,6 +112,7 @@ class Rulebook:
             zone_table=zone_table,
             routes=tuple(routes),
             route_table=route_table,
+            roads=RoadTable.build(roads, ordered, classes, zone_info) if roads else None,
             vehicles=_vehicle_arrays(vehicles, count, classes),
             vehicle_rules=by_id,
             warnings=tuple(
@@ -149,10 +155,8 @@ class Rulebook:
         return self.profile_at(time_us).load_limits_on(day)
 
 
-def _midnight_us(day: date | None, timezone: ZoneInfo) -> int:
-    if day is None:
-        return BEGINNING_US
-    return round(datetime.combine(day, time(), timezone).timestamp()) * 1_000_000
+def _begins_us(day: date | None, timezone: ZoneInfo) -> int:
+    return BEGINNING_US if day is None else midnight_us(day, timezone)
 
 
 def _in_order(profiles: Sequence[Profile]) -> tuple[Profile, ...]:
