@@ -30,7 +30,7 @@ def _badness(
     """How badly two ends at a node fit together, at least 1000: not at all."""
     turn = _deflection(outward[a], outward[b])
     one, other = a // 2, b // 2
-    if one == other or turn > BEND_DEG:
+    if turn > BEND_DEG:
         return 1000.0
     if is_oneway[one] and is_oneway[other] and a % 2 == b % 2:
         return 1000.0  # both lead away, or both lead here

@@ -1,0 +1,121 @@
+"""The network and its grid: what is found near a point is what looking at every road finds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geofence.roads.grid import MOST_NEAR, blank_near, build_grid, roads_near
+from geofence.roads.network import RoadNetwork
+from geofence.roads.ways import WayList
+from tests.geofence.roads import twin
+from tests.geofence.roads.town import INDEX, NETWORK, OPENS_US, network_of, place, signed
+
+METRES = st.integers(-40, 40).map(lambda k: 10.0 * k)
+POINT = st.tuples(METRES, METRES)
+ROADS = st.lists(st.lists(POINT, min_size=2, max_size=6), min_size=0, max_size=8)
+
+
+def near(network, grid, lon, lat, time=0, radius_m=50.0):
+    found = blank_near()
+    count = roads_near(
+        grid, network.segments, network.edges, float(lon), float(lat), time, radius_m, found
+    )
+    return twin.nearest_first(found, count)
+
+
+def check(network, grid, lon, lat, **more):
+    found = near(network, grid, lon, lat, **more)
+    time, radius_m = more.get("time", 0), more.get("radius_m", 50.0)
+    expected = twin.roads_near(network, float(lon), float(lat), time, radius_m, MOST_NEAR)
+    assert found.keys() == expected.keys()
+    for road, (distance, _, _) in expected.items():
+        assert found[road][0] == pytest.approx(distance, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROADS, st.lists(POINT, min_size=1, max_size=5), st.sampled_from([1.0, 50.0, 200.0]))
+def test_the_roads_near_a_point_are_those_that_looking_at_all_finds(roads, points, radius_m):
+    network = network_of([(signed(way, 50.0), road) for way, road in enumerate(roads)])
+    grid = build_grid(network)
+    for east, north in points:
+        # A little aside: of roads equally far apart any may come first.
+        lon, lat = place(east + 0.1234, north + 0.0567)
+        if len(twin.roads_near(network, lon, lat, 0, radius_m, 99)) <= MOST_NEAR:
+            check(network, grid, lon, lat, radius_m=radius_m)
+
+
+def test_in_town_the_nearest_roads_are_found_everywhere():
+    random = np.random.default_rng(7)
+    for east, north in random.uniform((-100, -400), (2100, 400), (400, 2)):
+        check(NETWORK, INDEX.roads.grid, *place(east, north), time=OPENS_US)
+
+
+def test_a_road_that_is_not_there_yet_is_not_found():
+    before = near(NETWORK, INDEX.roads.grid, *place(300, -37), time=OPENS_US - 1)
+    after = near(NETWORK, INDEX.roads.grid, *place(300, -37), time=OPENS_US)
+    assert len(after) == len(before) + 1
+
+
+def test_a_long_segment_is_found_all_along():
+    network = network_of([(signed(1, 50.0), [(0, 0), (9_000, 6_000)])])
+    grid = build_grid(network)
+    for share in np.linspace(0, 1, 50):
+        assert len(near(network, grid, *place(9_000 * share, 6_000 * share + 20))) == 1
+
+
+def test_a_network_without_roads_has_nothing_near():
+    network = RoadNetwork.build(WayList().ways())
+    assert near(network, build_grid(network), 106.0, 10.0) == {}
+
+
+def strokes_of(roads):
+    network = network_of([(signed(way, 50.0), road) for way, road in enumerate(roads)])
+    found = {}
+    for edge in network.edges:
+        found.setdefault(int(network.ways["way"][edge["row"]]), set()).add(int(edge["stroke"]))
+    return found
+
+
+def test_a_road_goes_on_straight_over_a_crossing():
+    strokes = strokes_of(
+        [[(-100, 0), (0, 0)], [(0, 0), (100, 5)], [(0, -100), (0, 0)], [(0, 0), (3, 100)]]
+    )
+    assert strokes[0] == strokes[1]
+    assert strokes[2] == strokes[3]
+    assert strokes[0] != strokes[2]
+
+
+def test_the_arms_of_a_road_that_turns_back_are_two_strokes():
+    strokes = strokes_of([[(0, 0), (500, 0)], [(500, 0), (505, 8), (0, 15)]])
+    assert strokes[0] == strokes[1]
+    strokes = strokes_of([[(0, 0), (500, 0)], [(500, 0), (0, 15)]])
+    assert strokes[0] != strokes[1]
+
+
+def test_places_along_a_stroke_grow_by_the_lengths_of_its_edges():
+    edges = NETWORK.edges
+    for stroke in np.unique(edges["stroke"]):
+        own = np.sort(edges[edges["stroke"] == stroke], order="offset_m")
+        lengths = np.cumsum(own["length_m"]) - own["length_m"]
+        assert own["offset_m"] == pytest.approx(lengths)
+
+
+def test_a_roundabout_leads_back_into_itself():
+    edge = NETWORK.edges[NETWORK.ways["way"][NETWORK.edges["row"]] == 9]
+    assert NETWORK.loop_m[edge["stroke"][0]] == pytest.approx(edge["length_m"].sum())
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"), [(181.0, 0.0), (0.0, 91.0), (float("nan"), 0.0), (0.0, float("inf"))]
+)
+def test_a_vertex_that_is_nowhere_is_refused(lon, lat):
+    ways = WayList()
+    ways.add(signed(1, 50.0), [(0.0, 0.0, 1), (lon, lat, 2)])
+    with pytest.raises(ValueError, match="lon, lat: expected"):
+        RoadNetwork.build(ways.ways())
+
+
+def test_a_way_of_one_vertex_is_refused():
+    with pytest.raises(ValueError, match="way 1: expected two vertices, got 1"):
+        WayList().add(signed(1, 50.0), [(0.0, 0.0, 1)])
