@@ -1,9 +1,9 @@
 """Errors of the ingestion layer.
 
 IngestError
-├── SourceError        a source that cannot deliver: refused by the broker, wrong credentials
-├── ShardTakenError    another worker already judges this shard
-└── ReplayError        a file that cannot be replayed (ingest/replay.py)
+├── ShardTakenError        another worker already judges this shard
+├── RegistryUnusableError  no rules can be made of the registry
+└── ReplayError            a file that cannot be replayed (ingest/replay.py)
 """
 
 from enum import StrEnum
@@ -13,12 +13,12 @@ class IngestError(Exception):
     """Base of every error that this package raises."""
 
 
-class SourceError(IngestError):
-    """A source that cannot deliver and will not by waiting: wrong credentials, not authorised."""
-
-
 class ShardTakenError(IngestError):
     """Another worker judges this shard: two would each know half of every vehicle's past."""
+
+
+class RegistryUnusableError(IngestError):
+    """No rules can be made of the registry; the message says which part is wrong."""
 
 
 class ReplayError(IngestError):

@@ -74,6 +74,10 @@ class WorkerMetrics:
             "hanhtrinh_registry_loads", "Times the registry was loaded because it had changed",
             registry=self.registry,
         )  # fmt: skip
+        self.registry_refusals = Counter(
+            "hanhtrinh_registry_refusals", "Times the registry could not be used as it is",
+            registry=self.registry,
+        )  # fmt: skip
         self.failures = Counter(
             "hanhtrinh_batch_failures", "Batches that had to be tried again",
             ["error"], registry=self.registry,

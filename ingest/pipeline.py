@@ -76,7 +76,10 @@ class Pipeline:
         self._station_codecs: dict[str, Codec] = {}
 
     async def refresh(self, conn: AsyncConnection) -> bool:
-        """Take over the registry if it has changed since the last time; whether it had."""
+        """Take over the registry if it has changed since the last time; whether it had.
+
+        Raises RegistryError, and keeps the rules there are, if its parts contradict each other.
+        """
         version = await registry_tables.version(conn)
         if self._snapshot is not None and self._snapshot.version == version:
             return False
@@ -102,6 +105,11 @@ class Pipeline:
         self._drivers.update(snapshot.drivers)
         return True
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there are rules to judge by."""
+        return self._live is not None
+
     async def process(self, conn: AsyncConnection, batch: MessageBatch) -> Outcome:
         """Commit what the batch comes to; `refresh` must have been called before.
 
@@ -110,18 +118,22 @@ class Pipeline:
         assert self._live is not None
         intake = take_in(batch, self._router, self._codec, self._directory)
         vehicles = np.unique(intake.fixes.vehicle)
+        # Days and drivers are made before the transaction: what is remembered of them then stays
+        # true if it is rolled back.
         await fix_table.ensure_days(conn, intake.fixes.time)
+        fixes = intake.fixes.with_columns(driver=await self._driver_ids(conn, intake))
         try:
             async with conn.transaction():
-                return await self._commit(conn, batch, intake)
+                return await self._commit(conn, batch, intake, fixes)
         except BaseException:
             self._live.forget(vehicles)
             raise
 
-    async def _commit(self, conn: AsyncConnection, batch: MessageBatch, intake: Intake) -> Outcome:
+    async def _commit(
+        self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch
+    ) -> Outcome:
         assert self._live is not None
-        driver = await self._driver_ids(conn, intake)
-        judgement = await self._live.judge(conn, intake.fixes.with_columns(driver=driver))
+        judgement = await self._live.judge(conn, fixes)
         await _store(conn, judgement)
         weighed = await self._weigh(conn, intake)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))

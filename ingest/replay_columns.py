@@ -31,7 +31,7 @@ UNITS: Final[Mapping[str, Mapping[str, float]]] = {
     "hdop": PLAIN_UNITS,
     "satellites": PLAIN_UNITS,
 }
-TEXTS: Final = ("vehicle", "driver")
+TEXTS: Final = ("vehicle", "driver", "ignition")
 REQUIRED: Final = ("vehicle", "time", "lat", "lon")
 
 

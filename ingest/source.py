@@ -40,7 +40,7 @@ class Source(Protocol):
     """Yields batches; keeps every message until `acknowledge` is called for its batch."""
 
     async def start(self) -> None:
-        """Begin to receive. Raises SourceError if waiting cannot help."""
+        """Begin to receive, and go on trying for as long as the broker is out of reach."""
 
     async def receive(self) -> MessageBatch:
         """The next batch, never empty; waits for one."""

@@ -19,7 +19,9 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
-from ingest.errors import ShardTakenError, Unusable
+from devices.errors import DevicesError
+from geofence.errors import GeofenceError
+from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
@@ -37,8 +39,14 @@ SHARD_LOCK = 0x68_61_6E_68
 
 CONFLICT_TRIES = 3
 
-WAIT_OUT = (psycopg.OperationalError, psycopg.InternalError, psycopg.InterfaceError, OSError)
-"""Errors that say something about the server, not about the data: waiting can help."""
+WAIT_OUT = (
+    psycopg.OperationalError,
+    psycopg.InternalError,
+    psycopg.InterfaceError,
+    OSError,
+    RegistryUnusableError,
+)
+"""Errors that say something about the server, not about the messages: waiting can help."""
 
 T = TypeVar("T")
 
@@ -203,10 +211,20 @@ class Worker:
         now = time.monotonic()
         if now - self._refreshed_at < REFRESH_EVERY_S:
             return
-        if await self._pipeline.refresh(conn):
+        self._refreshed_at = now
+        try:
+            changed = await self._pipeline.refresh(conn)
+        except (GeofenceError, DevicesError) as error:
+            # One bad row of the registry must not cost a single message: go on by the rules there
+            # are, or wait for the row to be mended if there are none yet.
+            self._metrics.registry_refusals.inc()
+            log.exception("registry.unusable", detail=str(error))
+            if not self._pipeline.is_ready:
+                raise RegistryUnusableError(str(error)) from error
+            return
+        if changed:
             self._metrics.registry_loads.inc()
             log.info("registry.loaded")
-        self._refreshed_at = now
 
     def _failed(self, error: Exception, messages: int, tries: int) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.pipeline import Pipeline
+from ingest.source import MessageBatch
 from storage.database import connect
 from tests.ingest.fleet import Sent, batch_of, new_pipeline, register, stored_state
 
@@ -129,6 +130,25 @@ def test_a_revised_violation_keeps_its_past_and_a_withdrawn_one_stays_readable(r
     assert before == [("final", 1, 50.0)]
     assert sorted(after) == [("final", 1, 20.0), ("revised", 2, 20.0)] or after[0][1] == 2
     assert [float(duration) for duration, _ in past] == [50.0]
+
+
+def test_a_driver_first_seen_in_a_batch_that_fails_is_known_in_the_next(registered):
+    async def go():
+        async with await connect(registered, name="test") as conn:
+            pipeline = new_pipeline()
+            await pipeline.refresh(conn)
+            batch = batch_of([Sent(0, at, 106.60, 10.75, 95.0) for at in range(0, 60, 10)])
+            named = [p.replace(b"{", b'{"driver": "790123456789", ') for p in batch.payloads]
+            batch = MessageBatch(batch.topics, named, batch.received)
+            with patch("storage.quarantine.insert", refuse), pytest.raises(RolledBackError):
+                await pipeline.process(conn, batch)
+            await pipeline.process(conn, batch)
+            found = await conn.execute(
+                "SELECT licence FROM violations JOIN drivers ON drivers.id = driver_id"
+            )
+            return await found.fetchall()
+
+    assert asyncio.run(go()) == [("790123456789",)]
 
 
 def test_a_unique_violation_by_another_writer_is_raised_and_then_healed(registered):

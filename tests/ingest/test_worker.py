@@ -173,6 +173,35 @@ def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, brok
     assert fixes == [(10,)]
 
 
+def test_a_bad_row_of_the_registry_costs_no_message(database, broker):
+    async def go():
+        await registered(database)
+        async with working(database, broker) as metrics:
+            await publish(broker, messages_of(drive(0, 3)))
+            await until(lambda: count(metrics, "hanhtrinh_messages_total") == 3, "the first three")
+            async with await connect(database, name="test") as conn:
+                # What no writer of ours would let in: a ring that crosses itself.
+                await conn.execute(
+                    """UPDATE zones SET geometry = '{"type": "Polygon", "coordinates":
+                    [[[106, 10], [107, 11], [107, 10], [106, 11], [106, 10]]]}'
+                    WHERE code = 'BAN'"""
+                )
+            sent, refused = 3, "hanhtrinh_registry_refusals_total"
+            while not count(metrics, refused):
+                await publish(broker, messages_of(drive(0, 3, start=100 * sent)))
+                sent += 3
+                await until(lambda n=sent: count(metrics, "hanhtrinh_messages_total") == n, "three")
+        return (
+            sent,
+            await rows(database, "SELECT count(*) FROM fixes"),
+            await rows(database, "SELECT count(*) FROM quarantine"),
+        )
+
+    sent, fixes, quarantined = asyncio.run(go())
+    assert fixes == [(sent,)]
+    assert quarantined == [(0,)]
+
+
 def test_a_second_worker_of_the_same_shard_is_refused(database, broker):
     async def go():
         await registered(database)
