@@ -327,7 +327,8 @@ def _all_times(column: pa.Array, unit: str) -> I64:
             if unit == "auto":
                 scale[np.abs(numbers) >= _FAR_FUTURE_S] = 1e3
                 scale[np.abs(numbers) >= _FAR_FUTURE_S * 1e3] = 1.0
-            return np.round(numbers * scale).astype(np.int64)
+            whole: I64 = np.round(numbers * scale).astype(np.int64)
+            return whole
     if unit in _PER_SECOND:
         raise ValueError("no numbers")
     # Arrow wants an offset where the type has a timezone, and none where it has none.

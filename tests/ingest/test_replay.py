@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from devices.batch import Input, inputs_states
 from ingest.errors import ReplayError
 from ingest.replay import ReplayOptions, replay
 from ingest.replay_columns import ColumnMap
@@ -67,6 +68,25 @@ def test_a_bad_row_is_reported_with_its_line_and_the_others_go_on(tmp_path, line
     assert [v for v, _ in fixes] == ["a", "a"]
     assert [b.line for b in bad] == [3]
     assert reason in bad[0].reason
+
+
+@pytest.mark.parametrize("odd", ["", "1577836800", "2020-01-01T07:00:00.5+07:00", "x"])
+def test_a_time_is_the_same_whatever_stands_in_the_other_rows(tmp_path, odd):
+    times = ["2020-01-01T00:00:00Z", "2020-01-01T00:00:00.123456Z", "2020-01-01T07:00+07:00"]
+    expected = [T * 1_000_000, T * 1_000_000 + 123_456, T * 1_000_000]
+    alone, _ = rows_of(a_csv(tmp_path, *(f"a,{time},21,105,0" for time in times)))
+    assert [time for _, time in alone] == expected
+    beside, _ = rows_of(a_csv(tmp_path, *(f"a,{t},21,105,0" for t in [*times, odd])))
+    assert [time for _, time in beside][:3] == expected
+
+
+def test_ignition_is_on_off_or_not_known(tmp_path):
+    columns = ColumnMap.parse("vehicle=v,time=t,lat=lat,lon=lon,ignition=s")
+    lines = [f"a,{T + n},21,105,{state}" for n, state in enumerate(["1", "false", "", "maybe"])]
+    (rows,) = read_rows(a_csv(tmp_path, *lines), columns)
+    states = [inputs_states(word) for word in rows.fixes.inputs.tolist()]
+    assert states == [{Input.IGNITION: True}, {Input.IGNITION: False}, {}]
+    assert rows.bad == [BadRow(5, "ignition: expected 1, 0 or nothing, got 'maybe'", "s")]
 
 
 def test_lines_are_counted_right_across_batches(tmp_path, monkeypatch):
@@ -131,7 +151,7 @@ def test_parquet_with_scaled_integers_and_timestamps(tmp_path):
     assert rows.fixes.time.tolist() == [T * 1_000_000]
     assert rows.fixes.lat[0] == pytest.approx(21.02345)
     assert [bad.line for bad in rows.bad] == [2, 3]
-    assert rows.bad[1] == BadRow(3, "time: missing")
+    assert rows.bad[1] == BadRow(3, "time: missing", "t")
 
 
 def published(broker, options):
