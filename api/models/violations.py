@@ -45,7 +45,7 @@ VIOLATION: JsonDict = {
 }
 DETAILS = (
     "What the rule itself has to say (docs/rules.md); the end of each name is its unit: "
-    "_kmh, _m, _s, _kg."
+    "_kmh, _m, _s, _kg, _percent."
 )
 
 

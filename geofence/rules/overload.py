@@ -128,7 +128,7 @@ def _all_loads(loads: Sequence[Load]) -> dict[str, Detail]:
             details[f"{name}_axles"] = load.axles
         details[f"{name}_kg"] = load.measured_kg
         details[f"{name}_limit_kg"] = load.limit_kg
-        details[f"{name}_excess_pct"] = load.excess_pct
+        details[f"{name}_excess_percent"] = load.excess_pct
     return details
 
 
@@ -137,9 +137,9 @@ def _facts(load: Load, edges: Sequence[float]) -> dict[str, Detail]:
         "measured_kg": load.measured_kg,
         "limit_kg": load.limit_kg,
         "tolerance": load.tolerance,
-        "excess_pct": load.excess_pct,
+        "excess_percent": load.excess_pct,
         "band": load.band(edges),
-        "load": load.label,
+        "group": load.label,
     }
 
 
@@ -151,7 +151,7 @@ def _over_road(
     evidence = _all_loads([gross, *axles])
     if verdict is not None:
         evidence["verdict_kind"] = verdict.kind
-        evidence["verdict_excess_pct"] = verdict.excess_pct
+        evidence["verdict_excess_percent"] = verdict.excess_pct
         evidence["verdict_band"] = verdict.band(edges)
     return [
         (load, _facts(load, edges) | evidence)

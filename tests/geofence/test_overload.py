@@ -78,13 +78,13 @@ def test_the_worst_group_of_axles_is_the_overload_and_all_are_reported():
     (axle,) = [judged(batch)["overload_axle"]]
     assert axle.details["measured_kg"] == 12_000
     assert axle.details["limit_kg"] == 10_000
-    assert axle.details["excess_pct"] == pytest.approx(20.0)
+    assert axle.details["excess_percent"] == pytest.approx(20.0)
     assert [axle.details[f"group_{k}_kind"] for k in (1, 2, 3)] == ["single", "single", "tandem"]
     assert axle.details["group_3_kg"] == 20_000
     assert axle.details["group_3_limit_kg"] == 18_000
     assert axle.details["gross_limit_kg"] == 30_000
     assert axle.details["verdict_kind"] == "overload_gross"
-    assert axle.details["verdict_excess_pct"] == pytest.approx(100 * 7 / 30)
+    assert axle.details["verdict_excess_percent"] == pytest.approx(100 * 7 / 30)
     assert axle.details["verdict_band"] == "20_50"
 
 
