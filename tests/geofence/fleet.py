@@ -45,6 +45,7 @@ def line(*cells):
 
 
 CHANGE_US = START_US + 3_600_000_000
+AC_ENDS_US = CHANGE_US + 1_200_000_000
 
 ZONES = [
     Zone(1, "A", "terminal", box(0, 3)),
@@ -80,7 +81,7 @@ VEHICLES = [
         3,
         vehicle_class="bus",
         gross_kg=10_000.0,
-        routes=(VehicleRoute("AB"), VehicleRoute("AC", valid_to=CHANGE_US + 1_200_000_000)),
+        routes=(VehicleRoute("AB"), VehicleRoute("AC", valid_to=AC_ENDS_US)),
     ),
     VehicleRule(5, vehicle_class="bus", routes=(VehicleRoute("AC"),)),
 ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devices.batch import FixBatch
 from geofence.judge import Judge
 from tests.geofence.agreement import Store, by_key
-from tests.geofence.fleet import PROFILES, START_US, batch_of, fleets, rulebook, seeded_motion
+from tests.geofence.fleet import AC_ENDS_US, PROFILES, batch_of, fleets, rulebook, seeded_motion
 
 RULEBOOKS = {name: rulebook(name) for name in PROFILES}
 PROFILE = st.sampled_from(sorted(PROFILES))
@@ -125,13 +125,16 @@ def test_every_single_fix_far_from_all_zones_can_be_resumed_after(profiles, seed
 
 
 @pytest.mark.parametrize("profiles", PROFILES)
-def test_a_run_that_began_when_the_trip_of_another_route_ended_can_be_resumed(profiles):
-    there, back = range(4, 27, 2), range(30, 39)
-    cells = [1, 2, 1, 2, *there, 27, 28, 27, 28, *back, 39, 40, 39, 40, 39, 40, 41, 42, 43, 44, 45]
-    motion = [(START_US + 40_000_000 * k, x, 0, 40.0, 7) for k, x in enumerate(cells)]
+def test_a_run_that_began_when_the_registration_for_another_route_ended_can_be_resumed(profiles):
+    # A, B, and on towards C until the registration for AC ends: off AB from then on. That it was
+    # not off before is known from the visit to A, though the trip on AB began at B.
+    there, on = range(4, 27, 2), [30, 31, 32, 33, 34, 35, 36, 35, 36, 35, 36, 35, 36, 35, 36]
+    cells = [1, 2, 1, 2, *there, 27, 28, 27, 28, *on]
+    first_us = AC_ENDS_US - 26 * 40_000_000
+    motion = [(first_us + 40_000_000 * k, x, 0, 40.0, 7) for k, x in enumerate(cells)]
     batch = batch_of({3: motion})
     _, _, expected = at_once(profiles, batch)
-    assert any(key[0] == "off_route" for key in expected)
+    assert ("off_route", 3, "AB", AC_ENDS_US) in expected
     check_every_fix(profiles, batch)
 
 
