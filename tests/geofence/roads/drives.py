@@ -70,3 +70,20 @@ def cruise(random, legs):
             off = random.normal(0, 6, 2)
             rows.append((time, east + off[0], north + off[1], speed, heading))
     return rows
+
+
+def doubtful(random, legs):
+    """Rows of a drive up and down between two roads 15 m apart, at speeds that only one allows."""
+    time, east, ahead, rows = START_US, 20.0, 1.0, []
+    north, speed = 0.0, 50.0
+    for _ in range(40 * legs):
+        gap = int(random.choice([5, 10, 10, 10, 30, 61, 121] if random.random() < 0.1 else [5, 10]))
+        time += gap * 1_000_000
+        if random.random() < 0.15:
+            north, speed = float(random.choice([0, 8, 15])), float(random.choice([35, 50, 50, 65]))
+        if not 0 < east + ahead * speed / 3.6 * gap < 1200:
+            ahead = -ahead
+        east += ahead * speed / 3.6 * gap
+        off = random.normal(0, 3, 2)
+        rows.append((time, east + off[0], north + off[1], speed, np.nan))
+    return rows

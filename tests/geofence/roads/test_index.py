@@ -24,9 +24,8 @@ def near(network, grid, lon, lat, time=0, radius_m=50.0):
     return twin.nearest_first(found, count)
 
 
-def check(network, grid, lon, lat, **more):
-    found = near(network, grid, lon, lat, **more)
-    time, radius_m = more.get("time", 0), more.get("radius_m", 50.0)
+def check(network, grid, lon, lat, time=0, radius_m=50.0):
+    found = near(network, grid, lon, lat, time, radius_m)
     expected = twin.roads_near(network, float(lon), float(lat), time, radius_m, MOST_NEAR)
     assert found.keys() == expected.keys()
     for road, (distance, _, _) in expected.items():
@@ -42,18 +41,18 @@ def test_the_roads_near_a_point_are_those_that_looking_at_all_finds(roads, point
         # A little aside: of roads equally far apart any may come first.
         lon, lat = place(east + 0.1234, north + 0.0567)
         if len(twin.roads_near(network, lon, lat, 0, radius_m, 99)) <= MOST_NEAR:
-            check(network, grid, lon, lat, radius_m=radius_m)
+            check(network, grid, lon, lat, 0, radius_m)
 
 
 def test_in_town_the_nearest_roads_are_found_everywhere():
     random = np.random.default_rng(7)
     for east, north in random.uniform((-100, -400), (2100, 400), (400, 2)):
-        check(NETWORK, INDEX.roads.grid, *place(east, north), time=OPENS_US)
+        check(NETWORK, INDEX.roads.grid, *place(east, north), OPENS_US)
 
 
 def test_a_road_that_is_not_there_yet_is_not_found():
-    before = near(NETWORK, INDEX.roads.grid, *place(300, -37), time=OPENS_US - 1)
-    after = near(NETWORK, INDEX.roads.grid, *place(300, -37), time=OPENS_US)
+    before = near(NETWORK, INDEX.roads.grid, *place(300, -37), OPENS_US - 1)
+    after = near(NETWORK, INDEX.roads.grid, *place(300, -37), OPENS_US)
     assert len(after) == len(before) + 1
 
 
@@ -71,7 +70,7 @@ def test_a_network_without_roads_has_nothing_near():
 
 def strokes_of(roads):
     network = network_of([(signed(way, 50.0), road) for way, road in enumerate(roads)])
-    found = {}
+    found: dict[int, set[int]] = {}
     for edge in network.edges:
         found.setdefault(int(network.ways["way"][edge["row"]]), set()).add(int(edge["stroke"]))
     return found

@@ -15,7 +15,7 @@ from geofence.profile import shipped_profile
 from geofence.registry import VehicleRule, Zone
 from geofence.roads.matcher import Matched, RoadIndex
 from tests.geofence import test_judge_resumes as resumes
-from tests.geofence.roads.drives import batch_of, cruise, seeded
+from tests.geofence.roads.drives import batch_of, cruise, doubtful, seeded
 from tests.geofence.roads.town import (
     NETWORK,
     PROFILE,
@@ -60,8 +60,9 @@ BOOKS = {
 
 def fleet(seed):
     random = np.random.default_rng(seed)
-    rows = [cruise(random, 4), seeded(random, 10)]
-    return FixBatch.concat([batch_of(rows[(seed + v) % 2], v) for v in (1, 2)])
+    kinds = [cruise, seeded, doubtful]
+    drives = [kinds[(seed + vehicle) % 3](random, 4) for vehicle in (1, 2)]
+    return FixBatch.concat([batch_of(rows, v) for v, rows in enumerate(drives, 1)])
 
 
 @pytest.fixture
@@ -74,14 +75,14 @@ def _roads(monkeypatch):
 @pytest.mark.parametrize("name", BOOKS)
 @pytest.mark.parametrize("forgets", [False, True])
 def test_batches_and_lost_state_change_nothing(name, forgets):
-    for seed in range(40):
+    for seed in range(60):
         resumes.check_partition(name, fleet(seed), seed, forgets=forgets)
 
 
 @pytest.mark.usefixtures("_roads")
 @pytest.mark.parametrize("name", BOOKS)
 def test_late_fixes_end_as_if_they_had_come_in_time(name):
-    for seed in range(40):
+    for seed in range(60):
         resumes.check_late(name, fleet(100 + seed), seed)
 
 
@@ -161,7 +162,9 @@ def test_a_zone_that_overrides_roads_but_has_no_limit_for_the_class_replaces_not
                 overrides_road=True)  # fmt: skip
     book = rulebook([zone], VEHICLES)
     batch = batch_of([(START_US, 900, -300, 50.0, 90.0)])
-    matched = Judge(book)._matcher.advance(batch, np.array([50.0]), np.zeros(1, np.int32))
+    matcher = Judge(book)._matcher
+    assert matcher is not None
+    matched = matcher.advance(batch, np.array([50.0]), np.zeros(1, np.int32))
     located = locate(book, batch, matched)
     assert located.limit_kmh[0] == 80.0
     assert located.limit_source[0] == LimitSource.ROAD
@@ -174,3 +177,25 @@ def test_of_a_zone_and_a_road_with_the_same_limit_the_zone_is_named():
     matched = Matched(np.zeros(1, np.int32), np.zeros(1, np.bool_), np.ones(1, np.float32))
     located = locate(book, batch, matched)
     assert located.limit_zone.tolist() == [0]
+
+
+def test_a_run_that_begins_with_a_span_of_memory_is_found_again():
+    """What comes before the run is matched with too little memory, and must not lengthen it."""
+    book = rulebook([], [VehicleRule(1, speed_limit_kmh=45.0)])
+    span = 120_000_000
+    begin = START_US // span * span
+    sure = [(begin + k * 20_000_000, 100 + 60 * k, -3, 50.0, np.nan) for k in range(6)]
+    between = [(begin + span + k * 20_000_000, 460 + 60 * k, 7, 50.0, np.nan) for k in range(6)]
+    over = [(begin + 2 * span + k * 20_000_000, 820 + 60 * k, 2, 70.0, np.nan) for k in range(6)]
+    batch = batch_of([*sure, *between, *over])
+    new = np.zeros(len(batch), np.bool_)
+    whole = Judge(book).advance(batch, new)
+    expected = next(i for i in whole.intervals if i.kind == "speeding")
+    assert expected.started == batch.time[12]
+    for last in range(12, 17):
+        taken = np.flatnonzero(batch.time >= whole.needs_from[last])
+        again = Judge(book).advance(batch.take(taken), taken <= last)
+        assert expected in again.intervals
+    # The cold start does see it otherwise: this test is about something.
+    cold = Judge(book).advance(batch.take(np.arange(6, 18)), new[6:])
+    assert all(i.started == batch.time[6] for i in cold.intervals if i.kind == "speeding")

@@ -29,7 +29,7 @@ def haversine(lon1, lat1, lon2, lat2):
 
 def roads_near(network, lon, lat, time, radius_m, most):
     """{road: (distance, segment, fraction)} of the nearest roads, every segment looked at."""
-    best = {}
+    best: dict[tuple[int, int], tuple[float, int, float]] = {}
     for row, s in enumerate(network.segments):
         edge = network.edges[s["edge"]]
         distance, fraction = offset(lon, lat, s)
@@ -140,7 +140,7 @@ class Twin:
     def decide(self, fixes):
         """(edge, is_backward, confidence) of the last fix, and how far the next one lies behind."""
         weights, off = self.after(fixes)
-        groups = {}
+        groups: dict[int, list] = {}
         for c, w in weights:
             name = "backward_group" if c[1] else "forward_group"
             groups.setdefault(int(self.network.edges[c[0]][name]), []).append((w, c))
