@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psutil
 
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
