@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from hanhtrinh.commands import check, look, registry, serve, traffic
+from hanhtrinh.commands import check, look, registry, roads, serve, traffic
 from hanhtrinh.commands.state import State
 from hanhtrinh.errors import UsageError, expected_errors
 
@@ -93,6 +93,7 @@ app.command("warm")(check.warm)
 app.add_typer(traffic.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")
 app.add_typer(registry.tokens, name="tokens")
+app.add_typer(roads.roads, name="roads")
 
 if __name__ == "__main__":
     main()

@@ -47,12 +47,14 @@ def test_the_roads_near_a_point_are_those_that_looking_at_all_finds(roads, point
 def test_in_town_the_nearest_roads_are_found_everywhere():
     random = np.random.default_rng(7)
     for east, north in random.uniform((-100, -400), (2100, 400), (400, 2)):
-        check(NETWORK, INDEX.roads.grid, *place(east, north), OPENS_US)
+        lon, lat = place(east, north)
+        check(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US)
 
 
 def test_a_road_that_is_not_there_yet_is_not_found():
-    before = near(NETWORK, INDEX.roads.grid, *place(300, -37), OPENS_US - 1)
-    after = near(NETWORK, INDEX.roads.grid, *place(300, -37), OPENS_US)
+    lon, lat = place(300, -37)
+    before = near(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US - 1)
+    after = near(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US)
     assert len(after) == len(before) + 1
 
 

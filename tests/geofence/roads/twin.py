@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -140,7 +141,7 @@ class Twin:
     def decide(self, fixes):
         """(edge, is_backward, confidence) of the last fix, and how far the next one lies behind."""
         weights, off = self.after(fixes)
-        groups: dict[int, list] = {}
+        groups: dict[int, list[Any]] = {}
         for c, w in weights:
             name = "backward_group" if c[1] else "forward_group"
             groups.setdefault(int(self.network.edges[c[0]][name]), []).append((w, c))
