@@ -5,7 +5,7 @@ Belongs here: reading and converting columns. Does not belong here: publishing (
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -63,13 +63,32 @@ class Rows:
         return [self.names[number] for number in self.fixes.vehicle.tolist()]
 
 
+def is_ident(name: str) -> bool:
+    """Whether a vehicle of that name can have a topic of its own."""
+    if not name or len(name.encode()) > IDENT_BYTES:
+        return False
+    return not any(sign in "/+#" or sign < " " for sign in name)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Which rows are fixes: the names that vehicles may have, and when fixes may be (inclusive)."""
+
+    is_name: Callable[[str], bool] = is_ident
+    name: str = "a name without / + #"
+    first_us: int = int(np.iinfo(np.int64).min)
+    last_us: int = int(np.iinfo(np.int64).max)
+    times: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Some rows as they are in the file, and what is found wrong with them: row to (name, why)."""
 
     rows: pa.RecordBatch
     columns: ColumnMap
-    wrong: dict[int, tuple[str, str]]
+    accepted: Accepted
+    wrong: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def column(self, name: str) -> pa.Array:
         """The file's column that holds what we call `name`."""
@@ -78,13 +97,6 @@ class _Batch:
     def refuse(self, row: int, name: str, reason: str) -> None:
         """Say why a row is no fix; the first reason stays."""
         self.wrong.setdefault(row, (name, f"{name}: {reason}"))
-
-
-def is_ident(name: str) -> bool:
-    """Whether a vehicle of that name can have a topic of its own."""
-    if not name or len(name.encode()) > IDENT_BYTES:
-        return False
-    return not any(sign in "/+#" or sign < " " for sign in name)
 
 
 def column_names(path: Path) -> list[str]:
@@ -97,16 +109,11 @@ def column_names(path: Path) -> list[str]:
             return list(reader.schema.names)
 
 
-def read_rows(
-    path: Path, columns: ColumnMap, is_name: Callable[[str], bool] = is_ident
-) -> Iterator[Rows]:
-    """The file's rows in batches, in its order. Raises ReplayError for the file or its columns.
-
-    is_name: which names vehicles may have; a row of another is bad.
-    """
+def read_rows(path: Path, columns: ColumnMap, accepted: Accepted = Accepted()) -> Iterator[Rows]:
+    """The file's rows in batches, in its order. Raises ReplayError for the file or its columns."""
     with _named_errors(path):
         read = _read_parquet if _is_parquet(path) else _read_csv
-        yield from read(path, columns, is_name)
+        yield from read(path, columns, accepted)
 
 
 @contextmanager
@@ -139,18 +146,18 @@ def _open_csv(
     )
 
 
-def _read_parquet(path: Path, columns: ColumnMap, is_name: Callable[[str], bool]) -> Iterator[Rows]:
+def _read_parquet(path: Path, columns: ColumnMap, accepted: Accepted) -> Iterator[Rows]:
     file = pyarrow.parquet.ParquetFile(path)
     names = list(dict.fromkeys(columns.columns.values()))
     _check_columns(path, names, file.schema_arrow.names)
     row = 1
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
         lines = np.arange(row, row + len(batch))
-        yield _convert(_Batch(batch, columns, {}), lines, [], is_name)
+        yield _convert(_Batch(batch, columns, accepted), lines, [])
         row += len(batch)
 
 
-def _read_csv(path: Path, columns: ColumnMap, is_name: Callable[[str], bool]) -> Iterator[Rows]:
+def _read_csv(path: Path, columns: ColumnMap, accepted: Accepted) -> Iterator[Rows]:
     names = list(dict.fromkeys(columns.columns.values()))
     ragged: list[BadRow] = []
 
@@ -168,7 +175,7 @@ def _read_csv(path: Path, columns: ColumnMap, is_name: Callable[[str], bool]) ->
         lines = np.arange(line, line + len(batch) + len(ragged))
         lines = lines[~np.isin(lines, [bad.line for bad in ragged])][: len(batch)]
         line = int(lines[-1]) + 1 if len(lines) else line
-        yield _convert(_Batch(batch, columns, {}), lines, ragged[told:], is_name)
+        yield _convert(_Batch(batch, columns, accepted), lines, ragged[told:])
         told = len(ragged)
     if ragged[told:]:
         yield Rows(FixBatch.empty(), (), (), ragged[told:])
@@ -183,13 +190,11 @@ def _check_columns(path: Path, names: Sequence[str], there: Sequence[str]) -> No
         )
 
 
-def _convert(
-    batch: _Batch, lines: I64, ragged: list[BadRow], is_name: Callable[[str], bool]
-) -> Rows:
+def _convert(batch: _Batch, lines: I64, ragged: list[BadRow]) -> Rows:
     """Fixes of the rows that are some; reasons for the others."""
     columns = batch.columns
-    vehicle, names = _vehicles(batch, is_name)
-    values: dict[str, Any] = {"vehicle": vehicle, "time": _times(batch)}
+    vehicle, names = _vehicles(batch)
+    values: dict[str, Any] = {"vehicle": vehicle, "time": _accepted_times(batch)}
     for name, scale in columns.scales.items():
         values[_FIX_COLUMN.get(name, name)] = _numbers(batch, name) * scale
     if "heading" in values:
@@ -227,13 +232,13 @@ def _numbered(column: pa.Array) -> tuple[I32, tuple[str, ...]]:
     return codes, tuple(encoded.dictionary.to_pylist())
 
 
-def _vehicles(batch: _Batch, is_name: Callable[[str], bool]) -> tuple[I32, tuple[str, ...]]:
+def _vehicles(batch: _Batch) -> tuple[I32, tuple[str, ...]]:
     codes, names = _numbered(batch.column("vehicle"))
-    wrong = [number for number, name in enumerate(names) if not is_name(name)]
+    wrong = [number for number, name in enumerate(names) if not batch.accepted.is_name(name)]
     if wrong:
-        expected = "expected a name without / + #" if is_name is is_ident else "expected a name"
         for row in np.flatnonzero(np.isin(codes, wrong)).tolist():
-            batch.refuse(row, "vehicle", f"{expected}, got {names[codes[row]]!r}")
+            got = names[codes[row]]
+            batch.refuse(row, "vehicle", f"expected {batch.accepted.name}, got {got!r}")
     return codes, names
 
 
@@ -288,6 +293,14 @@ def _as_floats(column: pa.Array) -> F64:
         column = pc.utf8_trim_whitespace(column)
         column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
     return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _accepted_times(batch: _Batch) -> I64:
+    """The column as microseconds since 1970-01-01 UTC."""
+    times, accepted = _times(batch), batch.accepted
+    for row in np.flatnonzero((times < accepted.first_us) | (times > accepted.last_us)).tolist():
+        batch.refuse(row, "time", f"expected {accepted.times}, got {batch.column('time')[row]}")
+    return times
 
 
 def _times(batch: _Batch) -> I64:
