@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from hanhtrinh.commands import check, look, registry, roads, serve, traffic
+from hanhtrinh.commands import check, judge, look, registry, roads, serve, traffic
 from hanhtrinh.commands.state import State
 from hanhtrinh.errors import UsageError, expected_errors
 
@@ -87,7 +87,7 @@ app.command("migrate")(serve.migrate)
 app.command("simulate")(traffic.simulate)
 app.command("replay")(traffic.replay)
 app.command("decode")(look.decode)
-app.command("judge")(look.judge)
+app.command("judge")(judge.judge)
 app.command("doctor")(check.doctor)
 app.command("warm")(check.warm)
 app.add_typer(traffic.quarantine, name="quarantine")

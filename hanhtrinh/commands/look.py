@@ -1,4 +1,4 @@
-"""Verbs that need no server: decode bytes, judge a file."""
+"""The verb that looks into bytes: decode."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hanhtrinh.commands.state import state_of, stderr, write_json
+from hanhtrinh.commands.state import write_json
 from hanhtrinh.errors import UsageError
 
 
@@ -44,35 +44,3 @@ def decode(
 
 def _forms(is_hex: bool, is_base64: bool, is_text: bool) -> list[tuple[str, bool]]:
     return [("hex", is_hex), ("base64", is_base64), ("text", is_text)]
-
-
-def judge(
-    context: typer.Context,
-    fixes: Annotated[Path, typer.Option(help="CSV or Parquet file of fixes.")],
-    columns: Annotated[
-        str, typer.Option("--map", help="Its columns, as for replay.")
-    ] = "vehicle=vehicle,time=time,lon=lon,lat=lat,speed=speed_kmh",
-    vehicles: Annotated[
-        Path | None, typer.Option(help="CSV of vehicles: plate and what the rules ask for.")
-    ] = None,
-    zones: Annotated[Path | None, typer.Option(help="GeoJSON FeatureCollection of zones.")] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Rule profile: a shipped one or a TOML file.")
-    ] = None,
-) -> None:
-    """Judge a file of fixes with no server: one JSON object a violation or zone visit."""
-    from hanhtrinh import wiring  # noqa: PLC0415
-    from hanhtrinh.judging import judge_files  # noqa: PLC0415
-    from ingest.replay_columns import ColumnMap  # noqa: PLC0415
-
-    settings = state_of(context).with_overrides({"judge.profiles": (profile,) if profile else None})
-    options = wiring.judging_options(settings)
-    with stderr().status("judging"):
-        found = judge_files(options, ColumnMap.parse(columns), fixes, vehicles, zones)
-    for line in found.lines:
-        write_json(line)
-    for bad in found.bad[:10]:
-        stderr().print(f"left out: line {bad.line}: {bad.reason}")
-    stderr().print(
-        f"{found.fixes:,} fixes of {found.vehicles:,} vehicles: {len(found.lines):,} intervals"
-    )
