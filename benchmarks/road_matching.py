@@ -6,17 +6,19 @@ matched. No map comes with them: the network is made of all routes together, eac
 aside that has another limit. Real maps have more roads to mistake, and fewer that lie so close.
 """
 
+import os
+from pathlib import Path
+
 import numpy as np
 import shapely
 
 from benchmarks.parts.road_scenes import COPY, city, is_on_route, parallels, read_traces, ways_of
 from benchmarks.report import Result, rates, run
-from devices.batch import F64, FixBatch
+from devices.batch import F64, I32, Bool, FixBatch
 from geofence.profile import shipped_profile
 from geofence.roads.matcher import Matched, RoadIndex, RoadMatcher
 from geofence.roads.network import RoadNetwork
 from geofence.rulebook import Rulebook
-from tests.data_folder import DATA
 
 BATCH = 4096
 PARAMS = Rulebook.build([shipped_profile()], [], [], []).params
@@ -40,7 +42,7 @@ def nearest(network: RoadNetwork, tree: shapely.STRtree, fixes: FixBatch) -> F64
     return np.asarray(network.segments["edge"][found])
 
 
-def shares(right: F64, sure: F64) -> str:
+def shares(right: Bool, sure: Bool) -> str:
     """Of all fixes: right and used, wrong and used, not used."""
     used = right[sure].sum() / len(right), (~right[sure]).sum() / len(right)
     return f"right {used[0]:.1%}, wrong {used[1]:.1%}, below confidence {(~sure).mean():.1%}"
@@ -61,17 +63,20 @@ def of_parallels(sigma_m: float, kept: float, vehicles: int) -> str:
 
 
 def of_traces() -> dict[str, object]:
-    folder = DATA / "fcd_oberfranken"
+    given = os.environ.get("HANHTRINH_DATA")
+    data = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    folder = data / "fcd_oberfranken"
     if not folder.is_dir():
         return {"real traces": f"not measured: there is no {folder}"}
     traces = read_traces(folder)
     matched = match(RoadMatcher(RoadIndex.build(traces.network), PARAMS), traces.fixes)
     near = nearest(traces.network, tree_of(traces.network), traces.fixes).astype(np.int32)
     found: dict[str, object] = {}
-    for name, edge, sure in (
+    used: tuple[tuple[str, I32, Bool], ...] = (
         ("matched", matched.edge, (matched.edge >= 0) & (matched.confidence >= CONFIDENT)),
         ("nearest", near, np.ones(len(near), np.bool_)),
-    ):
+    )
+    for name, edge, sure in used:
         original = ways_of(traces.network, edge) < COPY
         limit = original & (edge >= 0)
         route = limit & is_on_route(traces, edge, 2.0)

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -38,7 +39,7 @@ def add_line(ways: WayList, way: int, kmh: float, lon: F64, lat: F64) -> None:
     )
 
 
-def placed(x: F64, y: F64, turned_deg: float) -> tuple[F64, F64]:
+def placed(x: Any, y: Any, turned_deg: float) -> tuple[F64, F64]:
     """Metres along and across a road to degrees, around 106 E 16 N; the road heads turned_deg."""
     heading = math.radians(turned_deg)
     east = x * math.sin(heading) + y * math.cos(heading)
@@ -118,7 +119,7 @@ class Traces:
 
     def plane(self, lon_lat: NDArray[np.float64]) -> NDArray[np.float64]:
         scale = METRES_PER_DEGREE * math.cos(math.radians(self.centre_lat))
-        return lon_lat * np.array([scale, METRES_PER_DEGREE])
+        return np.asarray(lon_lat * np.array([scale, METRES_PER_DEGREE]))
 
 
 def read_traces(folder: Path) -> Traces:
@@ -182,9 +183,7 @@ def is_on_route(traces: Traces, edge: NDArray[np.int32], within_m: float) -> Boo
         shapely.multilinestrings(list(places[first[e] : first[e + 1]]))
         for e in range(len(traces.network.edges))
     ]
-    routes = [
-        shapely.transform(route, lambda points: traces.plane(points)) for route in traces.routes
-    ]
+    routes = [shapely.transform(route, traces.plane) for route in traces.routes]
     at = shapely.points(traces.plane(np.column_stack([traces.fixes.lon, traces.fixes.lat])))
     found = np.zeros(len(edge), np.bool_)
     for i in np.flatnonzero(edge >= 0):

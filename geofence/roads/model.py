@@ -15,8 +15,8 @@ from geofence.roads.grid import Grid
 # probabilities: only their relations count.
 TURN: Final = 0.2
 """Onto a road that begins where this edge ends."""
-FAR_TURN: Final = 0.05
-"""Onto a road farther away."""
+FAR_TURN: Final = 0.002
+"""Onto a road farther away; measured: more makes parallel roads take turns, less loses turns."""
 U_TURN: Final = 0.001
 LEAVE: Final = 0.01
 """Off the map."""

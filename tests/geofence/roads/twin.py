@@ -102,7 +102,7 @@ class Twin:
             for metres2, node2, wrong2 in ways2:
                 way = metres1 + self.apart(node1, node2) + metres2
                 wrong = metres1 * wrong1 + metres2 * wrong2
-                turn = 0.2 if node1 == node2 else 0.05
+                turn = 0.2 if node1 == node2 else 0.002
                 best = max(best, turn * math.exp(-(abs(way - straight) + wrong) / scale))
         return best
 
