@@ -16,6 +16,13 @@ from simulators.noise import uniform
 JUMP_DEG: Final = 0.4
 """Some 44 km: over 250 km/h for any fix that comes within ten minutes of the one before."""
 
+DRIFT_DEG_PER_S: Final = 0.001
+"""Where fixes are thrown goes away at 400 km/h: two that are thrown within ten minutes are no two
+fixes of one way, which a second device with the vehicle's identity might have gone."""
+
+DRIFT_S: Final = 3600
+"""Then it begins anew, 400 km nearer."""
+
 GRACE_US: Final = 60_000_000
 """No jump in a vehicle's first minute: with nothing before it, it could not be told for one."""
 
@@ -51,9 +58,10 @@ def spoil_fixes(fixes: FixBatch, dirt: Dirt, seed: int, start_us: int) -> FixBat
     swapped = uniform(seed, fixes.vehicle, fixes.time, 21) < dirt.swapped
     jumps = uniform(seed, fixes.vehicle, fixes.time, 22) < dirt.jumps
     jumps &= ~swapped & (fixes.time > start_us + GRACE_US)
+    thrown = JUMP_DEG + DRIFT_DEG_PER_S * (fixes.time / 1e6 % DRIFT_S)
     return fixes.with_columns(
         lon=np.where(swapped, fixes.lat, fixes.lon),
-        lat=np.where(swapped, fixes.lon, fixes.lat - JUMP_DEG * jumps),
+        lat=np.where(swapped, fixes.lon, fixes.lat - thrown * jumps),
     )
 
 
