@@ -17,9 +17,13 @@ from geofence.quality import CLEANING_DTYPE, clean
 from geofence.registry import END_US
 from geofence.roads.matcher import RoadMatcher
 from geofence.rulebook import Rulebook
+from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.data_gap import DataGap
+from geofence.rules.gps_lost import GpsLost
+from geofence.rules.moved_unseen import MovedUnseen
 from geofence.rules.off_route import OffRoute
-from geofence.rules.rule import Key, Rule, Track, grown
+from geofence.rules.power_cut import PowerCut
+from geofence.rules.rule import Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.visits import Visits
 
@@ -65,7 +69,7 @@ def _carry(
 
 def _plain(fixes: FixBatch) -> FixBatch:
     """The same fixes in writable arrays of one piece: kernels are compiled for no others."""
-    names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver")
+    names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver", "inputs")
     return fixes.with_columns(
         **{name: np.require(getattr(fixes, name), None, ["C", "W"]) for name in names}
     )
@@ -76,8 +80,8 @@ def _check(fixes: FixBatch, settled: Bool) -> None:
         raise ValueError(f"settled: expected shape {fixes.time.shape}, got {settled.shape}")
     if np.any(fixes.vehicle < 0):
         raise ValueError("vehicle: expected ids of the registry, got an unknown vehicle")
-    if np.any(fixes.quality & (Quality.NO_POSITION | Quality.FUTURE)):
-        raise ValueError("quality: expected no fix with no_position or future")
+    if np.any(fixes.quality & Quality.FUTURE):
+        raise ValueError("quality: expected no fix that is future")
     same = fixes.vehicle[1:] == fixes.vehicle[:-1]
     later = np.where(same, fixes.time[1:] > fixes.time[:-1], fixes.vehicle[1:] > fixes.vehicle[:-1])
     if not later.all():
@@ -98,7 +102,11 @@ class Judge:
             DataGap(rulebook),
             Visits(rulebook),
             OffRoute(rulebook),
+            MovedUnseen(rulebook),
+            PowerCut(rulebook),
         )
+        self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
+        self._all_rules: tuple[Stateful, ...] = (*self._rules, *self._raw_rules)
         params = rulebook.params
         roads = rulebook.roads
         self._matcher = RoadMatcher(roads.index, params) if roads else None
@@ -113,7 +121,7 @@ class Judge:
         """Take fixes in: clean them and let every rule judge the clean ones.
 
         fixes: sorted by (vehicle, time), no two rows equal in both, each later than what the
-            vehicle's state has seen, none with no_position or future, vehicles of the rulebook.
+            vehicle's state has seen, none that is future, vehicles of the rulebook.
         settled: shape (n,). Where it is set the fix has been judged before (a replayed prefix of
             its vehicle's fixes): its quality bits are taken as they are.
         """
@@ -130,14 +138,14 @@ class Judge:
             replayed = fixes.take(settled)
             _, needs_from[settled], _ = self._take_in(replayed, settled=True)
             vehicles = np.unique(replayed.vehicle)
-            for rule in self._rules:
+            for rule in self._all_rules:
                 pending += rule.pending(vehicles)
         new = ~settled
         quality[new], needs_from[new], intervals = self._take_in(
             fixes.take(new) if settled.any() else fixes, settled=False
         )
         vehicles = np.unique(fixes.vehicle)
-        for rule in self._rules:
+        for rule in self._all_rules:
             intervals += rule.open_intervals(vehicles)
         return Judged(quality, needs_from, intervals, frozenset(pending))
 
@@ -148,7 +156,7 @@ class Judge:
         self._rules_since[known] = END_US
         if self._matcher:
             self._matcher.forget(known)
-        for rule in self._rules:
+        for rule in self._all_rules:
             rule.forget(known)
 
     def _make_room(self, vehicles: int) -> None:
@@ -156,11 +164,44 @@ class Judge:
             return
         self._cleaning = grown(self._cleaning, vehicles, np.zeros((), CLEANING_DTYPE))
         self._rules_since = grown(self._rules_since, vehicles, _UNSEEN)
-        for rule in self._rules:
+        for rule in self._all_rules:
             rule.make_room(len(self._cleaning))
 
     def _take_in(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Interval]]:
         """Quality, needs_from and closed intervals of fixes that are settled, or are not."""
+        heard, step_profile, quality, needs_from = self._clean(fixes, settled=settled)
+        is_clean = heard.is_clean
+        seen = fixes if is_clean.all() else fixes.take(is_clean)
+        track = Track(
+            vehicle=seen.vehicle,
+            time=seen.time,
+            lon=seen.lon,
+            lat=seen.lat,
+            speed_kmh=heard.speed_kmh[is_clean],
+            driver=seen.driver,
+            profile=heard.profile[is_clean],
+            gap_us=heard.gap_us[is_clean],
+            step_m=heard.step_m[is_clean],
+            step_profile=step_profile[is_clean],
+            inputs=seen.inputs,
+        )
+        matched = None
+        if self._matcher:
+            matched = self._matcher.advance(seen, track.speed_kmh, track.profile)
+        located = locate(self._rulebook, seen, matched)
+        intervals: list[Interval] = []
+        clean_needs = seen.time.copy()
+        for rule in self._rules:
+            intervals += rule.advance(track, located, clean_needs, emit=not settled)
+        if self._matcher:
+            clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
+        _carry(self._rules_since, fixes.vehicle, is_clean, clean_needs, needs_from)
+        for raw_rule in self._raw_rules:
+            intervals += raw_rule.advance(heard, needs_from, emit=not settled)
+        return quality, needs_from, intervals
+
+    def _clean(self, fixes: FixBatch, *, settled: bool) -> tuple[Heard, I32, U16, I64]:
+        """The fixes as heard, step_profile as in Track, quality, and needs_from of cleaning."""
         n = len(fixes)
         quality = fixes.quality.copy()
         needs_from = np.empty(n, np.int64)
@@ -186,30 +227,18 @@ class Judge:
             step_profile,
             needs_from,
         )
-        is_clean = (quality & DISQUALIFYING) == 0
         speed_kmh[(quality & Quality.SPEED_IMPLAUSIBLE) != 0] = np.nan
-        seen = fixes if is_clean.all() else fixes.take(is_clean)
-        track = Track(
-            vehicle=seen.vehicle,
-            time=seen.time,
-            lon=seen.lon,
-            lat=seen.lat,
-            speed_kmh=speed_kmh[is_clean],
-            driver=seen.driver,
-            profile=profile[is_clean],
-            gap_us=gap_us[is_clean],
-            step_m=step_m[is_clean],
-            step_profile=step_profile[is_clean],
+        heard = Heard(
+            vehicle=fixes.vehicle,
+            time=fixes.time,
+            lon=fixes.lon,
+            lat=fixes.lat,
+            speed_kmh=speed_kmh,
+            driver=fixes.driver,
+            profile=profile,
+            has_position=(quality & Quality.NO_POSITION) == 0,
+            is_clean=(quality & DISQUALIFYING) == 0,
+            gap_us=gap_us,
+            step_m=step_m,
         )
-        matched = None
-        if self._matcher:
-            matched = self._matcher.advance(seen, track.speed_kmh, track.profile)
-        located = locate(self._rulebook, seen, matched)
-        intervals: list[Interval] = []
-        clean_needs = seen.time.copy()
-        for rule in self._rules:
-            intervals += rule.advance(track, located, clean_needs, emit=not settled)
-        if self._matcher:
-            clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
-        _carry(self._rules_since, fixes.vehicle, is_clean, clean_needs, needs_from)
-        return quality, needs_from, intervals
+        return heard, step_profile, quality, needs_from

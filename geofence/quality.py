@@ -17,6 +17,7 @@ from geofence.rules.rule import Records
 SEQUENTIAL: Final = Quality.JUMP | Quality.FROZEN | Quality.SPEED_IMPLAUSIBLE
 """Bits that depend on the vehicle's earlier fixes, and so on what arrives late."""
 
+_NO_POSITION: Final = int(Quality.NO_POSITION)
 _JUMP: Final = int(Quality.JUMP)
 _FROZEN: Final = int(Quality.FROZEN)
 _SPEED: Final = int(Quality.SPEED_IMPLAUSIBLE)
@@ -30,6 +31,7 @@ class Region:
     """Where the vehicles can be, degrees: what tells a pair of coordinates from an exchanged one.
 
     future_over_s, late_over_s: from when a fix is `future` or `late` (docs/rules.md, section 9).
+    timeless_over_s: how old a fix without a position may be at its arrival to be judged.
     """
 
     west: float = 102.0
@@ -38,6 +40,7 @@ class Region:
     north: float = 24.0
     future_over_s: float = 180.0
     late_over_s: float = 120.0
+    timeless_over_s: float = 86_400.0
 
     def contains(self, lon: F64, lat: F64) -> Bool:
         """Which points lie in it, bounds included."""
@@ -64,6 +67,18 @@ def mark_arrival(fixes: FixBatch, region: Region) -> FixBatch:
     quality[ahead_us > region.future_over_s * US_PER_S] |= np.uint16(Quality.FUTURE)
     quality[-ahead_us > region.late_over_s * US_PER_S] |= np.uint16(Quality.LATE)
     return fixes.with_columns(lon=lon, lat=lat, quality=quality)
+
+
+def is_judged(fixes: FixBatch, region: Region) -> Bool:
+    """Which fixes the judge is shown, shape (n,); the others are stored only. Bits are set before.
+
+    A tracker without a position may have no time either, and sends that of its last start, or the
+    year 2000. Such a fix would have everything after it judged again, for nothing.
+    """
+    future = (fixes.quality & Quality.FUTURE) != 0
+    nowhere = (fixes.quality & Quality.NO_POSITION) != 0
+    old = fixes.received - fixes.time > region.timeless_over_s * US_PER_S
+    return np.asarray(~future & ~(nowhere & old), np.bool_)
 
 
 CLEANING_DTYPE: Final = np.dtype(
@@ -205,6 +220,8 @@ def clean(
 ) -> None:
     """Decide the sequential bits of fixes sorted by (vehicle, time), and measure their steps.
 
+    Fixes without a position have none of the bits, and to the others are as if not sent.
+
     states: by vehicle, CLEANING_DTYPE. params: by profile, PROFILE_DTYPE.
     frozen_enough, differs_enough: the greatest counts that any profile asks for.
     settled: the bits are final, and only the state is brought forward.
@@ -214,20 +231,24 @@ def clean(
     """
     for i in range(len(time)):
         state = states[vehicle[i]]
+        gap_us[i] = -1
+        step_m[i] = 0.0
+        step_profile[i] = profile[i]
+        if not settled:
+            quality[i] &= _KEPT
+        if quality[i] & _NO_POSITION:
+            needs_from[i] = _since(state, time[i])
+            continue
         p = params[profile[i]]
         jump_kmh = p["quality_jump_kmh"]
         if settled:
             jump = (quality[i] & _JUMP) != 0
         else:
-            quality[i] &= _KEPT
             resume = p["quality_jump_resume_fixes"]
             jump = _is_jump(state, time[i], lon[i], lat[i], jump_kmh, resume)
         is_fast = speed_kmh[i] > p["quality_frozen_speed_kmh"]
         _count_frozen(state, time[i], lon[i], lat[i], is_fast, frozen_enough)
         implausible = speed_kmh[i] > p["quality_speed_over_kmh"]
-        gap_us[i] = -1
-        step_m[i] = 0.0
-        step_profile[i] = profile[i]
         if jump:
             state["chain"] = _chain_length(state, time[i], lon[i], lat[i], jump_kmh)
             state["chain_time"] = time[i]
@@ -249,10 +270,6 @@ def clean(
             state["anchor_lat"] = lat[i]
             state["chain"] = 0
         if not settled:
-            if jump:
-                quality[i] |= _JUMP
-            if state["frozen"] >= p["quality_frozen_fixes"]:
-                quality[i] |= _FROZEN
-            if implausible:
-                quality[i] |= _SPEED
+            frozen = state["frozen"] >= p["quality_frozen_fixes"]
+            quality[i] |= _JUMP * jump | _FROZEN * frozen | _SPEED * implausible
         needs_from[i] = _since(state, time[i])

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
-from devices.batch import DISQUALIFYING, I32, I64, Bool, FixBatch, Quality
+from devices.batch import DISQUALIFYING, I32, I64, Bool, FixBatch
 from geofence.interval import Interval
 from geofence.judge import Judge, Judged
-from geofence.quality import Region, mark_arrival
+from geofence.quality import Region, is_judged, mark_arrival
 from geofence.registry import BEGINNING_US
 from geofence.rules.rule import Key
 from ingest.progress import Progress
@@ -27,9 +27,6 @@ MARK_EVERY_US = 900_000_000
 most that much replay beyond what the rules themselves need."""
 
 Rows = NDArray[np.intp]
-
-UNJUDGED = np.uint16(Quality.NO_POSITION | Quality.FUTURE)
-"""Fixes with these bits are stored and never shown to the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ class LiveJudge:
         await self._learn(conn, np.unique(fixes.vehicle))
         is_new = await self._find_new(conn, fixes)
         new, repeats = fixes.take(is_new), fixes.take(~is_new)
-        judged_rows = np.flatnonzero(new.quality & UNJUDGED == 0)
+        judged_rows = np.flatnonzero(is_judged(new, self._region))
         feed = await self._make_feed(conn, new.take(judged_rows))
         judged = self._judge.advance(feed.fixes, feed.settled)
         new.quality[judged_rows] = judged.quality[feed.is_new]
@@ -142,7 +139,7 @@ class LiveJudge:
             nothing = np.zeros(len(new), np.bool_)
             return _Feed(new, nothing, ~nothing, replayed, np.empty(0, np.int64))
         stored = await fix_table.stretch(conn, replayed, start[replay])
-        stored = stored.take(stored.quality & UNJUDGED == 0)
+        stored = stored.take(is_judged(stored, self._region))
         marks = mark[np.searchsorted(vehicles, stored.vehicle)]
         both = FixBatch.concat([stored, new])
         order = both.order()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from psycopg import AsyncConnection
 
-from devices.batch import I32, Bool, FixBatch, Quality
+from devices.batch import DISQUALIFYING, I32, Bool, FixBatch, Quality
 from devices.catalogue import CODECS
 from devices.codec import Codec
 from devices.column_map import ColumnMap
@@ -222,13 +222,15 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
     if len(marks):
         await progress_table.add_marks(conn, marks.vehicle, marks.time, judgement.mark_needs_from)
     if len(judgement.vehicles):
+        # Without a clean fix there is none in what was judged again, nor stored: the newest stays.
+        clean = judgement.shown.quality & np.uint16(DISQUALIFYING) == 0
         await progress_table.upsert_latest(
             conn,
             judgement.shown,
             judgement.stored_until,
             judgement.judged_until,
             judgement.needs_from,
-            np.isin(judgement.vehicles, judgement.replayed),
+            np.isin(judgement.vehicles, judgement.replayed) & clean,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.batch import F64, I32, I64
+from devices.batch import F64, I32, I64, U32, Bool
 from geofence.interval import Interval
 from geofence.locate import Located
 
@@ -31,6 +31,7 @@ class Track(NamedTuple):
     | gap_us | microseconds of the step, -1: there is no fix before |
     | step_m | length of the step, metres, 0 where there is none |
     | step_profile | row of the profile in force at the step's first fix, else the fix's own |
+    | inputs | `Input` bits, as in FixBatch |
     """
 
     vehicle: I32
@@ -43,13 +44,39 @@ class Track(NamedTuple):
     gap_us: I64
     step_m: F64
     step_profile: I32
+    inputs: U32
 
 
-class Rule(Protocol):
-    """A family of rules with a state for each vehicle.
+class Heard(NamedTuple):
+    """All fixes that the judge was given, clean or not, in the same order, of shape (m,).
 
-    The state after a fix is a function of the vehicle's clean fixes since some time before; that
-    time is what `advance` lowers `needs_from` to.
+    | column | unit, and what "none" is |
+    |---|---|
+    | lon, lat | of no meaning without has_position |
+    | speed_kmh, driver, profile | as in Track |
+    | has_position | the receiver had one; it may be a jump |
+    | is_clean | the fix is one of Track's |
+    | gap_us, step_m | as in Track for clean fixes; -1 and 0 for others |
+    """
+
+    vehicle: I32
+    time: I64
+    lon: F64
+    lat: F64
+    speed_kmh: F64
+    driver: I32
+    profile: I32
+    has_position: Bool
+    is_clean: Bool
+    gap_us: I64
+    step_m: F64
+
+
+class Stateful(Protocol):
+    """What all rules have: a state for each vehicle.
+
+    The state after a fix is a function of the vehicle's fixes since some time before; that time is
+    what `advance` lowers `needs_from` to.
     """
 
     def make_room(self, vehicles: int) -> None:
@@ -57,6 +84,19 @@ class Rule(Protocol):
 
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
+
+    def open_intervals(self, vehicles: I32) -> list[Interval]:
+        """Intervals of these vehicles that qualify and whose condition still holds."""
+
+    def pending(self, vehicles: I32) -> list[Key]:
+        """Keys of all intervals with a start so far that later fixes of these vehicles may close.
+
+        Including those that do not qualify yet. None of them has been returned as closed.
+        """
+
+
+class Rule(Stateful, Protocol):
+    """A family of rules over clean fixes."""
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
@@ -67,14 +107,12 @@ class Rule(Protocol):
         fixes than the value that stands there.
         """
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
-        """Intervals of these vehicles that qualify and whose condition still holds."""
 
-    def pending(self, vehicles: I32) -> list[Key]:
-        """Keys of all intervals with a start so far that later fixes of these vehicles may close.
+class RawRule(Stateful, Protocol):
+    """A family of rules that must see the fixes that are not clean, too."""
 
-        Including those that do not qualify yet. None of them has been returned as closed.
-        """
+    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
+        """As Rule's; needs_from: shape (m,), one for every fix heard."""
 
 
 def grown(state: NDArray[Any], vehicles: int, blank: NDArray[Any]) -> NDArray[Any]:

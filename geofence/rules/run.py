@@ -11,7 +11,7 @@ import numpy as np
 
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
-from geofence.rules.rule import Records, Track
+from geofence.rules.rule import Heard, Records, Track
 
 RUN_FIELDS: Final[list[tuple[str, Any]]] = [
     ("vehicle", np.int32),
@@ -30,7 +30,7 @@ RUN_FIELDS: Final[list[tuple[str, Any]]] = [
 
 
 @kernel
-def begin_run(run: Any, track: Track, i: int) -> None:
+def begin_run(run: Any, track: Track | Heard, i: int) -> None:
     """Make fix i the only fix of the run."""
     run["vehicle"] = track.vehicle[i]
     run["driver"] = track.driver[i]
@@ -46,7 +46,7 @@ def begin_run(run: Any, track: Track, i: int) -> None:
 
 
 @kernel
-def extend_run(run: Any, track: Track, i: int, distance_m: float) -> None:
+def extend_run(run: Any, track: Track | Heard, i: int, distance_m: float) -> None:
     """Make fix i the last fix of the run; `distance_m` lies between it and the last one so far."""
     run["fixes"] += 1
     run["ended"] = track.time[i]

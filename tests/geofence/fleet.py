@@ -2,7 +2,8 @@
 
 One road along the equator's parallel 10 N, 40 cells of 0.001 degree (about 110 m) long, with every
 kind of zone on it, two routes that share a terminal, and vehicles that stand, drive, jump, freeze,
-fall silent and report nonsense. Times lie on a coarse grid so that bounds are hit exactly.
+fall silent, lose their position or power, share an identity and report nonsense. Times lie on a
+coarse grid so that bounds are hit exactly.
 """
 
 import math
@@ -12,7 +13,7 @@ from datetime import date
 import numpy as np
 from hypothesis import strategies as st
 
-from devices.batch import FixBatch, Quality
+from devices.batch import FixBatch, Input, Quality, inputs_word
 from geofence.profile import shipped_profile
 from geofence.registry import Route, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
@@ -134,23 +135,34 @@ GAPS_S = [1, 5, 10, 10, 11, 20, 20, 20, 30, 30, 59, 60, 61, 119, 120, 121, 400, 
 SPEEDS = [math.nan, 0, 3, 4, 10, 11, 40, 41, 45, 46, 50, 51, 60, 80, 81, 85, 86, 100, 101, 200, 201]
 STEADY = [math.nan, 0, 41, 46, 51, 61, 81, 90, 130]
 
-Move = tuple[int, int, int, int, float, int]
+CUT, NO_CUT = inputs_word({Input.POWER_CUT: True}), inputs_word({Input.POWER_CUT: False})
+POWER = [0, 0, NO_CUT, CUT, inputs_word({Input.IGNITION: True}), int(Input.POWER_CUT)]
+"""Words of inputs. In the last one the bit is set of an input that is not known."""
+
+CLONE = 200
+"""How many cells away the other device with the same identity is: over 250 km/h within 300 s."""
 
 
 @st.composite
 def motions(draw):
-    """Fixes of one vehicle: (time_us, x, y, speed, driver), times strictly growing."""
+    """Fixes of one vehicle: (time_us, x, y, speed, driver, inputs, has a position).
+
+    Times strictly grow.
+    """
     begins = draw(st.sampled_from([0, 0, 1_300, 3_200, 67_000]))
     time, y, driver = START_US + begins * 1_000_000, 0, -1
     x = draw(st.sampled_from([0, 1, 4, 8, 12, 15, 24, 27, 37, 50]))
-    fixes = []
+    fixes: list[tuple[int, int, int, float, int, int, bool]] = []
     for _ in range(draw(st.integers(1, 8))):
-        kind = draw(st.sampled_from(["stay", "drive", "drive", "drive", "aside", "wild"]))
+        kind = draw(
+            st.sampled_from(["stay", "drive", "drive", "drive", "aside", "wild", "lost", "clone"])
+        )
         gap = draw(st.sampled_from(GAPS_S))
         speed = draw(st.sampled_from(STEADY))
         step = draw(st.sampled_from([-3, -2, -1, 1, 2, 3]))
         if draw(st.booleans()):
             driver = draw(st.sampled_from([-1, 7, 8]))
+        inputs = draw(st.sampled_from(POWER))
         for _ in range(draw(st.integers(1, 7))):
             if kind == "wild":
                 gap = draw(st.sampled_from(GAPS_S))
@@ -159,10 +171,11 @@ def motions(draw):
                 y = draw(st.sampled_from([0, 0, 1, 2, 3, 4, -2]))
             elif kind == "aside":
                 x, y = x + step, draw(st.sampled_from([0, 2, 3, 4]))
-            elif kind == "drive":
+            elif kind in ("drive", "lost"):
                 x, y = x + step, 0
+            apart = CLONE * (len(fixes) % 2) if kind == "clone" else 0
             time += gap * 1_000_000
-            fixes.append((time, x, y, speed, driver))
+            fixes.append((time, x + apart, y, speed, driver, inputs, kind != "lost"))
     return fixes
 
 
@@ -179,9 +192,9 @@ def seeded_motion(seed, fixes=300, shift=0):
     """
     random = np.random.default_rng(seed)
     time = MODES_CHANGE - 3_000_000_000 if seed % 2 else START_US
-    x, y, way, speed, gap = 0, 0, 1, 40.0, 20
+    x, y, way, speed, gap, inputs, trouble = 0, 0, 1, 40.0, 20, 0, ""
     found = []
-    for _ in range(fixes):
+    for number in range(fixes):
         if random.random() < 0.1:
             speed = float(random.choice(SPEEDS if random.random() < 0.3 else STEADY))
         if random.random() < 0.1:
@@ -190,17 +203,24 @@ def seeded_motion(seed, fixes=300, shift=0):
             way = int(random.choice([-2, -1, 0, 1, 2]))
         if random.random() < 0.15:
             y = int(random.choice([0, 0, 0, 2, 3, 4]))
+        if random.random() < 0.05:
+            inputs = int(random.choice(POWER))
+        if random.random() < 0.1:
+            trouble = str(random.choice(["", "", "", "lost", "clone"]))
         x = min(40, max(-2, x + way))
         jump = 25 if random.random() < 0.03 else 0
+        if trouble == "clone":
+            jump = CLONE * (number % 2)
         time += (int(random.choice(GAPS_S)) if random.random() < 0.05 else gap) * 1_000_000
-        found.append((time, x + shift + jump, y, speed, int(random.choice([7, 7, 7, 8]))))
+        driver = int(random.choice([7, 7, 7, 8]))
+        found.append((time, x + shift + jump, y, speed, driver, inputs, trouble != "lost"))
     return found
 
 
 def batch_of(motion):
-    """A batch, sorted by (vehicle, time), from {vehicle: motion}."""
-    rows = [(v, *fix) for v in sorted(motion) for fix in motion[v]]
-    places = [at(x, y) for _, _, x, y, _, _ in rows]
+    """A batch, sorted by (vehicle, time), from {vehicle: motion}; inputs and so on may lack."""
+    rows = [(v, *fix, *(0, True)[len(fix) - 5 :]) for v in sorted(motion) for fix in motion[v]]
+    places = [at(r[2], r[3]) if r[7] else (0.0, 0.0) for r in rows]
     return FixBatch.blank(
         len(rows),
         vehicle=np.array([r[0] for r in rows], np.int32),
@@ -210,6 +230,8 @@ def batch_of(motion):
         lat=np.array([p[1] for p in places]),
         speed_kmh=np.array([r[4] for r in rows], np.float32),
         driver=np.array([r[5] for r in rows], np.int32),
+        inputs=np.array([r[6] for r in rows], np.uint32),
+        quality=np.array([0 if r[7] else Quality.NO_POSITION for r in rows], np.uint16),
     )
 
 
@@ -221,7 +243,7 @@ def oracle_of(its_world, batch):
         fixes = [
             Fix(
                 int(batch.time[i]), float(batch.lon[i]), float(batch.lat[i]),
-                float(batch.speed_kmh[i]), int(batch.driver[i]),
+                float(batch.speed_kmh[i]), int(batch.driver[i]), int(batch.inputs[i]),
                 {str(q.name).lower() for q in Quality if batch.quality[i] & q},
             )
             for i in rows

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from devices.batch import FixBatch
+from devices.batch import FixBatch, Quality
 from geofence.judge import Judge
 from geofence.profile import shipped_profile
 from geofence.registry import VehicleRule
@@ -12,8 +12,14 @@ START_US = 1_700_000_000_000_000
 METRES_NORTH = 1 / 111_195.0802335  # degrees of latitude to a metre
 
 
-def fixes(times_s, speed=0.0, *, metres=0.0, lon=106.0, lat=10.0, driver=-1, vehicle=1):
-    """Fixes at `times_s` after START_US, `metres` north of (lon, lat); numbers or one for each."""
+def fixes(
+    times_s, speed=0.0, *, metres=0.0, lon=106.0, lat=10.0, driver=-1, vehicle=1, inputs=0,
+    lost=False,
+):  # fmt: skip
+    """Fixes at `times_s` after START_US, `metres` north of (lon, lat); numbers or one for each.
+
+    lost: without a position.
+    """
     n = len(times_s)
     time = START_US + np.round(np.array(times_s, np.float64) * 1e6).astype(np.int64)
     return FixBatch.blank(
@@ -25,6 +31,8 @@ def fixes(times_s, speed=0.0, *, metres=0.0, lon=106.0, lat=10.0, driver=-1, veh
         lat=lat + np.broadcast_to(np.asarray(metres, np.float64), n) * METRES_NORTH,
         speed_kmh=np.broadcast_to(np.asarray(speed, np.float64), n),
         driver=np.broadcast_to(np.asarray(driver), n),
+        inputs=np.broadcast_to(np.asarray(inputs, np.uint32), n),
+        quality=np.broadcast_to(np.where(lost, Quality.NO_POSITION, 0), n),
     )
 
 

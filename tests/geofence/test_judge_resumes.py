@@ -101,7 +101,7 @@ def check_every_fix(profiles, batch):
         prefix = np.flatnonzero((batch.time >= needs_from[last]) & (batch.time <= batch.time[last]))
         rest = np.arange(last + 1, len(batch))
         taken, settled = with_prefix(batch, rest, [prefix])
-        known = np.where(settled, quality[taken], 0).astype(np.uint16)
+        known = np.where(settled, quality[taken], batch.quality[taken])
         fixes = batch.take(taken).with_columns(quality=known)
         judged = Judge(RULEBOOKS[profiles]).advance(fixes, settled)
         assert judged.quality.tolist() == quality[taken].tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from devices.batch import FixBatch, Quality
-from geofence.quality import Region, mark_arrival
+from geofence.quality import Region, is_judged, mark_arrival
 from tests.geofence.scene import driven, fixes, judged
 
 REGION = Region()
@@ -131,6 +131,29 @@ def test_bits_of_arrival_stay_as_they_are():
     batch.quality[:] = Quality.LATE | Quality.SWAPPED
     kept = Quality.LATE | Quality.SWAPPED
     assert bits_of(batch) == [kept, kept | Quality.JUMP, kept]
+
+
+def test_fixes_without_a_position_are_passed_over():
+    lost, jump = Quality.NO_POSITION, Quality.JUMP
+    far = [0, 9_999, 50_000, 9_999, 50_100, 50_200]
+    batch = fixes(range(0, 60, 10), metres=far, lost=[False, True, False, True, False, False])
+    assert bits_of(batch) == [0, lost, jump, lost, jump, 0]
+
+
+def test_a_batch_of_nothing_but_fixes_without_a_position_is_judged():
+    batch = fixes([0, 10], math.nan, lon=math.nan, lost=True)
+    result = judged(batch)
+    assert result.quality.tolist() == [Quality.NO_POSITION] * 2
+    assert result.needs_from.tolist() == batch.time.tolist()
+    assert result.intervals == []
+
+
+def test_what_is_not_judged_is_ahead_of_the_clock_or_has_neither_place_nor_time():
+    day = 86_400_000_000
+    bits = [0, Quality.FUTURE, Quality.NO_POSITION, Quality.NO_POSITION, Quality.LATE]
+    age = [0, 0, day, day + 1, 30 * day]
+    batch = FixBatch.blank(5, time=[NOW] * 5, received=[NOW + a for a in age], quality=bits)
+    assert is_judged(batch, REGION).tolist() == [True, False, True, False, True]
 
 
 def test_bits_of_an_earlier_judgement_are_decided_again():

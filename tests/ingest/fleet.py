@@ -70,6 +70,7 @@ class Sent:
     lon: float
     lat: float
     speed_kmh: float
+    valid: bool = True
 
     @property
     def message(self) -> tuple[str, bytes, int]:
@@ -78,6 +79,7 @@ class Sent:
             "lon": self.lon,
             "lat": self.lat,
             "speed_kmh": self.speed_kmh,
+            "valid": self.valid,
         }
         # Received a fixed time after it was taken, so that arrival bits do not depend on the order.
         received = (T0_S + self.at + 1) * 1_000_000

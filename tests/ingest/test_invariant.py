@@ -35,7 +35,8 @@ def drives(draw):
             lon += draw(st.sampled_from([0.0, 0.0005, 0.002, 0.002, 0.004, -0.003, 0.3]))
             lon = min(lon, 106.9)
             speed = draw(st.sampled_from([0.0, 40.0, 60.0, 85.0, 90.0, 230.0]))
-            sent.append(Sent(device, at, round(lon, 6), 10.75, speed))
+            valid = draw(st.sampled_from([True, True, True, False]))
+            sent.append(Sent(device, at, round(lon, 6), 10.75, speed, valid))
     return sent
 
 

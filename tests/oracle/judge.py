@@ -1,18 +1,28 @@
 """Everything about one vehicle's fixes at once."""
 
 from tests.oracle.cleaning import clean
+from tests.oracle.cloned_device import cloned_device
 from tests.oracle.data_gap import data_gaps
+from tests.oracle.gps_lost import gps_lost
+from tests.oracle.moved_unseen import moved_unseen
 from tests.oracle.off_route import off_route
+from tests.oracle.power_cut import power_cuts
 from tests.oracle.speeding import speeding
 from tests.oracle.visits import zone_kinds
 
 
 def judge(world, vehicle, fixes):
     """The intervals of a vehicle's fixes, in time order; sets their quality bits."""
-    seen = clean(world, [f for f in fixes if not f.quality & {"no_position", "future"}])
+    fixes = [fix for fix in fixes if "future" not in fix.quality]
+    placed = [fix for fix in fixes if "no_position" not in fix.quality]
+    seen = clean(world, placed)
     return [
         *speeding(world, vehicle, seen),
         *data_gaps(world, vehicle, seen),
         *zone_kinds(world, vehicle, seen),
         *off_route(world, vehicle, seen),
+        *moved_unseen(world, vehicle, seen),
+        *power_cuts(world, vehicle, seen),
+        *gps_lost(world, vehicle, [fix for fix in fixes if "jump" not in fix.quality]),
+        *cloned_device(world, vehicle, placed),
     ]

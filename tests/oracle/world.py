@@ -21,6 +21,7 @@ class Fix:
     lat: float
     speed_kmh: float
     driver: int = -1
+    inputs: int = 0
     quality: set[str] = field(default_factory=set)
 
     @property
