@@ -10,11 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import Quality
 from devices.texts import normal_plate
 from geofence.interval import Interval
 from geofence.judge import Judge
-from geofence.quality import mark_arrival
+from geofence.quality import is_judged, mark_arrival
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from hanhtrinh.offline.fixes import FixTable, column_map, read_fixes
@@ -92,7 +91,7 @@ def _judge_fixes(
     for batch in table.batches(max(1_000, BATCH_FIXES * 2 // rulebook.routes_per_vehicle)):
         progress("judging", done, len(table))
         arrived = mark_arrival(batch, options.region)
-        kept = arrived.take((arrived.quality & (Quality.NO_POSITION | Quality.FUTURE)) == 0)
+        kept = arrived.take(is_judged(arrived, options.region))
         judged = judge.advance(kept, np.zeros(len(kept), np.bool_))
         for interval in judged.intervals:
             # A vehicle's fixes may be in several batches: what was open may have grown.
