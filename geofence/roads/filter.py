@@ -15,7 +15,7 @@ import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
 from geofence.compile import kernel
-from geofence.geodesy import haversine_m
+from geofence.geodesy import haversine_m, lon_scale_m
 from geofence.roads.grid import MOST_NEAR, Near, roads_near
 from geofence.roads.model import (
     DETOUR_SHARE,
@@ -75,20 +75,25 @@ def blank_state(vehicles: int) -> State:
 
 
 class Candidates(NamedTuple):
-    """The candidates of one fix, shape (2 * MOST_NEAR,): how likely the fix is on each."""
+    """The candidates of one fix, shape (2 * MOST_NEAR,): how likely the fix is on each.
+
+    group: the edge's group of equal limits in that direction.
+    """
 
     edge: I32
     is_backward: Bool
     place_m: F64
     likely: F64
+    group: I32
 
 
 def blank_candidates() -> Candidates:
     """Room for the candidates of one fix."""
     size = 2 * MOST_NEAR
     return Candidates(
-        np.empty(size, np.int32), np.empty(size, np.bool_), np.empty(size), np.empty(size)
-    )
+        np.empty(size, np.int32), np.empty(size, np.bool_), np.empty(size), np.empty(size),
+        np.empty(size, np.int32),
+    )  # fmt: skip
 
 
 class Fixes(NamedTuple):
@@ -125,6 +130,7 @@ def _candidates(
             bearing = s["bearing"] + 180.0 * back
             found.edge[made] = s["edge"]
             found.is_backward[made] = back == 1
+            found.group[made] = edge["backward_group"] if back else edge["forward_group"]
             found.place_m[made] = edge["offset_m"] + (
                 edge["length_m"] - along if edge["is_flipped"] else along
             )
@@ -148,6 +154,7 @@ def _drop_least(found: Candidates, count: int) -> int:
         found.is_backward[k] = found.is_backward[k + 1]
         found.place_m[k] = found.place_m[k + 1]
         found.likely[k] = found.likely[k + 1]
+        found.group[k] = found.group[k + 1]
     return count - 1
 
 
@@ -170,14 +177,18 @@ def _carry(
         for j in range(state.known[v]):
             stay += state.weight[v, j, g] * LEAVE
         off[g] = stay * off_likely
+    edges, loop_m = roads.edges, roads.loop_m
+    degree_east_m = lon_scale_m(state.lat[v])
     for k in range(count):
         older, younger = state.off[v, 0] * RETURN, state.off[v, 1] * RETURN
         for j in range(state.known[v]):
             if state.weight[v, j, 0] < FAINT and state.weight[v, j, 1] < FAINT:
                 continue
+            before = edges[state.edge[v, j]]
             step = step_weight(
-                roads, state.edge[v, j], state.is_backward[v, j], state.place_m[v, j],
-                found.edge[k], found.is_backward[k], found.place_m[k], straight_m, scale_m,
+                before, state.is_backward[v, j], state.place_m[v, j],
+                edges[found.edge[k]], found.is_backward[k], found.place_m[k],
+                loop_m[before["stroke"]], straight_m, scale_m, degree_east_m,
             )  # fmt: skip
             older += state.weight[v, j, 0] * step
             younger += state.weight[v, j, 1] * step
@@ -208,16 +219,7 @@ def _normalize(count: int, g: int, weight: F64, off: F64) -> bool:
 
 
 @kernel
-def _group(edges: Any, edge: int, is_backward: bool) -> int:
-    if is_backward:
-        return int(edges[edge]["backward_group"])
-    return int(edges[edge]["forward_group"])
-
-
-@kernel
-def _decide(
-    roads: Roads, found: Candidates, count: int, weight: F64, off: F64, i: int, out: Found
-) -> None:
+def _decide(found: Candidates, count: int, weight: F64, off: F64, i: int, out: Found) -> None:
     """The likeliest limit's likeliest candidate, by the older generation.
 
     Candidates that have the same limit are one: between them there is nothing to decide.
@@ -225,9 +227,8 @@ def _decide(
     best, best_group = -1, 0.0
     for k in range(count):
         total = 0.0
-        group = _group(roads.edges, found.edge[k], found.is_backward[k])
         for j in range(count):
-            if _group(roads.edges, found.edge[j], found.is_backward[j]) == group:
+            if found.group[j] == found.group[k]:
                 total += weight[j, 0]
         if total > best_group or (
             total == best_group and best >= 0 and weight[k, 0] > weight[best, 0]
@@ -304,5 +305,5 @@ def advance(
         if not younger or not _normalize(count, 1, weight, off):
             _begin(found, count, off_likely, 1, weight, off)
             _normalize(count, 1, weight, off)
-        _decide(roads, found, count, weight, off, i, out)
+        _decide(found, count, weight, off, i, out)
         _keep(state, v, fixes, i, span, found, count, weight, off)

@@ -34,7 +34,7 @@ class RoadIndex:
     def build(cls, network: RoadNetwork) -> "RoadIndex":
         """The index of a network."""
         grid = build_grid(network)
-        roads = Roads(grid, network.segments, network.edges, network.nodes, network.loop_m)
+        roads = Roads(grid, network.segments, network.edges, network.loop_m)
         return cls(network, roads)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from devices.batch import F64
 from geofence.compile import kernel
-from geofence.geodesy import METRES_PER_DEGREE, lon_difference, lon_scale_m
+from geofence.geodesy import METRES_PER_DEGREE, lon_difference
 from geofence.roads.grid import Grid
 
 # Weights of what drivers do between two fixes, beside staying on their road. They are not
@@ -36,7 +36,6 @@ class Roads(NamedTuple):
     grid: Grid
     segments: Any
     edges: Any
-    nodes: F64
     loop_m: F64
 
 
@@ -54,19 +53,7 @@ def heading_likelihood(heading: float, bearing: float, sigma_deg: float) -> floa
 
 
 @kernel
-def _between_m(roads: Roads, node1: int, node2: int) -> float:
-    """Straight distance of two nodes in the plane."""
-    if node1 == node2:
-        return 0.0
-    lat = roads.nodes[node1, 1]
-    x = lon_difference(roads.nodes[node1, 0], roads.nodes[node2, 0]) * lon_scale_m(lat)
-    y = (roads.nodes[node2, 1] - lat) * METRES_PER_DEGREE
-    return math.sqrt(x * x + y * y)
-
-
-@kernel
 def _turn_weight(
-    roads: Roads,
     edge1: Any,
     ahead1: float,
     back1: bool,
@@ -75,6 +62,7 @@ def _turn_weight(
     back2: bool,
     straight_m: float,
     scale_m: float,
+    degree_east_m: float,
 ) -> float:
     """From one road to another.
 
@@ -82,41 +70,54 @@ def _turn_weight(
     fix may also lie a little on the wrong side of the crossing: what then would have been driven
     back counts twice.
     """
-    best = 0.0
+    near, far = math.inf, math.inf  # detours by a common node, and by two
     for over1 in range(2):
+        way1 = edge1["length_m"] - ahead1 if over1 else ahead1
+        if back1 != (over1 == 1):
+            node1, lon1, lat1 = edge1["from_node"], edge1["from_lon"], edge1["from_lat"]
+        else:
+            node1, lon1, lat1 = edge1["to_node"], edge1["to_lon"], edge1["to_lat"]
         for over2 in range(2):
-            way1 = edge1["length_m"] - ahead1 if over1 else ahead1
             way2 = edge2["length_m"] - behind2 if over2 else behind2
-            leaves = edge1["from_node"] if back1 != (over1 == 1) else edge1["to_node"]
-            enters = edge2["to_node"] if back2 != (over2 == 1) else edge2["from_node"]
-            gap = _between_m(roads, leaves, enters)
+            if back2 != (over2 == 1):
+                node2, lon2, lat2 = edge2["to_node"], edge2["to_lon"], edge2["to_lat"]
+            else:
+                node2, lon2, lat2 = edge2["from_node"], edge2["from_lon"], edge2["from_lat"]
             wrong = way1 * over1 + way2 * over2
-            detour = abs(way1 + gap + way2 - straight_m) + wrong
-            weight = (TURN if leaves == enters else FAR_TURN) * math.exp(-detour / scale_m)
-            best = max(best, weight)
-    return best
+            if node1 == node2:
+                near = min(near, abs(way1 + way2 - straight_m) + wrong)
+            else:
+                x = lon_difference(lon1, lon2) * degree_east_m
+                y = (lat2 - lat1) * METRES_PER_DEGREE
+                way = way1 + math.sqrt(x * x + y * y) + way2
+                far = min(far, abs(way - straight_m) + wrong)
+    return max(TURN * math.exp(-near / scale_m), FAR_TURN * math.exp(-far / scale_m))
 
 
 @kernel
 def step_weight(
-    roads: Roads,
-    edge_row1: int,
+    edge1: Any,
     back1: bool,
     place1: float,
-    edge_row2: int,
+    edge2: Any,
     back2: bool,
     place2: float,
+    loop_m: float,
     straight_m: float,
     scale_m: float,
+    degree_east_m: float,
 ) -> float:
-    """How likely the second candidate is after the first, the places of both fixes given."""
-    edge1, edge2 = roads.edges[edge_row1], roads.edges[edge_row2]
+    """How likely the second candidate is after the first, the places of both fixes given.
+
+    loop_m: of the first one's stroke. degree_east_m: metres of a degree of longitude.
+    Edges are records, not rows of a network: arrays are counted at each call, which takes longer
+    than the sum.
+    """
     along1, along2 = back1 != edge1["is_flipped"], back2 != edge2["is_flipped"]  # against stroke
     if edge1["stroke"] == edge2["stroke"]:
         driven = place2 - place1
-        loop = roads.loop_m[edge1["stroke"]]
-        if loop > 0.0:
-            driven = (driven + 0.5 * loop) % loop - 0.5 * loop
+        if loop_m > 0.0:
+            driven = (driven + 0.5 * loop_m) % loop_m - 0.5 * loop_m
         if along1 != along2:
             return U_TURN * math.exp(-abs(abs(driven) - straight_m) / scale_m)
         if along1:
@@ -127,4 +128,6 @@ def step_weight(
     at2 = place2 - edge2["offset_m"]
     ahead1 = at1 if along1 else edge1["length_m"] - at1
     behind2 = edge2["length_m"] - at2 if along2 else at2
-    return _turn_weight(roads, edge1, ahead1, back1, edge2, behind2, back2, straight_m, scale_m)
+    return _turn_weight(
+        edge1, ahead1, back1, edge2, behind2, back2, straight_m, scale_m, degree_east_m
+    )

@@ -23,6 +23,10 @@ EDGE_DTYPE: Final = np.dtype(
         ("row", np.int32),  # of `RoadNetwork.ways`
         ("from_node", np.int32),  # rows of `RoadNetwork.nodes`
         ("to_node", np.int32),
+        ("from_lon", np.float64),
+        ("from_lat", np.float64),
+        ("to_lon", np.float64),
+        ("to_lat", np.float64),
         ("length_m", np.float64),
         ("is_oneway", np.bool_),
         ("valid_from", np.int64),
@@ -96,6 +100,9 @@ class RoadNetwork:
         )
         edges["from_node"], edges["to_node"] = ends[: len(edges)], ends[len(edges) :]
         nodes = np.column_stack([lon[first[used]], lat[first[used]]])
+        for end in ("from", "to"):
+            places = nodes[edges[f"{end}_node"]]
+            edges[f"{end}_lon"], edges[f"{end}_lat"] = places[:, 0], places[:, 1]
         loop_m = _join(ways, edges, segments)
         return cls(ways.rows, edges, segments, nodes, loop_m)
 

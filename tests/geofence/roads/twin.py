@@ -74,12 +74,12 @@ class Twin:
                 found.append((int(s["edge"]), back, float(place), likely))
         return sorted(found, key=lambda c: -c[3])[:12]
 
-    def apart(self, node1, node2):
+    def apart(self, node1, node2, lat):
         (lon1, lat1), (lon2, lat2) = self.network.nodes[node1], self.network.nodes[node2]
-        x = (lon2 - lon1) * DEGREE * math.cos(math.radians(lat1))
+        x = (lon2 - lon1) * DEGREE * math.cos(math.radians(lat))
         return math.hypot(x, (lat2 - lat1) * DEGREE)
 
-    def step(self, one, other, straight):
+    def step(self, one, other, straight, lat):
         """How likely a candidate is after another."""
         scale = self.p.detour_m + 0.1 * straight
         edge1, edge2 = self.network.edges[one[0]], self.network.edges[other[0]]
@@ -100,7 +100,7 @@ class Twin:
         best = 0.0
         for metres1, node1, wrong1 in ways1:
             for metres2, node2, wrong2 in ways2:
-                way = metres1 + self.apart(node1, node2) + metres2
+                way = metres1 + self.apart(node1, node2, lat) + metres2
                 wrong = metres1 * wrong1 + metres2 * wrong2
                 turn = 0.2 if node1 == node2 else 0.002
                 best = max(best, turn * math.exp(-(abs(way - straight) + wrong) / scale))
@@ -127,7 +127,13 @@ class Twin:
             straight = haversine(last.lon, last.lat, fix.lon, fix.lat)
             before, off = known
             weights = [
-                (c, c[3] * (off * 0.05 + sum(w * self.step(b, c, straight) for b, w in before)))
+                (
+                    c,
+                    c[3]
+                    * (
+                        off * 0.05 + sum(w * self.step(b, c, straight, last.lat) for b, w in before)
+                    ),
+                )
                 for c in self.candidates(fix)
             ]
             stay = (off * 0.5 + 0.01 * sum(w for _, w in before)) * self.off
