@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from devices.batch import F64, I32, I64
 from geofence.geometry import Shape
-from geofence.grid.build import Fineness, build_grid
+from geofence.grid.build import Fineness
 from geofence.grid.find import find_zones
+from geofence.grid.keep import kept_grid
 from geofence.grid.layout import lay_out
 
 Number = TypeVar("Number", np.int32, np.int64)
@@ -37,7 +38,16 @@ class ZoneIndex:
 
     def __init__(self, shapes: Sequence[Shape], fineness: Fineness | None = None) -> None:
         self._layout = lay_out(shapes)
-        self._grid = build_grid(self._layout, fineness or Fineness())
+        self._grid = kept_grid(self._layout, fineness or Fineness())
+        for array in (*self._layout.outlines, *self._grid):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take, shapely's own geometries not counted."""
+        of = self._layout.outlines
+        return sum(a.nbytes for a in (*of, *self._grid) if isinstance(a, np.ndarray))
 
     def contains(self, lon: F64, lat: F64) -> tuple[I64, I32]:
         """The rows of the zones that contain each point.
@@ -45,6 +55,8 @@ class ZoneIndex:
         lon, lat: shape (n,), degrees, finite; n may be 0. Returns (start, row): point i lies in the
         zones row[start[i]:start[i + 1]], ascending; start has shape (n + 1,).
         """
+        # One layout for all callers: the kernel would be compiled for each of them else.
+        lon, lat = (np.require(degrees, np.float64, ("C", "W")) for degrees in (lon, lat))
         start = np.zeros(len(lon) + 1, np.int64)
         rows = np.empty(len(lon) + 16, np.int32)
         doubts = np.empty((16, 2), np.int64)

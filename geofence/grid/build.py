@@ -45,12 +45,21 @@ MARGIN: Final = 2.0**-44
 class Fineness:
     """How fine a grid becomes.
 
-    most_weight: cells with more edges than this are split. most_words: the size, in int32 words,
-        at which splitting ends.
+    most_weight: cells with more edges than this are split; smaller ones than `usual_deg` only with
+        more than FAN times as many, and so on for every FAN times smaller: where many zones share
+        one border, no cell is small enough to tell them apart.
+    most_words: the size, in int32 words, at which splitting ends.
     """
 
     most_weight: int = 8
+    usual_deg: float = 1e-3
     most_words: int = 24_000_000
+
+    def weight_at(self, size: float) -> int:
+        """The weight with which a cell of some size, in degrees, is not split."""
+        if size <= 0.0:
+            return int(np.iinfo(np.int64).max)
+        return int(self.most_weight * max(1.0, self.usual_deg / size))
 
 
 class Grid(NamedTuple):
@@ -125,11 +134,12 @@ def _walk(
 ) -> Target:
     """One level; the heaviest cells first, as memory may not be enough for all."""
     order = np.argsort(-cells[:, WEIGHT], kind="stable")
+    most_weight = fine.weight_at(size * (1 << FAN_BITS))
     done = 0
     while True:
         done = walk_level(
             layout.outlines, frame, size, target, cells, words, order, done,
-            fine.most_weight, fine.most_words,
+            most_weight, fine.most_words,
         )  # fmt: skip
         if done == len(order):
             return target
@@ -146,9 +156,13 @@ def _descend(layout: Layout, frame: Frame, levels: int, fine: Fineness) -> tuple
     used[DIRECTORY_USED] = BLOCK
     used[LEAVES_USED] = 1  # a record at 0 would read as nothing
     used[TOTAL] = len(words)
-    none = np.empty(0, np.int32)
     target = Target(
-        np.zeros(BLOCK, np.int32), none, np.empty((0, 6), np.int64), none, no_memo(), used
+        np.zeros(BLOCK, np.int32),
+        np.zeros(1, np.int32),
+        np.empty((0, 6), np.int64),
+        np.empty(0, np.int32),
+        no_memo(),
+        used,
     )
     for level in range(levels + 1):
         used[CELLS_USED] = used[WORDS_USED] = 0

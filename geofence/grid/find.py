@@ -3,7 +3,6 @@
 Belongs here: the one kernel that runs for every fix.
 """
 
-
 from devices.batch import F64, I32, I64
 from geofence.compile import kernel
 from geofence.grid.build import Grid

@@ -166,13 +166,12 @@ def walk_level(
 ) -> int:
     """Make every cell order[begin:] a leaf or split it; how far it came before room ran out.
 
-    cells: shape (n, 6). size: of the parts, degrees; 0 if cells may not be split further.
+    cells: shape (n, 6). size: of the parts, degrees.
     """
     for k in range(begin, len(order)):
         cell = order[k]
         # Once there is no memory for more, what is left stays as coarse as it is.
-        final = size == 0.0 or cells[cell, WEIGHT] <= most_weight
-        if final or target.used[TOTAL] > most_words:
+        if cells[cell, WEIGHT] <= most_weight or target.used[TOTAL] > most_words:
             done = _make_leaf(
                 target, cells[cell, SLOT], words, cells[cell, AT], cells[cell, LENGTH]
             )
