@@ -131,7 +131,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _open_csv(
-    path: Path, names: Sequence[str] = (), on_ragged: Callable[[Any], str] | None = None
+    path: Path, names: Sequence[str] = (), on_ragged: Callable[[Any], str] = lambda _: "skip"
 ) -> pyarrow.csv.CSVStreamingReader:
     # One thread: only then does the reader know the numbers of ragged rows.
     return pyarrow.csv.open_csv(

@@ -64,6 +64,11 @@ class FixTable:
         """Rows of the file that are fixes."""
         return len(self.columns["time"])
 
+    @property
+    def vehicles(self) -> int:
+        """Vehicles that have fixes."""
+        return len(np.unique(self.columns["vehicle"]))
+
     def batches(self, rows: int) -> Iterator[FixBatch]:
         """All fixes in order, in batches of about so many; a vehicle is cut only if it has more."""
         vehicle = self.columns["vehicle"][self.order]

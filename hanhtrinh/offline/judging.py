@@ -75,7 +75,7 @@ def judge_files(
     return Found(
         lines=[lines.line(interval) for interval in intervals],
         fixes=table.read,
-        vehicles=len(table.names),
+        vehicles=table.vehicles,
         bad=table.bad,
         unknown_plates=unknown,
         notes=(*notes, *rulebook.warnings),

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from hanhtrinh.offline import writing
 from tests.hanhtrinh.judged import SLOW, box, collection, drive, feature, fixes, judge, lines, said
 from tests.hanhtrinh.judged import zone as a_zone
 
@@ -222,9 +223,7 @@ def test_the_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
         stream.write(b"half")
         raise OSError("no space left on device")
 
-    monkeypatch.setitem(
-        __import__("hanhtrinh.offline.writing").offline.writing.FORMATS, "jsonl", fail
-    )
+    monkeypatch.setitem(writing.FORMATS, "jsonl", fail)
     ran = judge(tmp_path, "-o", str(out), fixes=fixes(drive()), zones=SLOW)
     assert ran.exit_code == 1
     assert "no space left" in said(ran)
