@@ -10,6 +10,9 @@ from devices.batch import FixBatch
 from geofence.judge import Judge
 from geofence.profile import SHIPPED, shipped_profile
 from geofence.quality import Region, mark_arrival
+from geofence.roads.matcher import RoadIndex
+from geofence.roads.network import RoadNetwork
+from geofence.roads.ways import Attributes, RoadKind, WayList, place_nodes
 from geofence.rulebook import Rulebook
 from simulators.fleet import Fleet, FleetOptions
 from simulators.world import load_world
@@ -29,10 +32,25 @@ def warm_kernels() -> None:
         _judge(fleet, profile, fixes)
 
 
+def _roads(fleet: Fleet) -> RoadIndex:
+    """The paths of the fleet's routes as roads."""
+    ways = WayList()
+    for number, route in enumerate(fleet.world.routes):
+        lon, lat = np.array(route.outbound["coordinates"], np.float64)[:, :2].T.copy()
+        nodes = place_nodes(lon, lat).tolist()
+        vertices = list(zip(lon.tolist(), lat.tolist(), nodes, strict=True))
+        ways.add(Attributes(number, RoadKind.PRIMARY), vertices)
+    return RoadIndex.build(RoadNetwork.build(ways.ways()))
+
+
 def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
     rules = [vehicle.rule for vehicle in fleet.vehicles]
     rulebook = Rulebook.build(
-        [shipped_profile(profile)], fleet.world.zones, fleet.world.routes, rules
+        [shipped_profile(profile)],
+        fleet.world.zones,
+        fleet.world.routes,
+        rules,
+        roads=_roads(fleet),
     )
     judge = Judge(rulebook)
     middle = np.median(fixes.time)
