@@ -5,6 +5,7 @@ environment. This module makes those, and runs the two services with them.
 """
 
 import asyncio
+import gc
 import signal
 import socket
 import ssl
@@ -159,6 +160,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     from ingest.topics import TopicRouter  # noqa: PLC0415
     from ingest.worker import Worker, WorkerOptions  # noqa: PLC0415
 
+    _relax_collector()
     metrics = WorkerMetrics()
     worker = Worker(
         WorkerOptions(dsn(settings), settings.ingest.shard),
@@ -169,6 +171,17 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     )
     with _served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
         await worker.run(stop)
+
+
+def _relax_collector() -> None:
+    """Let the garbage collector look at what is new, and less often.
+
+    A batch makes hundreds of thousands of objects that die with it by their reference counts;
+    walking them again and again costs the worker a seventh of its time and finds nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 20)
 
 
 @contextmanager

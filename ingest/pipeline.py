@@ -13,7 +13,9 @@ from devices.batch import DISQUALIFYING, I32, Bool, FixBatch, Quality
 from devices.catalogue import CODECS
 from devices.codec import Codec
 from devices.column_map import ColumnMap
+from devices.errors import DevicesError
 from devices.weigh_csv import weigh_csv
+from geofence.errors import GeofenceError
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.profile import Profile
@@ -21,6 +23,7 @@ from geofence.quality import Region
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from ingest.directory import Directory, Tenure, TimedNames
+from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.source import MessageBatch
@@ -32,6 +35,9 @@ from storage import registry as registry_tables
 from storage import violations as violation_table
 from storage import weighings as weighing_table
 from storage.registry import RegistrySnapshot
+
+UNKNOWN = frozenset({Unusable.UNKNOWN_DEVICE, Unusable.UNKNOWN_PLATE, Unusable.UNKNOWN_STATION})
+"""Refusals that registering somebody mends."""
 
 DETAIL_LIMIT = 500
 """Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
@@ -117,6 +123,8 @@ class Pipeline:
         """
         assert self._live is not None
         intake = take_in(batch, self._router, self._codec, self._directory)
+        if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
+            intake = take_in(batch, self._router, self._codec, self._directory)
         vehicles = np.unique(intake.fixes.vehicle)
         # Days and drivers are made before the transaction: what is remembered of them then stays
         # true if it is rolled back.
@@ -128,6 +136,13 @@ class Pipeline:
         except BaseException:
             self._live.forget(vehicles)
             raise
+
+    async def _learned(self, conn: AsyncConnection) -> bool:
+        """Whether the registry has changed: who was unknown may just have been registered."""
+        try:
+            return await self.refresh(conn)
+        except (GeofenceError, DevicesError):
+            return False  # the worker's own look at the registry says what is wrong with it
 
     async def _commit(
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch

@@ -19,6 +19,10 @@ is a prefix for it. Several {ident} levels are joined by a slash."""
 SUBSCRIPTIONS: Final = ("gsht/v1/+/+", "weigh/v1/+/+", "owntracks/+/+", "+/data")
 
 
+KNOWN_TOPICS: Final = 200_000
+"""Topics whose address is remembered, about 60 MB: a tracker keeps to one for years."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Codec name and identity that a topic names."""
@@ -38,9 +42,18 @@ class TopicRouter:
 
     def __init__(self, patterns: Mapping[str, str] = DEFAULT_PATTERNS) -> None:
         self._patterns = [_compile(pattern, codec) for pattern, codec in patterns.items()]
+        self._known: dict[str, Address | Unusable] = {}
 
     def address(self, topic: str) -> Address | Unusable:
         """Where a topic leads, or Unusable.UNKNOWN_TOPIC."""
+        found = self._known.get(topic)
+        if found is None:
+            if len(self._known) >= KNOWN_TOPICS:
+                self._known.clear()
+            found = self._known[topic] = self._match(topic)
+        return found
+
+    def _match(self, topic: str) -> Address | Unusable:
         for pattern in self._patterns:
             match = pattern.regex.fullmatch(topic)
             if match is None:
