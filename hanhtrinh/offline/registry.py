@@ -62,21 +62,27 @@ class Registry:
     def rules(self, names: Sequence[str]) -> list[VehicleRule]:
         """What is known of vehicles, whose ids are their places among the names.
 
-        Where no vehicle is said to be registered for a route, all are for every route.
+        Names are those of the file of vehicles as they are, else as plates. Where no vehicle is
+        said to be registered for a route, all are for every route.
         """
         everywhere: tuple[VehicleRoute, ...] = ()
         if not any(vehicle.routes for vehicle in self.vehicles.values()):
             everywhere = tuple(VehicleRoute(route.code) for route in self.routes)
+        by_plate = {normal_plate(name): known for name, known in self.vehicles.items()} | {
+            "": PLAIN
+        }
+        found = (
+            self.vehicles.get(name) or by_plate.get(normal_plate(name), PLAIN) for name in names
+        )
         return [
             replace(known, id=number, plate=name, routes=known.routes or everywhere)
-            for number, (name, known) in enumerate((n, self.vehicles.get(n, PLAIN)) for n in names)
+            for number, (name, known) in enumerate(zip(names, found, strict=True))
         ]
 
     def weighed(self, names: Sequence[str]) -> list[str]:
         """Vehicles that were weighed and are in the file of vehicles, but not among the names."""
-        plates = set(self.weighings.plate)
-        known = set(names)
-        return [n for n in self.vehicles if n not in known and normal_plate(n) in plates]
+        wanted = set(self.weighings.plate) - {normal_plate(name) for name in names}
+        return [name for name in self.vehicles if normal_plate(name) in wanted]
 
 
 def read_registry(files: Files, options: Options) -> Registry:

@@ -1,0 +1,88 @@
+"""Weighings of files."""
+
+import json
+
+import pytest
+
+from hanhtrinh.offline import weighings
+from tests.hanhtrinh.judged import drive, fixes, judge, lines, said
+
+WEIGHING = {
+    "station": "QL5", "time": "2026-05-01T00:00:30Z", "plate": "29C-123.45", "gross_kg": 31_500,
+    "axles": [{"kg": 7_000}, {"kg": 12_500, "spacing_m": 3.9}, {"kg": 12_000, "spacing_m": 1.3}],
+}  # fmt: skip
+VEHICLES = "vehicle,kind,kerb_kg,cargo_kg\n29C12345,rigid,10000,14000\n"
+
+
+def overloads(tmp_path, *records, **files):
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    rows = fixes(drive("29C 123.45", kmh=20), drive("b", kmh=20))
+    return judge(tmp_path, fixes=rows, weighings=text, **files)
+
+
+def test_overloads_have_these_fields(tmp_path):
+    found = lines(overloads(tmp_path, WEIGHING))
+    assert [line["kind"] for line in found] == ["overload_axle", "overload_gross"]
+    axle, gross = found
+    assert gross == gross | {
+        "vehicle": "29C 123.45", "driver": None, "station": "QL5", "measured_kg": 31_500.0,
+        "limit_kg": 24_000.0, "excess_percent": 31.25, "band": "20_50", "group": "gross",
+        "started_at": "2026-05-01T00:00:30.000Z", "ended_at": "2026-05-01T00:00:30.000Z",
+        "duration_s": 0.0, "distance_m": 0.0, "fixes": 0, "start": None, "end": None,
+    }  # fmt: skip
+    assert axle["group"] == "tandem"
+    assert axle["excess_percent"] == pytest.approx(
+        100 * (24_500 - axle["limit_kg"]) / axle["limit_kg"], abs=0.001
+    )
+
+
+def test_the_registry_gives_kind_and_cargo(tmp_path):
+    found = lines(overloads(tmp_path, WEIGHING, vehicles=VEHICLES))
+    # It is the same vehicle however the plate is written: that of the positions.
+    assert {line["vehicle"] for line in found} == {"29C 123.45"}
+    assert {line["kind"] for line in found} >= {"overload_cargo", "overload_gross"}
+    alone = judge(
+        tmp_path, fixes=fixes(drive("b", kmh=20)), weighings=json.dumps(WEIGHING), vehicles=VEHICLES
+    )
+    cargo = {line["kind"]: line for line in lines(alone)}["overload_cargo"]
+    assert (cargo["vehicle"], cargo["measured_kg"], cargo["band"]) == (
+        "29C12345",
+        21_500.0,
+        "50_100",
+    )
+
+
+def test_a_station_has_a_place_and_a_tolerance_if_a_file_says_so(tmp_path):
+    stations = "station,lon,lat,kind,tolerance\nQL5,105.9,20.9,wim,0.3\nother,,,,\n"
+    assert lines(overloads(tmp_path, WEIGHING, stations=stations)) == []
+    stations = stations.replace("0.3", "0")
+    found = lines(overloads(tmp_path, WEIGHING, stations=stations))
+    assert [line["start"] for line in found] == [[105.9, 20.9]] * 2
+    assert {line["station_kind"] for line in found} == {"wim"}
+
+
+def test_plates_of_no_vehicle_are_named_and_not_judged(tmp_path):
+    ran = overloads(tmp_path, WEIGHING | {"plate": "30A99999"}, WEIGHING | {"plate": ""})
+    assert lines(ran) == []
+    assert "weighed but not known: 30A99999, unread" in said(ran)
+
+
+def test_json_lines_and_csv_say_the_same(tmp_path, monkeypatch):
+    times = [f"2026-05-01T00:{minute:02}:00Z" for minute in range(40)]
+    records = [WEIGHING | {"time": time} for time in times]
+    expected = overloads(tmp_path, *records).stdout
+    header = (
+        "station,time,plate,gross_kg,axle1_kg,axle2_kg,axle2_spacing_m,axle3_kg,axle3_spacing_m"
+    )
+    rows = [f'QL5,{time},"29C-123.45",31500,7000,12500,3.9,12000,1.3' for time in times]
+    for size in (200_000, 100):
+        monkeypatch.setattr(weighings, "PIECE_CHARACTERS", size)
+        ran = judge(
+            tmp_path, fixes=fixes(drive("29C 123.45", kmh=20)), weighings="\n".join([header, *rows])
+        )
+        assert ran.stdout == expected
+        bad = [*rows, "QL5,2026-05-01T00:00:00Z,x,heavy,,,,,"]
+        ran = judge(
+            tmp_path, fixes=fixes(drive(kmh=20)), weighings="\n".join([header, *bad]) + "\n"
+        )
+        assert "weighings.txt: line 42: " in said(ran)
