@@ -27,6 +27,7 @@ from ingest.replay_rows import BadRow
 BATCH_FIXES: Final = 250_000
 """Judging takes some hundred bytes for a fix of the batch, and a little more for each route."""
 
+LEAST_FIXES: Final = 1_000
 VISIT: Final = "zone_visit"
 Progress = Callable[[str, int, int | None], None]
 """(what is being done, how much of it is done, of how much: None not known)."""
@@ -88,7 +89,7 @@ def _judge_fixes(
     judge = Judge(rulebook)
     found: dict[Key, Interval] = {}
     done = 0
-    for batch in table.batches(max(1_000, BATCH_FIXES * 2 // rulebook.routes_per_vehicle)):
+    for batch in table.batches(max(LEAST_FIXES, BATCH_FIXES * 2 // rulebook.routes_per_vehicle)):
         progress("judging", done, len(table))
         arrived = mark_arrival(batch, options.region)
         kept = arrived.take(is_judged(arrived, options.region))
