@@ -41,13 +41,13 @@ def world_of(rows):
     file = collection(
         feature(shape, id="slow", kind="speed", speed_limit_kmh=40),
         feature(shape, id="watched", kind="watch", max_stay_s=600),
-        feature(shape, id="shut", kind="banned", hours="Mo-Su 06:00-20:00"),
+        feature(shape, id="shut", kind="banned", hours="Mo-Su 20:00-06:00"),
     )
     days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
     zones = [
         Zone(0, "slow", "speed", shape, speed_limits={"*": 40.0}),
         Zone(1, "watched", "watch", shape, max_stay_s=600.0),
-        Zone(2, "shut", "banned", shape, weekly_hours=tuple((d, "06:00", "20:00") for d in days)),
+        Zone(2, "shut", "banned", shape, weekly_hours=tuple((d, "20:00", "06:00") for d in days)),
     ]
     return file, zones
 
