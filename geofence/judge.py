@@ -23,6 +23,7 @@ from geofence.rules.gps_lost import GpsLost
 from geofence.rules.moved_unseen import MovedUnseen
 from geofence.rules.off_route import OffRoute
 from geofence.rules.power_cut import PowerCut
+from geofence.rules.route_stops import RouteStops
 from geofence.rules.rule import Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.visits import Visits
@@ -102,6 +103,7 @@ class Judge:
             DataGap(rulebook),
             Visits(rulebook),
             OffRoute(rulebook),
+            RouteStops(rulebook),
             MovedUnseen(rulebook),
             PowerCut(rulebook),
         )

@@ -22,6 +22,7 @@ from geofence.registry import BEGINNING_US, Route, VehicleRule, Zone
 from geofence.roads.limits import RoadTable
 from geofence.roads.matcher import RoadIndex
 from geofence.route_table import RouteTable
+from geofence.stop_table import StopTable
 from geofence.zone_table import NOBODY, ZoneCode, ZoneTable
 
 MOST_VEHICLE_ID: Final = 50_000_000
@@ -55,7 +56,7 @@ class Rulebook:
     profiles: in order of time; params: the same as PROFILE_DTYPE rows, for kernels.
     class_limits_kmh: shape (n_profiles, n_classes), a profile's default limit of a class.
     zones, zone_table: by zone row; zone_table.rows are ZONE_DTYPE.
-    routes, route_table: by route row; route_table.rows are ROUTE_DTYPE.
+    routes, route_table, stop_table: by route row; route_table.rows are ROUTE_DTYPE.
     roads: what roads fixes are matched to, None: none.
     vehicle_rules: the vehicles as given, by id.
     warnings: what is wrong in the registry and does not hinder judging.
@@ -71,6 +72,7 @@ class Rulebook:
     zone_table: ZoneTable
     routes: tuple[Route, ...]
     route_table: RouteTable
+    stop_table: StopTable
     roads: RoadTable | None
     vehicles: Vehicles
     vehicle_rules: dict[int, VehicleRule]
@@ -112,6 +114,7 @@ class Rulebook:
             zone_table=zone_table,
             routes=tuple(routes),
             route_table=route_table,
+            stop_table=StopTable.build(routes, zone_table),
             roads=RoadTable.build(roads, ordered, classes, zone_info) if roads else None,
             vehicles=_vehicle_arrays(vehicles, count, classes),
             vehicle_rules=by_id,

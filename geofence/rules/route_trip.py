@@ -93,6 +93,34 @@ def is_in_visit(item: Any) -> bool:
 
 
 @kernel
+def begin_at(run: Any, item: Any) -> None:
+    """Make a fix the only one of a run on its trip."""
+    run["vehicle"] = item["vehicle"]
+    run["driver"] = item["driver"]
+    run["profile"] = item["profile"]
+    run["route"] = item["route"]
+    run["direction"] = item["direction"]
+    run["fixes"] = 1
+    run["started"] = item["time"]
+    run["ended"] = item["time"]
+    run["start_lon"] = item["lon"]
+    run["start_lat"] = item["lat"]
+    run["end_lon"] = item["lon"]
+    run["end_lat"] = item["lat"]
+    run["distance_m"] = 0.0
+
+
+@kernel
+def extend_to(run: Any, item: Any) -> None:
+    """Make a fix the last of the run; the fix before it is the last one so far."""
+    run["fixes"] += 1
+    run["ended"] = item["time"]
+    run["end_lon"] = item["lon"]
+    run["end_lat"] = item["lat"]
+    run["distance_m"] += item["step_m"]
+
+
+@kernel
 def drop_first(queue: Records, queued: int) -> None:
     """Move the queue up by one."""
     for k in range(1, queued):

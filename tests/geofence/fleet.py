@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from devices.batch import FixBatch, Input, Quality, inputs_word
 from geofence.profile import shipped_profile
-from geofence.registry import Route, VehicleRoute, VehicleRule, Zone
+from geofence.registry import Route, RouteStop, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
 from tests.oracle.judge import judge
 from tests.oracle.world import Fix, World
@@ -67,12 +67,26 @@ ZONES = [
     Zone(11, "wide", "watch", box(2, 30, 2), version=2, valid_from=CHANGE_US),
 ]  # fmt: skip
 
+
+def stop(direction, seq, x, y=0, *, compulsory=True):
+    lon, lat = at(x, y)
+    return RouteStop(direction, seq, lon, lat, name=f"at {x}", compulsory=compulsory)
+
+
+STOPS = (
+    stop("outbound", 4, 21), stop("outbound", 2, 12, 2), stop("outbound", 1, 6),
+    stop("outbound", 3, 16, compulsory=False), stop("outbound", 5, 28), stop("inbound", 1, 15),
+    stop("inbound", 2, 23), stop("inbound", 3, 5, -2),
+)  # fmt: skip
+"""The stop at 28 lies in a terminal; on the way back the second stop comes before the first."""
+
 ROUTES = [
     Route(1, "AB", 250.0, "A", "B", line((0,), (28,)), line((28,), (14, 1), (0,)),
-          valid_to=CHANGE_US),
+          valid_to=CHANGE_US, stops=STOPS),
     Route(2, "AB", 120.0, "A", "B", line((0,), (28,)), line((28,), (14, 1), (0,)), version=2,
-          valid_from=CHANGE_US),
-    Route(3, "AC", 130.0, "A", "C", line((0,), (10, 2), (39,)), line((39,), (0,))),
+          valid_from=CHANGE_US, stops=STOPS[1:]),
+    Route(3, "AC", 130.0, "A", "C", line((0,), (10, 2), (39,)), line((39,), (0,)),
+          stops=(stop("outbound", 1, 33), stop("inbound", 1, 20))),
 ]  # fmt: skip
 
 VEHICLES = [

@@ -7,6 +7,7 @@ from tests.oracle.gps_lost import gps_lost
 from tests.oracle.moved_unseen import moved_unseen
 from tests.oracle.off_route import off_route
 from tests.oracle.power_cut import power_cuts
+from tests.oracle.route_stops import route_stops
 from tests.oracle.speeding import speeding
 from tests.oracle.visits import zone_kinds
 
@@ -21,6 +22,7 @@ def judge(world, vehicle, fixes):
         *data_gaps(world, vehicle, seen),
         *zone_kinds(world, vehicle, seen),
         *off_route(world, vehicle, seen),
+        *route_stops(world, vehicle, seen),
         *moved_unseen(world, vehicle, seen),
         *power_cuts(world, vehicle, seen),
         *gps_lost(world, vehicle, [fix for fix in fixes if "jump" not in fix.quality]),
