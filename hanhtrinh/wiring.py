@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from api.options import ApiOptions
     from geofence.profile import Profile
     from geofence.quality import Region
+    from geofence.roads.matcher import RoadIndex
     from hanhtrinh.embedded import EmbeddedNats
     from ingest.mqtt import MqttOptions
     from ingest.pipeline import JudgingOptions
@@ -132,12 +133,24 @@ def region(settings: Settings) -> "Region":
     )
 
 
+def roads(settings: Settings) -> "RoadIndex | None":
+    """The roads whose limits count; None: no file of roads is set."""
+    if settings.judge.roads is None:
+        return None
+    from hanhtrinh.road_import.files import read_roads  # noqa: PLC0415
+
+    return read_roads(settings.judge.roads)
+
+
 def judging_options(settings: Settings) -> "JudgingOptions":
     """What the worker judges by."""
     from ingest.pipeline import JudgingOptions  # noqa: PLC0415
 
     return JudgingOptions(
-        profiles=profiles(settings), timezone=settings.judge.timezone, region=region(settings)
+        profiles=profiles(settings),
+        timezone=settings.judge.timezone,
+        region=region(settings),
+        roads=roads(settings),
     )
 
 

@@ -20,6 +20,7 @@ from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.profile import Profile
 from geofence.quality import Region
+from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from ingest.directory import Directory, Tenure, TimedNames
@@ -60,12 +61,13 @@ class Outcome:
 class JudgingOptions:
     """What fixes are judged by.
 
-    timezone: of days and hours. region: where positions are plausible.
+    timezone: of days and hours. region: where positions are plausible. roads: whose limits count.
     """
 
     profiles: tuple[Profile, ...]
     timezone: str
     region: Region
+    roads: RoadIndex | None = None
 
 
 class Pipeline:
@@ -96,6 +98,7 @@ class Pipeline:
             snapshot.routes,
             snapshot.vehicles,
             timezone=self._options.timezone,
+            roads=self._options.roads,
         )
         judge = Judge(rulebook)
         if self._live is None:

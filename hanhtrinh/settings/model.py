@@ -128,6 +128,9 @@ class Judge(Section):
         ("qcvn31",),
         "rule profiles that share out all time: names of those shipped, or paths of TOML files",
     )
+    roads: Path | None = setting(
+        None, "roads with their limits, a file of `hanhtrinh roads import`; none: no road limits"
+    )
     timezone: Timezone = setting("Asia/Ho_Chi_Minh", "timezone of calendar days and weekly hours")
     west: float = setting(102.0, "where vehicles can be: western bound", unit="°", ge=-180, le=180)
     south: float = setting(8.0, "southern bound", unit="°", ge=-90, le=90)
