@@ -104,8 +104,9 @@ def _shown() -> Iterator["Progress"]:
         BarColumn(),
         TextColumn("{task.completed:,.0f} positions"),
         TimeElapsedColumn(),
-        console=stderr(),
+        console=(console := stderr()),
         transient=True,
+        disable=not console.is_terminal,
     ) as bars:
         tasks: dict[str, TaskID] = {}
 
