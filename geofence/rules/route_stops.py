@@ -10,7 +10,7 @@ import numpy as np
 
 from devices.batch import F64, I32, I64, Bool
 from geofence.compile import kernel
-from geofence.geodesy import haversine_m, segment_offset
+from geofence.geodesy import METRES_PER_DEGREE, haversine_m, segment_offset
 from geofence.interval import Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
@@ -46,6 +46,9 @@ from geofence.zone_table import ZoneCode
 
 Stops = tuple[I64, F64, F64, I32]
 """Columns start, lon, lat and number of StopTable."""
+
+FAR_ENOUGH: Final = 1.01
+"""A stop this much farther north or south than fix and step reach need not be measured."""
 
 _PROGRESS: Final = np.dtype(
     [
@@ -84,9 +87,11 @@ def _come_by(
     radius_m = params[item["profile"]]["route_stops_stop_radius_m"]
     p = params[item["step_profile"]]
     is_joined = item["gap_us"] <= p["route_stops_max_gap_us"]
+    farthest_m = max(radius_m, p["route_stops_stop_radius_m"]) + item["step_m"]
+    reach_deg = FAR_ENOUGH * farthest_m / METRES_PER_DEGREE
     path = 2 * trip["route"] + trip["direction"]
     for k in range(start[path], start[path + 1]):
-        if number[k] < 0:
+        if number[k] < 0 or abs(lat[k] - item["lat"]) > reach_deg:
             continue
         near = haversine_m(lon[k], lat[k], item["lon"], item["lat"]) <= radius_m
         if not near and is_joined:
