@@ -4,8 +4,8 @@ Belongs here: RFC 7946 geometry objects to shapely and back. Where a point lies 
 them is a matter of `index` and `paths`.
 """
 
-import math
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -71,7 +71,7 @@ def _position(raw: object, place: str) -> Position:
     for number in raw:
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise GeometryError(place, f"expected numbers, got {_got(raw)}")
-        if not math.isfinite(number):
+        if not abs(number) <= sys.float_info.max:  # isfinite fails for very long whole numbers
             raise GeometryError(place, f"expected finite numbers, got {_got(raw)}")
     lon, lat = float(raw[0]), float(raw[1])
     if abs(lon) <= 180.0 and abs(lat) <= 90.0:

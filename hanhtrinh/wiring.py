@@ -102,6 +102,7 @@ def mqtt_options(settings: Settings) -> "MqttOptions":
 
 def profiles(settings: Settings) -> tuple["Profile", ...]:
     """The rule profiles that the settings name: shipped ones, and files."""
+    from geofence.errors import ProfileError  # noqa: PLC0415
     from geofence.profile import SHIPPED, parse_profile, shipped_profile  # noqa: PLC0415
 
     found = []
@@ -114,7 +115,10 @@ def profiles(settings: Settings) -> tuple["Profile", ...]:
             raise CommandError(
                 f"judge.profiles: {name!r}: expected one of {', '.join(SHIPPED)} or a TOML file"
             )
-        found.append(parse_profile(file.read_text("utf-8")))
+        try:
+            found.append(parse_profile(file.read_text("utf-8")))
+        except (ProfileError, UnicodeDecodeError) as error:
+            raise CommandError(f"{file}: {error}") from error
     return tuple(found)
 
 

@@ -31,11 +31,14 @@ FILE_COLUMNS: Final = {
 }  # fmt: skip
 """What columns are called unless a map says otherwise, and in which order they are looked for."""
 
+LATEST_US: Final = 4_102_444_799_999_999
+"""The end of the year 2099: a later time is no time but a number of something else."""
+
 ACCEPTED: Final = Accepted(
     is_name=lambda name: bool(name.strip()),
     name="a name",
     first_us=EARLIEST_FIX_US,
-    last_us=4_102_444_800_000_000,
+    last_us=LATEST_US,
     times="an instant of the years 2000 to 2099",
 )
 _NEEDED: Final = ("vehicle", "time", "lat", "lon")

@@ -11,15 +11,16 @@ from devices.batch import WeighingBatch
 from devices.codec import LATEST_AHEAD_US, Codec
 from devices.weigh_csv import WEIGH_CSV
 from devices.weigh_json import WEIGH_JSON
-from geofence.registry import END_US, StationKind, StationRule
+from geofence.registry import StationKind, StationRule
+from hanhtrinh.offline.fixes import LATEST_US
 from hanhtrinh.offline.tables import read_table
 from hanhtrinh.offline.wrong_file import WrongFileError, text_of
 
 PIECE_CHARACTERS: Final = 200_000
 """Codecs take payloads of up to 1 MiB: a long table is given to them in pieces."""
 
-NO_ARRIVAL_US: Final = END_US - 2 * LATEST_AHEAD_US
-"""Files have no time of arrival: no time is ahead of it."""
+NO_ARRIVAL_US: Final = LATEST_US - LATEST_AHEAD_US
+"""Files have no time of arrival: every time that positions may have is early enough."""
 
 
 def read_weighings(file: Path) -> WeighingBatch:

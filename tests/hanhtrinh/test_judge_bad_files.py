@@ -1,13 +1,20 @@
 """What `hanhtrinh judge` says of a wrong file: which, where in it, and what was expected."""
 
 import json
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from hanhtrinh.offline.routes import PROPERTIES as OF_ROUTES
+from hanhtrinh.offline.routes import read_routes
+from hanhtrinh.offline.wrong_file import WrongFileError
+from hanhtrinh.offline.zones import PROPERTIES as OF_ZONES
+from hanhtrinh.offline.zones import read_zones
 from tests.hanhtrinh.judged import box, collection, drive, feature, fixes, judge, lines, said
 
+HERE = ZoneInfo("Asia/Ho_Chi_Minh")
 GOOD = fixes(drive())
 LINE = {"type": "LineString", "coordinates": [[105.5, 21.0], [105.5, 21.2]]}
 POINT = {"type": "Point", "coordinates": [105.5, 21.1]}
@@ -190,5 +197,73 @@ def test_roads_of_geojson(tmp_path):
     expect(judge(tmp_path, fixes=GOOD, roads=broken), "roads.geojson: features[0]", "LineString")
 
 
+ODD = [
+    None, True, "", "x", -1, 0, 10**400, 1e308, [], [1], {}, {"": 1}, "0001-01-01", "9999-12-31",
+]  # fmt: skip
+
+
+def answer(read, folder, features):
+    """What is said of features; "" if there is nothing wrong with them."""
+    file = folder / "given.geojson"
+    file.write_text(json.dumps(collection(*features)))
+    try:
+        list(read(file))
+    except WrongFileError as error:
+        wrong = str(error)
+    else:
+        return ""
+    assert wrong.startswith(f"{file}: line 1, column features["), wrong
+    return wrong
+
+
+def route_file(file):
+    return read_routes(file, HERE, [])[0]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])
+def test_whatever_a_property_holds_there_is_an_answer(tmp_path, value):
+    for name in OF_ZONES:
+        given = {"id": "z", "kind": "speed", "speed_limit_kmh": 50} | {name: value}
+        wrong = answer(lambda f: read_zones(f, HERE), tmp_path, [feature(box(), **given)])
+        assert not wrong or f".properties.{name}" in wrong
+    path = {"route": "r", "direction": "outbound", "corridor_m": 50}
+    stop = feature(POINT, route="r", direction="outbound", seq=1)
+    good = [feature(LINE, **path), *ENDS, stop]
+    assert answer(route_file, tmp_path, good) == ""
+    for name in OF_ROUTES:
+        for at, old in enumerate(good):
+            changed = feature(old["geometry"], **old["properties"] | {name: value})
+            answer(route_file, tmp_path, [*good[:at], changed, *good[at + 1 :]])
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [None, {}, [], 1, {"type": "Polygon"}, {"type": "Point", "coordinates": [10**400, 1]}],
+    ids=lambda geometry: repr(geometry)[:20],
+)
+def test_whatever_the_geometry_is_there_is_an_answer(tmp_path, geometry):
+    zone = {"id": "z", "kind": "stop", "radius_m": 1}
+    stop = {"route": "r", "direction": "outbound", "seq": 1}
+    for kind, properties in (("zones", zone), ("routes", stop)):
+        ran = judge(tmp_path, fixes=GOOD, **{kind: collection(feature(geometry, **properties))})
+        expect(ran, f"{kind}.geojson: line 1")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("\nid = x", "at line 2, column 6"), ("", "effective_from"), (b"\xff", "utf-8")],
+)  # fmt: skip
+def test_profiles(tmp_path, content, says):
+    own = tmp_path / "own.toml"
+    own.write_bytes(content if isinstance(content, bytes) else content.encode())
+    expect(judge(tmp_path, "--profile", str(own), fixes=GOOD), "own.toml: ", says)
+
+
 def test_a_good_file_beside_them(tmp_path):
     assert lines(judge(tmp_path, fixes=GOOD, zones=zones(name="x", min_gross_kg=5))) == []
+
+
+def test_no_positions_are_no_mistake(tmp_path):
+    header = "vehicle,time,lat,lon\n"
+    assert lines(judge(tmp_path, fixes=header, zones=zones())) == []
+    assert lines(judge(tmp_path, fixes=header, vehicles="vehicle\na\n")) == []
