@@ -92,7 +92,7 @@ class Pipeline:
         if self._snapshot is not None and self._snapshot.version == version:
             return False
         snapshot = await registry_tables.load(conn)
-        rulebook = self._rulebook = Rulebook.build(
+        rulebook = Rulebook.build(
             self._options.profiles,
             snapshot.zones,
             snapshot.routes,
@@ -100,19 +100,27 @@ class Pipeline:
             timezone=self._options.timezone,
             roads=self._options.roads,
         )
+        station_codecs = {
+            code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))
+            for code, columns in snapshot.column_maps.items()
+        }
+        # Nothing below this line fails: the rules are taken over as a whole or not at all.
+        self._rulebook = rulebook
         judge = Judge(rulebook)
         if self._live is None:
             self._live = LiveJudge(judge, self._options.region)
         else:
             self._live.replace_rules(judge)
         self._directory = directory_of(snapshot)
-        self._station_codecs = {
-            code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))
-            for code, columns in snapshot.column_maps.items()
-        }
+        self._station_codecs = station_codecs
         self._snapshot = snapshot
         self._drivers.update(snapshot.drivers)
         return True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the rules leave out of the registry, and why."""
+        return () if self._rulebook is None else self._rulebook.warnings
 
     @property
     def is_ready(self) -> bool:

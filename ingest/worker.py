@@ -225,6 +225,8 @@ class Worker:
         if changed:
             self._metrics.registry_loads.inc()
             log.info("registry.loaded")
+            for warning in self._pipeline.warnings:
+                log.warning("registry.doubtful", detail=warning)
 
     def _failed(self, error: Exception, messages: int, tries: int) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
