@@ -9,15 +9,18 @@ import numpy as np
 
 from devices.catalogue import codec
 from devices.describe import describe
-from hanhtrinh.errors import CommandError
+from devices.errors import DecodeError, Reject
 from hanhtrinh.wiring import clock
 
 Form = Literal["raw", "hex", "base64", "text"]
 AT_ONCE = 256
 
 
-def payloads(content: bytes, form: str) -> Iterator[bytes]:
-    """The payloads in a file: all of it, or one a line in some form, empty lines passed over."""
+def payloads(content: bytes, form: str) -> Iterator[bytes | DecodeError]:
+    """The payloads in a file: all of it, or one a line in some form, empty lines passed over.
+
+    A line that is not in that form yields the error instead, and the others go on.
+    """
     if form == "raw":
         yield content
         return
@@ -28,7 +31,8 @@ def payloads(content: bytes, form: str) -> Iterator[bytes]:
         try:
             yield _payload(text, form)
         except (ValueError, binascii.Error) as error:
-            raise CommandError(f"line {number}: expected {form}: {error}") from None
+            detail = f"line {number}: expected {form}: {error}"
+            yield DecodeError(Reject.BAD_ENCODING, detail=detail)
 
 
 def _payload(text: bytes, form: str) -> bytes:
@@ -39,19 +43,27 @@ def _payload(text: bytes, form: str) -> bytes:
     return text
 
 
-def decoded_lines(name: str, sources: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+def decoded_lines(name: str, sources: Iterator[bytes | DecodeError]) -> Iterator[dict[str, Any]]:
     """What each payload holds, in order; "payload" is its number, from 1."""
     decode = codec(name).decode
     number = 0
     for batch in _batches(sources):
-        decoded = decode(batch, np.full(len(batch), clock(), np.int64))
-        for row in range(len(batch)):
+        # Lines without a payload are decoded as empty ones, so that rows keep their numbers.
+        empty_for_error = [
+            b"" if isinstance(payload, DecodeError) else payload for payload in batch
+        ]
+        decoded = decode(empty_for_error, np.full(len(batch), clock(), np.int64))
+        for row, payload in enumerate(batch):
             number += 1
-            yield {"payload": number, **describe(decoded, row)}
+            line = describe(decoded, row)
+            if isinstance(payload, DecodeError):
+                error = {"reason": payload.reason, "at": payload.at, "detail": payload.detail}
+                line |= {"error": error, "errors": [error]}
+            yield {"payload": number, **line}
 
 
-def _batches(sources: Iterator[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
+def _batches(sources: Iterator[bytes | DecodeError]) -> Iterator[list[bytes | DecodeError]]:
+    batch: list[bytes | DecodeError] = []
     for payload in sources:
         batch.append(payload)
         if len(batch) == AT_ONCE:

@@ -149,10 +149,15 @@ def test_decode_goes_on_after_a_bad_payload_and_exits_with_1(cli):
     assert said.exit_code == 1
 
 
-def test_decode_names_the_line_that_is_not_hexadecimal(cli):
-    said = cli("decode", "--codec", "teltonika", "--hex", stdin="00\nxy\n")
-    assert said.exit_code == 1
-    assert "line 2: expected hex" in said.stderr
+def test_decode_names_the_line_that_is_not_hexadecimal_and_goes_on(cli):
+    fix = b'{"time":1760000000,"lat":10.7,"lon":106.6}'.hex()
+    said = cli("decode", "--codec", "json", "--hex", stdin=f"xy\n{fix}\n")
+    bad, good = (json.loads(line) for line in said.stdout.splitlines())
+    assert bad["error"]["reason"] == "bad_encoding"
+    assert bad["error"]["detail"].startswith("line 1: expected hex")
+    assert not bad["fixes"]
+    assert good["error"] is None
+    assert len(good["fixes"]) == 1
 
 
 def test_the_command_runs_as_a_process_of_its_own(tmp_path):
