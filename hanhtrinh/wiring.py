@@ -69,17 +69,10 @@ def publisher_login(settings: Settings) -> tuple[str | None, str | None]:
     return publisher.username, publisher.password.get_secret_value() if publisher.password else None
 
 
-def subscriptions(settings: Settings) -> tuple[str, ...]:
-    """Topic filters that cover the topic patterns."""
-    return tuple(
-        "/".join("+" if level.startswith("{") else level for level in pattern.split("/"))
-        for pattern in settings.ingest.topics
-    )
-
-
 def mqtt_options(settings: Settings) -> "MqttOptions":
     """How the worker receives."""
     from ingest.mqtt import MqttOptions  # noqa: PLC0415
+    from ingest.topics import subscriptions  # noqa: PLC0415
 
     broker, ingest = settings.broker, settings.ingest
     username, password = worker_login(settings)
@@ -92,7 +85,7 @@ def mqtt_options(settings: Settings) -> "MqttOptions":
         protocol=5 if broker.protocol == "5" else 311,
         tls=tls(settings),
         keepalive_s=broker.keepalive_s,
-        subscriptions=subscriptions(settings),
+        subscriptions=subscriptions(ingest.topics),
         batch_messages=ingest.batch_messages,
         batch_age_s=ingest.batch_age_ms / 1e3,
         window_messages=ingest.window_messages,

@@ -26,7 +26,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ingest.source import Clock, MessageBatch
-from ingest.topics import SUBSCRIPTIONS
+from ingest.topics import DEFAULT_PATTERNS, subscriptions
 
 READ_BURST: Final = 512
 """Packets read between two looks at acknowledgements and keep-alives."""
@@ -59,7 +59,7 @@ class MqttOptions:
     protocol: int = 311
     tls: ssl.SSLContext | None = None
     keepalive_s: int = 60
-    subscriptions: tuple[str, ...] = SUBSCRIPTIONS
+    subscriptions: tuple[str, ...] = subscriptions(DEFAULT_PATTERNS)
     batch_messages: int = 4096
     batch_age_s: float = 0.2
     window_messages: int = 65_535

@@ -52,4 +52,6 @@ async def release(
         released += len(messages)
         cut += len(chosen) - len(messages)
         progress(released)
+        if after >= last:
+            break
     return Release(released, cut)

@@ -1,7 +1,7 @@
 """Which codec a topic names, and whose message it is."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,13 @@ DEFAULT_PATTERNS: Final[Mapping[str, str]] = {
 """Topic pattern -> codec. A pattern with {codec} names the codec in the topic itself, and the value
 is a prefix for it. Several {ident} levels are joined by a slash."""
 
-SUBSCRIPTIONS: Final = ("gsht/v1/+/+", "weigh/v1/+/+", "owntracks/+/+", "+/data")
+
+def subscriptions(patterns: Iterable[str]) -> tuple[str, ...]:
+    """Topic filters that cover the patterns."""
+    return tuple(
+        "/".join("+" if level.startswith("{") else level for level in pattern.split("/"))
+        for pattern in patterns
+    )
 
 
 KNOWN_TOPICS: Final = 200_000

@@ -169,11 +169,10 @@ def test_the_defaults_are_those_of_the_parts():
     from geofence.quality import Region
     from hanhtrinh import wiring
     from ingest.mqtt import MqttOptions
-    from ingest.topics import DEFAULT_PATTERNS, SUBSCRIPTIONS
+    from ingest.topics import DEFAULT_PATTERNS
 
     settings = load(environment={}).settings
     assert wiring.region(settings) == Region()
     assert settings.ingest.topics == dict(DEFAULT_PATTERNS)
-    assert wiring.subscriptions(settings) == SUBSCRIPTIONS
     broker = settings.broker
     assert wiring.mqtt_options(settings) == MqttOptions(broker.host, broker.port, broker.client_id)
