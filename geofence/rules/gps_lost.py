@@ -12,7 +12,7 @@ from devices.batch import I32, I64, Bool
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Heard, Key, Records, grown
+from geofence.rules.rule import Heard, Key, Records, StatePerVehicle
 from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "gps_lost"
@@ -126,20 +126,11 @@ def _advance(states: Records, params: Records, heard: Heard, needs_from: I64, ou
     return emitted
 
 
-class GpsLost:
+class GpsLost(StatePerVehicle):
     """Of each vehicle its last clean fix, if it moved there, and the fixes without a position."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
-        self._states = np.zeros(0, _STATE)
-
-    def make_room(self, vehicles: int) -> None:
-        """See Rule."""
-        self._states = grown(self._states, vehicles, np.zeros((), _STATE))
-
-    def forget(self, vehicles: I32) -> None:
-        """See Rule."""
-        self._states[vehicles] = np.zeros((), _STATE)
+        super().__init__(rulebook, _STATE)
 
     def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
         """See RawRule."""

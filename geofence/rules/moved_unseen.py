@@ -13,7 +13,7 @@ from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, Track, grown
+from geofence.rules.rule import Key, Records, StatePerVehicle, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "moved_unseen"
@@ -46,20 +46,11 @@ def _advance(states: Records, params: Records, track: Track, needs_from: I64, ou
     return emitted
 
 
-class MovedUnseen:
+class MovedUnseen(StatePerVehicle):
     """The last clean fix of each vehicle."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
-        self._states = np.zeros(0, _STATE)
-
-    def make_room(self, vehicles: int) -> None:
-        """See Rule."""
-        self._states = grown(self._states, vehicles, np.zeros((), _STATE))
-
-    def forget(self, vehicles: I32) -> None:
-        """See Rule."""
-        self._states[vehicles] = np.zeros((), _STATE)
+        super().__init__(rulebook, _STATE)
 
     def advance(
         self,

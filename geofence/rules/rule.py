@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from devices.batch import F64, I32, I64, U32, Bool
 from geofence.interval import Interval
 from geofence.locate import Located
+from geofence.rulebook import Rulebook
 
 Records = NDArray[np.void]
 """A structured array: state of vehicles, or what a kernel emits."""
@@ -113,6 +114,22 @@ class RawRule(Stateful, Protocol):
 
     def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
         """As Rule's; needs_from: shape (m,), one for every fix heard."""
+
+
+class StatePerVehicle:
+    """What rules share that keep one record of state for each vehicle; blank: all zero."""
+
+    def __init__(self, rulebook: Rulebook, state: np.dtype[Any]) -> None:
+        self._rulebook = rulebook
+        self._states = np.zeros(0, state)
+
+    def make_room(self, vehicles: int) -> None:
+        """See Stateful."""
+        self._states = grown(self._states, vehicles, np.zeros((), self._states.dtype))
+
+    def forget(self, vehicles: I32) -> None:
+        """See Stateful."""
+        self._states[vehicles] = np.zeros((), self._states.dtype)
 
 
 def grown(state: NDArray[Any], vehicles: int, blank: NDArray[Any]) -> NDArray[Any]:

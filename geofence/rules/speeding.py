@@ -17,7 +17,7 @@ from geofence.interval import Details, Interval
 from geofence.locate import LimitSource, Located
 from geofence.parameters import SPEEDING_MODES
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, Track, grown
+from geofence.rules.rule import Key, Records, StatePerVehicle, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "speeding"
@@ -210,20 +210,11 @@ def _bands(edges: tuple[float, ...]) -> tuple[str, ...]:
     return (f"under_{edges[0]:g}", *between, f"{edges[-1]:g}_up")
 
 
-class Speeding:
+class Speeding(StatePerVehicle):
     """Runs over the limit, by vehicle."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
-        self._states = np.zeros(0, _STATE)
-
-    def make_room(self, vehicles: int) -> None:
-        """See Rule."""
-        self._states = grown(self._states, vehicles, np.zeros((), _STATE))
-
-    def forget(self, vehicles: I32) -> None:
-        """See Rule."""
-        self._states[vehicles] = np.zeros((), _STATE)
+        super().__init__(rulebook, _STATE)
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
