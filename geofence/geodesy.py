@@ -15,16 +15,41 @@ METRES_PER_DEGREE: Final = math.pi / 180.0 * EARTH_RADIUS_M
 """Length of one degree along a meridian."""
 
 
+NEAR_DEG: Final = 0.1
+"""Up to this difference of longitudes and latitudes short series are as exact as doubles are."""
+
+
 @kernel
 def haversine_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
-    """Great-circle distance of two points, metres; 0 for equal ones, never NaN for finite ones."""
+    """Great-circle distance of two points, metres; 0 for equal ones, never NaN for finite ones.
+
+    Most steps are short: for them sines and cosines of small angles are the first terms of their
+    series, which leaves one cosine to the library, by cos a cos b = (cos(a - b) + cos(a + b)) / 2.
+    """
     phi1 = math.radians(lat1)
     phi2 = math.radians(lat2)
-    half_lat = math.sin((phi2 - phi1) * 0.5)
-    half_lon = math.sin(math.radians(lon2 - lon1) * 0.5)
-    h = half_lat * half_lat + math.cos(phi1) * math.cos(phi2) * half_lon * half_lon
-    # Rounding may carry h a hair over 1 at antipodes.
-    return 2.0 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, h)))
+    d_phi = phi2 - phi1
+    d_lambda = math.radians(lon2 - lon1)
+    if abs(lat2 - lat1) > NEAR_DEG or abs(lon2 - lon1) > NEAR_DEG:
+        half_lat = math.sin(d_phi * 0.5)
+        half_lon = math.sin(d_lambda * 0.5)
+        h = half_lat * half_lat + math.cos(phi1) * math.cos(phi2) * half_lon * half_lon
+        # Rounding may carry h a hair over 1 at antipodes.
+        return 2.0 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, h)))
+    half_lat = _small_sin(d_phi * 0.5)
+    half_lon = _small_sin(d_lambda * 0.5)
+    square = d_phi * d_phi
+    cosines = 0.5 * (1.0 - square * (0.5 - square / 24.0) + math.cos(phi1 + phi2))
+    h = half_lat * half_lat + cosines * half_lon * half_lon
+    # asin x = x + x^3 / 6 + 3 x^5 / 40 + ...
+    return 2.0 * EARTH_RADIUS_M * math.sqrt(h) * (1.0 + h * (1.0 / 6.0 + h * 0.075))
+
+
+@kernel
+def _small_sin(x: float) -> float:
+    """sin x = x - x^3 / 6 + x^5 / 120 - ..."""
+    square = x * x
+    return x * (1.0 - square * (1.0 / 6.0 - square / 120.0))
 
 
 @kernel

@@ -23,6 +23,8 @@ WEEK_MINUTES: Final = 7 * DAY_MINUTES
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+_FEW_DAYS: Final = 64
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MINUTE: Final = 3 * DAY_MINUTES  # 1970-01-01 was a Thursday
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
@@ -62,10 +64,17 @@ def local_us(times: I64, timezone: ZoneInfo) -> I64:
     """Local clock time of UTC instants, as microseconds since 1970-01-01 00:00 local time.
 
     times: shape (n,), microseconds since 1970-01-01 UTC, within the years 1 to 9998. Cost: one
-    look-up in the timezone for each distinct UTC day.
+    look-up in the timezone for each UTC day, kept for the next time.
     """
-    days, inverse = np.unique(times // DAY_US, return_inverse=True)
-    found = [_offsets_of_day(timezone, day) for day in days.tolist()]
+    of_fix = times // DAY_US
+    first, last = (int(of_fix.min()), int(of_fix.max())) if len(times) else (0, -1)
+    if last - first < _FEW_DAYS:  # without sorting
+        days: Sequence[int] = range(first, last + 1)
+        inverse = of_fix - first
+    else:
+        distinct, inverse = np.unique(of_fix, return_inverse=True)
+        days = distinct.tolist()
+    found = [_offsets_of_day(timezone, day) for day in days]
     table = np.array(found, np.int64).reshape(-1, 3)
     before, changes_at, after = table[inverse].T
     local: I64 = times + np.where(times < changes_at, before, after)

@@ -4,12 +4,14 @@ Belongs here: putting the parts together, and the promise of what a vehicle's st
 a rule is belongs to `rules`, where the fixes of a batch come from to whoever calls.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from devices.batch import DISQUALIFYING, I32, I64, U16, Bool, FixBatch, Quality
+from devices.batch import COLUMNS, DISQUALIFYING, I32, I64, U16, Bool, FixBatch, Quality
 from geofence.compile import kernel
 from geofence.interval import Interval
 from geofence.locate import locate
@@ -20,18 +22,24 @@ from geofence.rulebook import Rulebook
 from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.data_gap import DataGap
 from geofence.rules.gps_lost import GpsLost
+from geofence.rules.last import LastFixes
 from geofence.rules.moved_unseen import MovedUnseen
 from geofence.rules.off_route import OffRoute
 from geofence.rules.power_cut import PowerCut
 from geofence.rules.route_stops import RouteStops
-from geofence.rules.rule import Heard, Key, RawRule, Rule, Stateful, Track, grown
+from geofence.rules.rule import Findings, Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.visits import Visits
 
 _UNSEEN: Final = np.array(END_US, np.int64)
+_FUTURE: Final = int(Quality.FUTURE)
+
+PART: Final = 16_384
+"""Fixes that are taken through all rules at once: so many that their columns stay in the caches of
+a processor, and the calls of the kernels cost little beside them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judged:
     """What the judge found in a batch of n fixes.
 
@@ -40,9 +48,10 @@ class Judged:
         time >= needs_from[i], from no state and with their stored quality (`settled`), gives the
         same state for cleaning and for every rule. Of settled fixes only the last of a vehicle has
         it: those before it are on the way to the state.
+    findings: the intervals as arrays.
     intervals: those closed by fixes that were not settled, and of every vehicle in the batch those
         that qualify and are still open (is_open). An interval that a settled fix closes is not
-        among them: it was returned when that fix was judged first.
+        among them: it was returned when that fix was judged first. They are made when asked for.
     pending: of every vehicle with settled fixes, the keys of what was not decided after the last of
         them. What the vehicle's fixes after its last settled one say is complete: the intervals of
         a vehicle that may be revised or withdrawn are those that started after its last settled
@@ -51,8 +60,13 @@ class Judged:
 
     quality: U16
     needs_from: I64
-    intervals: list[Interval]
+    findings: list[Findings]
     pending: frozenset[Key] = field(default_factory=frozenset)
+
+    @cached_property
+    def intervals(self) -> list[Interval]:
+        """See above."""
+        return [interval for found in self.findings for interval in found.intervals()]
 
 
 @kernel
@@ -70,9 +84,35 @@ def _carry(
 
 def _plain(fixes: FixBatch) -> FixBatch:
     """The same fixes in writable arrays of one piece: kernels are compiled for no others."""
-    names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver", "inputs")
+    names = ("vehicle", "time", "lon", "lat", "speed_kmh", "driver", "inputs", "quality")
     return fixes.with_columns(
         **{name: np.require(getattr(fixes, name), None, ["C", "W"]) for name in names}
+    )
+
+
+def _track(fixes: FixBatch, heard: Heard, step_profile: I32) -> tuple[FixBatch, Track]:
+    """The clean ones of the fixes heard, and their columns as rules see them."""
+    seen, columns = fixes, (heard.speed_kmh, heard.profile, heard.gap_us, heard.step_m)
+    if not heard.is_clean.all():
+        seen = fixes.take(heard.is_clean)
+        step_profile = step_profile[heard.is_clean]
+        columns = (
+            heard.speed_kmh[heard.is_clean], heard.profile[heard.is_clean],
+            heard.gap_us[heard.is_clean], heard.step_m[heard.is_clean],
+        )  # fmt: skip
+    speed_kmh, profile, gap_us, step_m = columns
+    return seen, Track(
+        vehicle=seen.vehicle,
+        time=seen.time,
+        lon=seen.lon,
+        lat=seen.lat,
+        speed_kmh=speed_kmh,
+        driver=seen.driver,
+        profile=profile,
+        gap_us=gap_us,
+        step_m=step_m,
+        step_profile=step_profile,
+        inputs=seen.inputs,
     )
 
 
@@ -81,14 +121,50 @@ def _check(fixes: FixBatch, settled: Bool) -> None:
         raise ValueError(f"settled: expected shape {fixes.time.shape}, got {settled.shape}")
     if np.any(fixes.vehicle < 0):
         raise ValueError("vehicle: expected ids of the registry, got an unknown vehicle")
-    if np.any(fixes.quality & Quality.FUTURE):
+    wrong = _first_wrong(fixes.vehicle, fixes.time, fixes.quality, settled)
+    if wrong == _IS_FUTURE:
         raise ValueError("quality: expected no fix that is future")
-    same = fixes.vehicle[1:] == fixes.vehicle[:-1]
-    later = np.where(same, fixes.time[1:] > fixes.time[:-1], fixes.vehicle[1:] > fixes.vehicle[:-1])
-    if not later.all():
+    if wrong == _UNSORTED:
         raise ValueError("fixes: expected rows sorted by vehicle and time, no two equal in both")
-    if np.any(settled[1:] & ~settled[:-1] & same):
+    if wrong == _SETTLED_LATER:
         raise ValueError("settled: expected a vehicle's settled fixes before its others")
+
+
+_IS_FUTURE: Final = 1
+_UNSORTED: Final = 2
+_SETTLED_LATER: Final = 3
+
+
+@kernel
+def _first_wrong(vehicle: I32, time: I64, quality: U16, settled: Bool) -> int:
+    for i in range(len(vehicle)):
+        if quality[i] & _FUTURE:
+            return _IS_FUTURE
+        if i == 0 or vehicle[i] > vehicle[i - 1]:
+            continue
+        if vehicle[i] < vehicle[i - 1] or time[i] <= time[i - 1]:
+            return _UNSORTED
+        if settled[i] and not settled[i - 1]:
+            return _SETTLED_LATER
+    return 0
+
+
+def _distinct(sorted_vehicle: I32) -> I32:
+    """Each vehicle of a sorted column once."""
+    is_first = np.ones(len(sorted_vehicle), np.bool_)
+    np.not_equal(sorted_vehicle[1:], sorted_vehicle[:-1], out=is_first[1:])
+    return sorted_vehicle[is_first]
+
+
+def _parts(fixes: FixBatch) -> Iterator[tuple[slice, FixBatch]]:
+    """The fixes piece by piece, without copies of what the judge reads."""
+    if len(fixes) <= PART:
+        yield slice(None), fixes
+        return
+    for begin in range(0, len(fixes), PART):
+        rows = slice(begin, begin + PART)
+        columns = {name: getattr(fixes, name)[rows] for name in COLUMNS}
+        yield rows, FixBatch(**columns)
 
 
 class Judge:
@@ -98,13 +174,14 @@ class Judge:
         self._rulebook = rulebook
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
+        self._last = LastFixes()
         self._rules: tuple[Rule, ...] = (
-            Speeding(rulebook),
-            DataGap(rulebook),
+            Speeding(rulebook, self._last),
+            DataGap(rulebook, self._last),
             Visits(rulebook),
             OffRoute(rulebook),
             RouteStops(rulebook),
-            MovedUnseen(rulebook),
+            MovedUnseen(rulebook, self._last),
             PowerCut(rulebook),
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
@@ -127,35 +204,36 @@ class Judge:
         settled: shape (n,). Where it is set the fix has been judged before (a replayed prefix of
             its vehicle's fixes): its quality bits are taken as they are.
         """
+        fixes, settled = _plain(fixes), np.require(settled, np.bool_, ["C", "W"])
         _check(fixes, settled)
         self._rulebook.check_vehicles(fixes.vehicle)
-        fixes = _plain(fixes)
         quality = fixes.quality.copy()
         needs_from = np.empty(len(fixes), np.int64)
         if not len(fixes):
             return Judged(quality, needs_from, [])
         self._make_room(int(fixes.vehicle[-1]) + 1)
         pending: list[Key] = []
+        new, rows = fixes, np.ones(len(fixes), np.bool_)
         if settled.any():
             replayed = fixes.take(settled)
             _, needs_from[settled], _ = self._take_in(replayed, settled=True)
-            vehicles = np.unique(replayed.vehicle)
+            vehicles = _distinct(replayed.vehicle)
             for rule in self._all_rules:
                 pending += rule.pending(vehicles)
-        new = ~settled
-        quality[new], needs_from[new], intervals = self._take_in(
-            fixes.take(new) if settled.any() else fixes, settled=False
-        )
-        vehicles = np.unique(fixes.vehicle)
+            rows = ~settled
+            new = fixes.take(rows)
+        quality[rows], needs_from[rows], findings = self._take_in(new, settled=False)
+        vehicles = _distinct(fixes.vehicle)
         for rule in self._all_rules:
-            intervals += rule.open_intervals(vehicles)
-        return Judged(quality, needs_from, intervals, frozenset(pending))
+            findings += rule.open_intervals(vehicles)
+        return Judged(quality, needs_from, findings, frozenset(pending))
 
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
         known = vehicles[(vehicles >= 0) & (vehicles < len(self._cleaning))]
         self._cleaning[known] = np.zeros((), CLEANING_DTYPE)
         self._rules_since[known] = END_US
+        self._last.forget(known)
         if self._matcher:
             self._matcher.forget(known)
         for rule in self._all_rules:
@@ -166,41 +244,40 @@ class Judge:
             return
         self._cleaning = grown(self._cleaning, vehicles, np.zeros((), CLEANING_DTYPE))
         self._rules_since = grown(self._rules_since, vehicles, _UNSEEN)
+        self._last.make_room(vehicles)
         for rule in self._all_rules:
             rule.make_room(len(self._cleaning))
 
-    def _take_in(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Interval]]:
+    def _take_in(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Findings]]:
         """Quality, needs_from and closed intervals of fixes that are settled, or are not."""
+        quality, needs_from = np.empty(len(fixes), np.uint16), np.empty(len(fixes), np.int64)
+        findings: list[Findings] = []
+        for rows, part in _parts(fixes):
+            quality[rows], needs_from[rows], found = self._take_part(part, settled=settled)
+            findings += [one for one in found if len(one.records)]
+        return quality, needs_from, findings
+
+    def _take_part(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Findings]]:
         heard, step_profile, quality, needs_from = self._clean(fixes, settled=settled)
         is_clean = heard.is_clean
-        seen = fixes if is_clean.all() else fixes.take(is_clean)
-        track = Track(
-            vehicle=seen.vehicle,
-            time=seen.time,
-            lon=seen.lon,
-            lat=seen.lat,
-            speed_kmh=heard.speed_kmh[is_clean],
-            driver=seen.driver,
-            profile=heard.profile[is_clean],
-            gap_us=heard.gap_us[is_clean],
-            step_m=heard.step_m[is_clean],
-            step_profile=step_profile[is_clean],
-            inputs=seen.inputs,
-        )
+        seen, track = _track(fixes, heard, step_profile)
         matched = None
         if self._matcher:
             matched = self._matcher.advance(seen, track.speed_kmh, track.profile)
         located = locate(self._rulebook, seen, matched)
-        intervals: list[Interval] = []
+        findings: list[Findings] = []
         clean_needs = seen.time.copy()
         for rule in self._rules:
-            intervals += rule.advance(track, located, clean_needs, emit=not settled)
+            findings += rule.advance(track, located, clean_needs, emit=not settled)
+        self._last.remember(
+            track, located.limit_kmh, located.limit_source, located.limit_zone, clean_needs
+        )
         if self._matcher:
             clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
         _carry(self._rules_since, fixes.vehicle, is_clean, clean_needs, needs_from)
         for raw_rule in self._raw_rules:
-            intervals += raw_rule.advance(heard, needs_from, emit=not settled)
-        return quality, needs_from, intervals
+            findings += raw_rule.advance(heard, needs_from, emit=not settled)
+        return quality, needs_from, findings
 
     def _clean(self, fixes: FixBatch, *, settled: bool) -> tuple[Heard, I32, U16, I64]:
         """The fixes as heard, step_profile as in Track, quality, and needs_from of cleaning."""

@@ -7,6 +7,7 @@ fix after another is for the rules.
 import math
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from geofence.compile import kernel
 from geofence.hours import minute_of_week
 from geofence.paths import path_offsets
 from geofence.roads.matcher import Matched
-from geofence.rulebook import Rulebook
+from geofence.rulebook import Rows, Rulebook
 from geofence.zone_table import NOBODY, ZoneCode
+
+_SPEED: Final = int(ZoneCode.SPEED)
 
 
 class LimitSource(IntEnum):
@@ -65,10 +68,8 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
     its own: order and neighbours make no difference.
     """
     rulebook.check_vehicles(fixes.vehicle)
-    zone_start, zone_row = _zones(rulebook, fixes)
-    zone_applies = _applies(rulebook, fixes, zone_start, zone_row)
-    limit_kmh, limit_source, limit_zone = _limits(
-        rulebook, fixes, zone_start, zone_row, zone_applies
+    zone_start, zone_row, zone_applies, limit_kmh, limit_source, limit_zone = _zones(
+        rulebook, fixes
     )
     if matched is not None:
         _lower_to_roads(
@@ -92,81 +93,88 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
     )
 
 
-def _zones(rulebook: Rulebook, fixes: FixBatch) -> tuple[I64, I32]:
-    """The zones that contain each fix and may bind its vehicle, as offsets and rows."""
-    start, row = rulebook.zone_table.index.contains(fixes.lon, fixes.lat)
-    owner = rulebook.zone_table.rows["operator"][row]
-    if (owner == NOBODY).all():
-        return start, row
-    fix = np.repeat(np.arange(len(fixes)), np.diff(start))
-    operator = rulebook.vehicles.operator[fixes.vehicle[fix]]
-    kept = (owner == NOBODY) | (owner == operator)
-    counts = np.bincount(fix[kept], minlength=len(fixes))
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), row[kept]
-
-
-def _applies(rulebook: Rulebook, fixes: FixBatch, start: I64, row: I32) -> Bool:
-    """Whether each zone of each fix binds its vehicle at its time."""
-    table = rulebook.zone_table
-    zone = table.rows[row]
-    fix = np.repeat(np.arange(len(fixes)), np.diff(start))
-    vehicle = fixes.vehicle[fix]
-    time = fixes.time[fix]
-    minute = minute_of_week(fixes.time, rulebook.timezone)[fix]
-    any_mass = np.isneginf(zone["min_gross_kg"])
-    applies: Bool = (
-        (zone["valid_from"] <= time)
-        & (time < zone["valid_to"])
-        & table.binds_class[row, rulebook.vehicles.vehicle_class[vehicle]]
-        & (any_mass | (rulebook.vehicles.gross_kg[vehicle] >= zone["min_gross_kg"]))
-        & table.schedules[zone["schedule"], minute]
-    )
-    return applies
-
-
-def _limits(
-    rulebook: Rulebook, fixes: FixBatch, start: I64, row: I32, applies: Bool
-) -> tuple[F32, U8, I32]:
-    """The limit in force at each fix, its source, and the zone that gave it."""
-    limit = np.empty(len(fixes), np.float32)
-    source = np.empty(len(fixes), np.uint8)
-    zone = np.empty(len(fixes), np.int32)
-    vehicle_class = rulebook.vehicles.vehicle_class[fixes.vehicle]
-    default = rulebook.class_limits_kmh[rulebook.profile_row(fixes.time), vehicle_class]
-    is_speed = rulebook.zone_table.rows["kind"] == ZoneCode.SPEED
-    _limit_kernel(
-        start, row, applies & is_speed[row], rulebook.zone_table.limit_kmh, vehicle_class,
-        rulebook.vehicles.limit_kmh[fixes.vehicle], default, limit, source, zone,
+def _zones(rulebook: Rulebook, fixes: FixBatch) -> tuple[I64, I32, Bool, F32, U8, I32]:
+    """zone_start, zone_row, zone_applies, and the limit by zones and vehicle, as in Located."""
+    table, vehicles, n = rulebook.zone_table, rulebook.vehicles, len(fixes)
+    start, row = table.index.contains(fixes.lon, fixes.lat)
+    applies = np.empty(len(row), np.bool_)
+    limit, source, zone = np.empty(n, np.float32), np.empty(n, np.uint8), np.empty(n, np.int32)
+    minute = np.zeros(0, np.int64)
+    if len(table.schedules) > 1:  # the first one is: always
+        minute = minute_of_week(fixes.time, rulebook.timezone)
+    kept = _bind_kernel(
+        start, row, fixes.vehicle, fixes.time, minute, rulebook.profile_row(fixes.time),
+        table.rows, table.schedules, table.binds_class, table.limit_kmh,
+        (vehicles.vehicle_class, vehicles.operator, vehicles.gross_kg, vehicles.limit_kmh),
+        rulebook.class_limits_kmh, applies, limit, source, zone,
     )  # fmt: skip
-    return limit, source, zone
+    return start, row[:kept], applies[:kept], limit, source, zone
 
 
 @kernel
-def _limit_kernel(
+def _applies(
+    zone: Any, binds: bool, schedules: Bool, time: int, minute: I64, i: int, gross_kg: float
+) -> bool:
+    """Whether a zone binds a vehicle at fix i: by class, dates, mass and weekly hours."""
+    if not binds or time < zone["valid_from"] or time >= zone["valid_to"]:
+        return False
+    least_kg = zone["min_gross_kg"]
+    if least_kg != -math.inf and not gross_kg >= least_kg:  # NaN, not known, is not enough
+        return False
+    schedule = zone["schedule"]
+    return bool(schedule == 0 or schedules[schedule, minute[i]])
+
+
+@kernel
+def _bind_kernel(
     start: I64,
     row: I32,
-    limits_here: Bool,
+    vehicle: I32,
+    time: I64,
+    minute: I64,
+    profile: I32,
+    zones: Rows,
+    schedules: Bool,
+    binds_class: Bool,
     zone_limit: F32,
-    vehicle_class: I32,
-    vehicle_limit: F32,
-    default: F32,
+    by_vehicle: tuple[I32, I32, F64, F32],
+    class_limit: F32,
+    applies: Bool,
     limit: F32,
     source: U8,
-    zone: I32,
-) -> None:
-    for i in range(len(limit)):
+    limit_zone: I32,
+) -> int:
+    """Drop other operators' zones from start and row; fill the rest. How many rows were kept."""
+    class_of, operator_of, gross_of, limit_of = by_vehicle
+    kept, begin = 0, start[0]
+    for i in range(len(vehicle)):
+        own = vehicle[i]
+        vehicle_class = class_of[own]
         lowest, found = np.float32(math.inf), -1
-        for k in range(start[i], start[i + 1]):
-            here = zone_limit[row[k], vehicle_class[i]]
-            if limits_here[k] and here < lowest:  # NaN, no limit for the class, is not lower
-                lowest, found = here, row[k]
-        zone[i] = found
+        end = start[i + 1]
+        for k in range(begin, end):
+            at = row[k]
+            zone = zones[at]
+            if zone["operator"] != NOBODY and zone["operator"] != operator_of[own]:
+                continue
+            binds = binds_class[at, vehicle_class]
+            here = _applies(zone, binds, schedules, time[i], minute, i, gross_of[own])
+            row[kept], applies[kept] = at, here
+            kept += 1
+            if here and zone["kind"] == _SPEED:
+                of_zone = zone_limit[at, vehicle_class]
+                if of_zone < lowest:  # NaN, no limit for the class, is not lower
+                    lowest, found = of_zone, at
+        begin = end
+        start[i + 1] = kept
+        limit_zone[i] = found
         if found >= 0:
             limit[i], source[i] = lowest, 1
-        elif math.isnan(vehicle_limit[i]):
-            limit[i], source[i] = default[i], 3
+        elif math.isnan(limit_of[own]):
+            limit[i], source[i] = class_limit[profile[i], vehicle_class], 3
         else:
-            limit[i], source[i] = vehicle_limit[i], 0
+            limit[i], source[i] = limit_of[own], 0
+    return kept
 
 
 def _lower_to_roads(

@@ -135,17 +135,6 @@ def count_on(count: int, since: int, middle: int, time: int, enough: int) -> tup
 
 
 @kernel
-def _is_jump(state: Any, time: int, lon: float, lat: float, jump_kmh: float, resume: int) -> bool:
-    """Whether the fix is a jump; keeps the chain of jump fixes in `state`."""
-    if not state["has_anchor"]:
-        return False
-    distance_m = haversine_m(state["anchor_lon"], state["anchor_lat"], lon, lat)
-    if kmh_of(distance_m, time - state["anchor_time"]) <= jump_kmh:
-        return False
-    return _chain_length(state, time, lon, lat, jump_kmh) < resume
-
-
-@kernel
 def _chain_length(state: Any, time: int, lon: float, lat: float, jump_kmh: float) -> int:
     """How many jump fixes in a row there are with this one whose own steps are plausible."""
     if state["chain"] == 0:
@@ -241,11 +230,15 @@ def clean(
             continue
         p = params[profile[i]]
         jump_kmh = p["quality_jump_kmh"]
-        if settled:
-            jump = (quality[i] & _JUMP) != 0
-        else:
-            resume = p["quality_jump_resume_fixes"]
-            jump = _is_jump(state, time[i], lon[i], lat[i], jump_kmh, resume)
+        jump, distance_m, kmh = False, 0.0, 0.0
+        if state["has_anchor"]:
+            distance_m = haversine_m(state["anchor_lon"], state["anchor_lat"], lon[i], lat[i])
+            kmh = kmh_of(distance_m, time[i] - state["anchor_time"])
+            if settled:
+                jump = (quality[i] & _JUMP) != 0
+            elif kmh > jump_kmh:
+                chain = _chain_length(state, time[i], lon[i], lat[i], jump_kmh)
+                jump = chain < p["quality_jump_resume_fixes"]
         is_fast = speed_kmh[i] > p["quality_frozen_speed_kmh"]
         _count_frozen(state, time[i], lon[i], lat[i], is_fast, frozen_enough)
         implausible = speed_kmh[i] > p["quality_speed_over_kmh"]
@@ -257,10 +250,9 @@ def clean(
         else:
             if state["has_anchor"]:
                 gap_us[i] = time[i] - state["anchor_time"]
-                step_m[i] = haversine_m(state["anchor_lon"], state["anchor_lat"], lon[i], lat[i])
+                step_m[i] = distance_m
                 step_profile[i] = state["anchor_profile"]
-                off_kmh = abs(speed_kmh[i] - kmh_of(step_m[i], gap_us[i]))
-                differs = off_kmh > p["quality_speed_differs_kmh"]
+                differs = abs(speed_kmh[i] - kmh) > p["quality_speed_differs_kmh"]
                 _count_differing(state, differs, differs_enough)
                 implausible |= state["differs"] >= p["quality_speed_differs_steps"]
             state["has_anchor"] = True

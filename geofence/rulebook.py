@@ -144,6 +144,8 @@ class Rulebook:
 
     def profile_row(self, times: I64) -> I32:
         """Row of the profile in force at each instant, shape (n,); there always is one."""
+        if len(self.profiles) == 1:
+            return np.zeros(len(times), np.int32)
         row = np.searchsorted(self.profile_from[1:], times, side="right")
         return row.astype(np.int32)
 

@@ -5,17 +5,18 @@ of the sides `jump`, so this rule sees all fixes that have a position. A single 
 leap there and a leap back, and no series.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import I32, I64, Bool
+from devices.batch import F64, I32, I64, Bool
 from geofence.compile import kernel
 from geofence.geodesy import haversine_m
 from geofence.interval import Details, Interval
 from geofence.quality import kmh_of
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Heard, Key, Records, grown
+from geofence.rules.rule import Findings, Heard, Key, Records, grown
 from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "cloned_device"
@@ -119,27 +120,56 @@ def _take(
 
 
 @kernel
+def _remember(state: Any, heard: Heard, i: int) -> None:
+    state["has_last"] = True
+    state["last_driver"] = heard.driver[i]
+    state["last_profile"] = heard.profile[i]
+    state["last_time"] = heard.time[i]
+    state["last_lon"] = heard.lon[i]
+    state["last_lat"] = heard.lat[i]
+
+
+@kernel
 def _advance(
     states: Records, recent: I64, params: Records, heard: Heard, needs_from: I64, out: Records
 ) -> int:
-    """Advance the states; returns how many series were emitted: at most one for a fix."""
+    """Advance the states; returns how many series were emitted: at most one for a fix.
+
+    A clean fix right after a clean one is no leap: cleaning has measured that step. Unless a series
+    is on, it is remembered only if what follows it has to be looked at.
+    """
+    vehicle, profile, is_clean = heard.vehicle, heard.profile, heard.is_clean
+    has_position, gap_us, step_m = heard.has_position, heard.gap_us, heard.step_m
+    n = len(vehicle)
     emitted = 0
-    for i in range(len(heard.time)):
-        state = states[heard.vehicle[i]]
-        if heard.has_position[i]:
+    for i in range(n):
+        state = states[vehicle[i]]
+        if state["leaps"] == 0 and _passes(vehicle, is_clean, profile, gap_us, step_m, params, i):
+            if not (
+                i + 1 < n and _passes(vehicle, is_clean, profile, gap_us, step_m, params, i + 1)
+            ):
+                _remember(state, heard, i)
+            continue
+        if has_position[i]:
             if state["has_last"]:
-                own = recent[heard.vehicle[i]]
+                own = recent[vehicle[i]]
                 emitted = _take(state, params, heard, i, own, out, emitted)
-            state["has_last"] = True
-            state["last_driver"] = heard.driver[i]
-            state["last_profile"] = heard.profile[i]
-            state["last_time"] = heard.time[i]
-            state["last_lon"] = heard.lon[i]
-            state["last_lat"] = heard.lat[i]
+            _remember(state, heard, i)
         if state["has_last"]:
             since = state["started"] if state["leaps"] > 0 else state["last_time"]
             needs_from[i] = min(needs_from[i], since)
     return emitted
+
+
+@kernel
+def _passes(
+    vehicle: I32, is_clean: Bool, profile: I32, gap_us: I64, step_m: F64, params: Records, i: int
+) -> bool:
+    """Whether fix i and the one before it are clean fixes of one vehicle, and the step no leap."""
+    if i == 0 or not is_clean[i] or not is_clean[i - 1] or vehicle[i] != vehicle[i - 1]:
+        return False
+    over_kmh = params[profile[i - 1]]["cloned_device_over_kmh"]
+    return not kmh_of(step_m[i], gap_us[i]) > over_kmh
 
 
 class ClonedDevice:
@@ -160,19 +190,19 @@ class ClonedDevice:
         """See Rule."""
         self._states[vehicles] = np.zeros((), _STATE)
 
-    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
+    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Findings]:
         """See RawRule."""
         out = np.empty(len(heard.time), _STATE)
         emitted = _advance(
             self._states, self._recent, self._rulebook.params, heard, needs_from, out
         )
-        return self._describe(out[:emitted], is_open=False) if emit else []
+        return [Findings(out[:emitted].copy(), self._describe)] if emit else []
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule."""
         series = self._series(vehicles)
         dense: Bool = series["is_dense"]
-        return self._describe(series[dense], is_open=True)
+        return [Findings(series[dense], partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -188,7 +218,7 @@ class ClonedDevice:
         series: Records = self._states[vehicles[self._states["leaps"][vehicles] > 0]]
         return series
 
-    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
         intervals: list[Interval] = []
         for run in rows_of(records):
             profile = self._rulebook.profiles[run.profile].id

@@ -6,85 +6,66 @@ of a rule: it knows no clock, a gap is found by the fix that ends it.
 
 from typing import Final
 
-import numpy as np
-
 from devices.batch import I32, I64
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, StatePerVehicle, Track
-from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
+from geofence.rules.last import LastFixes, begin_before, motion_before
+from geofence.rules.rule import Findings, Key, Records, Stateless, Track
+from geofence.rules.run import extend_run, interval_of, rows_of
 
 KIND: Final = "data_gap"
 
-_STATE: Final = np.dtype(
-    [
-        *RUN_FIELDS,  # the last clean fix, as a run of one
-        ("is_moving", np.bool_),
-        ("speed_kmh", np.float64),
-    ],
-    align=True,
-)
-
 
 @kernel
-def _advance(states: Records, params: Records, track: Track, needs_from: I64, out: Records) -> int:
-    """Advance the states; returns how many gaps were emitted: at most one for a fix."""
-    emitted = 0
-    for i in range(len(track.time)):
-        state = states[track.vehicle[i]]
-        gap_us = track.gap_us[i]
-        if state["is_moving"] and gap_us > params[track.step_profile[i]]["data_gap_over_us"]:
-            out[emitted] = state
-            extend_run(out[emitted], track, i, track.step_m[i])
-            emitted += 1
-        begin_run(state, track, i)
-        since = track.time[i]
-        speed = track.speed_kmh[i]
-        if np.isnan(speed) and gap_us >= 0:
-            speed = track.step_m[i] / (gap_us / 1e6) * 3.6
-            since -= gap_us
-        state["speed_kmh"] = speed
-        state["is_moving"] = speed > params[track.profile[i]]["data_gap_moving_kmh"]
-        needs_from[i] = min(needs_from[i], since)
-    return emitted
+def _find(last: Records, params: Records, track: Track, out: Records) -> int:
+    """See FindSteps; a step's speed is that of its first fix."""
+    gap_us, step_profile = track.gap_us, track.step_profile
+    found = 0
+    for i in range(len(gap_us)):
+        p = params[step_profile[i]]
+        if gap_us[i] <= p["data_gap_over_us"]:  # -1, no step, is no gap
+            continue
+        speed = motion_before(last, track, i)
+        if speed > p["data_gap_moving_kmh"]:
+            if found == len(out):
+                return -1
+            begin_before(out[found], last, track, i)
+            extend_run(out[found], track, i, track.step_m[i])
+            out[found]["speed_kmh"] = speed
+            found += 1
+    return found
 
 
-class DataGap(StatePerVehicle):
-    """The last clean fix of each vehicle, and whether it moved there."""
+class DataGap(Stateless):
+    """Needs nothing of a vehicle but its last clean fix."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        super().__init__(rulebook, _STATE)
+    def __init__(self, rulebook: Rulebook, last: LastFixes) -> None:
+        self._rulebook = rulebook
+        self._last = last
 
     def advance(
         self,
         track: Track,
         located: Located,  # noqa: ARG002 - the interface of rules
-        needs_from: I64,
+        needs_from: I64,  # noqa: ARG002 - the last fix is the judge's to keep
         *,
         emit: bool,
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
-        out = np.empty(len(track.time), _STATE)
-        emitted = _advance(self._states, self._rulebook.params, track, needs_from, out)
-        return self._describe(out[:emitted]) if emit else []
-
-    def open_intervals(self, vehicles: I32) -> list[Interval]:  # noqa: ARG002 - the interface
-        """None: a gap is known when it ends."""
-        return []
+        if not emit:
+            return []
+        gaps = self._last.steps(_find, self._rulebook.params, track)
+        return [Findings(gaps, self._describe)]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        states = self._states[vehicles]
-        return [
-            (KIND, vehicle, "", started)
-            for vehicle, started in zip(vehicles.tolist(), states["started"].tolist(), strict=True)
-        ]
+        return [(KIND, vehicle, "", time) for vehicle, time in self._last.times(vehicles)]
 
-    def _describe(self, records: Records) -> list[Interval]:
+    def _describe(self, gaps: Records) -> list[Interval]:
         intervals: list[Interval] = []
-        for run in rows_of(records):
+        for run in rows_of(gaps):
             profile = self._rulebook.profiles[run.profile].id
             details: Details = {"last_speed_kmh": run.speed_kmh}
             intervals.append(interval_of(run, KIND, "", profile, details, is_open=False))

@@ -4,6 +4,7 @@ Belongs here: runs of fixes without a position that follow a clean fix at which 
 Where they were taken nobody knows: such a run lies between the clean fixes before and after it.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,8 @@ from devices.batch import I32, I64, Bool
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Heard, Key, Records, StatePerVehicle
+from geofence.rules.last import motion_kmh
+from geofence.rules.rule import Findings, Heard, Key, Records, StatePerVehicle
 from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "gps_lost"
@@ -65,16 +67,17 @@ def _close(state: Any, params: Records, out: Records, emitted: int) -> int:
 @kernel
 def _see(state: Any, params: Records, heard: Heard, i: int) -> None:
     """Take a clean fix: whether the vehicle moves at it."""
-    speed = heard.speed_kmh[i]
-    state["seen_since"] = heard.time[i]
-    if np.isnan(speed) and heard.gap_us[i] >= 0:
-        speed = heard.step_m[i] / (heard.gap_us[i] / 1e6) * 3.6
-        state["seen_since"] -= heard.gap_us[i]
+    speed = motion_kmh(heard.speed_kmh[i], heard.gap_us[i], heard.step_m[i])
     is_moving = speed > params[heard.profile[i]]["data_gap_moving_kmh"]
     state["stage"] = _MOVING if is_moving else _WAITING
+    state["seen_since"] = heard.time[i]
+    if np.isnan(heard.speed_kmh[i]) and heard.gap_us[i] >= 0:
+        state["seen_since"] -= heard.gap_us[i]
     state["seen_lon"] = heard.lon[i]
     state["seen_lat"] = heard.lat[i]
     state["speed_kmh"] = speed
+    state["last_time"] = heard.time[i]
+    state["last_profile"] = heard.profile[i]
 
 
 @kernel
@@ -97,30 +100,50 @@ def _lose(state: Any, heard: Heard, i: int) -> None:
 
 
 @kernel
+def _take(state: Any, params: Records, heard: Heard, i: int, out: Records, emitted: int) -> int:
+    """Take fix i, which is clean or has no position, in; returns how many have been emitted."""
+    is_joined = (
+        state["stage"] != _WAITING
+        and heard.time[i] - state["last_time"]
+        <= params[state["last_profile"]]["gps_lost_max_gap_us"]
+    )
+    if not is_joined:
+        emitted = _close(state, params, out, emitted)
+    if heard.is_clean[i]:
+        if state["stage"] == _LOST:
+            state["end_lon"] = heard.lon[i]
+            state["end_lat"] = heard.lat[i]
+            state["distance_m"] = heard.step_m[i]
+            emitted = _close(state, params, out, emitted)
+        _see(state, params, heard, i)
+        return emitted
+    if is_joined:
+        _lose(state, heard, i)
+    state["last_time"] = heard.time[i]
+    state["last_profile"] = heard.profile[i]
+    return emitted
+
+
+@kernel
 def _advance(states: Records, params: Records, heard: Heard, needs_from: I64, out: Records) -> int:
-    """Advance the states; returns how many runs were emitted: at most one for a fix."""
+    """Advance the states; returns how many runs were emitted: at most one for a fix.
+
+    Of clean fixes one after the other only the last matters: the others pass by.
+    """
+    vehicle, time, is_clean = heard.vehicle, heard.time, heard.is_clean
+    has_position, speed_kmh, gap_us = heard.has_position, heard.speed_kmh, heard.gap_us
+    n = len(vehicle)
     emitted = 0
-    for i in range(len(heard.time)):
-        state = states[heard.vehicle[i]]
-        if heard.is_clean[i] or not heard.has_position[i]:
-            is_joined = (
-                state["stage"] != _WAITING
-                and heard.time[i] - state["last_time"]
-                <= params[state["last_profile"]]["gps_lost_max_gap_us"]
-            )
-            if not is_joined:
-                emitted = _close(state, params, out, emitted)
-            if heard.is_clean[i]:
-                if state["stage"] == _LOST:
-                    state["end_lon"] = heard.lon[i]
-                    state["end_lat"] = heard.lat[i]
-                    state["distance_m"] = heard.step_m[i]
-                    emitted = _close(state, params, out, emitted)
-                _see(state, params, heard, i)
-            elif is_joined:
-                _lose(state, heard, i)
-            state["last_time"] = heard.time[i]
-            state["last_profile"] = heard.profile[i]
+    for i in range(n):
+        state = states[vehicle[i]]
+        if is_clean[i]:
+            if np.isnan(speed_kmh[i]) and gap_us[i] >= 0:
+                needs_from[i] = min(needs_from[i], time[i] - gap_us[i])
+            passes = i + 1 < n and is_clean[i + 1] and vehicle[i + 1] == vehicle[i]
+            if passes and state["stage"] != _LOST:
+                continue
+        if is_clean[i] or not has_position[i]:
+            emitted = _take(state, params, heard, i, out, emitted)
         if state["stage"] != _WAITING:
             needs_from[i] = min(needs_from[i], state["seen_since"])
     return emitted
@@ -132,18 +155,18 @@ class GpsLost(StatePerVehicle):
     def __init__(self, rulebook: Rulebook) -> None:
         super().__init__(rulebook, _STATE)
 
-    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
+    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Findings]:
         """See RawRule."""
         out = np.empty(len(heard.time), _STATE)
         emitted = _advance(self._states, self._rulebook.params, heard, needs_from, out)
-        return self._describe(out[:emitted], is_open=False) if emit else []
+        return [Findings(out[:emitted].copy(), self._describe)] if emit else []
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule."""
         lost = self._lost(vehicles)
         chosen = np.empty(len(lost), np.bool_)
         _select(lost, self._rulebook.params, chosen)
-        return self._describe(lost[chosen], is_open=True)
+        return [Findings(lost[chosen], partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -154,7 +177,7 @@ class GpsLost(StatePerVehicle):
         lost: Records = self._states[vehicles[self._states["stage"][vehicles] == _LOST]]
         return lost
 
-    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
         intervals: list[Interval] = []
         for run in rows_of(records):
             profile = self._rulebook.profiles[run.profile].id

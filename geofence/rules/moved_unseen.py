@@ -6,79 +6,66 @@ is the question of `data_gap`: one step may be both.
 
 from typing import Final
 
-import numpy as np
-
 from devices.batch import I32, I64
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, StatePerVehicle, Track
-from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
+from geofence.rules.last import LastFixes, begin_before
+from geofence.rules.rule import Findings, Key, Records, Stateless, Track
+from geofence.rules.run import extend_run, interval_of, rows_of
 
 KIND: Final = "moved_unseen"
 
-_STATE: Final = np.dtype(
-    [
-        *RUN_FIELDS,  # the last clean fix, as a run of one
-        # Without a field of its own, Numba would take this for a supertype of every other run.
-        ("is_seen", np.bool_),
-    ],
-    align=True,
-)
-
 
 @kernel
-def _advance(states: Records, params: Records, track: Track, needs_from: I64, out: Records) -> int:
-    """Advance the states; returns how many steps were emitted: at most one for a fix."""
-    emitted = 0
-    for i in range(len(track.time)):
-        state = states[track.vehicle[i]]
-        p = params[track.step_profile[i]]
-        is_long = track.gap_us[i] > p["moved_unseen_over_us"]  # -1, no step, is not
-        if is_long and track.step_m[i] > p["moved_unseen_over_m"]:
-            out[emitted] = state
-            extend_run(out[emitted], track, i, track.step_m[i])
-            emitted += 1
-        begin_run(state, track, i)
-        state["is_seen"] = True
-        needs_from[i] = min(needs_from[i], track.time[i])
-    return emitted
+def _find(last: Records, params: Records, track: Track, out: Records) -> int:
+    """See FindSteps; a step's speed is its length by its time."""
+    gap_us, step_m, step_profile = track.gap_us, track.step_m, track.step_profile
+    found = 0
+    for i in range(len(gap_us)):
+        p = params[step_profile[i]]
+        if gap_us[i] <= p["moved_unseen_over_us"]:  # -1, no step, is not long
+            continue
+        if step_m[i] > p["moved_unseen_over_m"]:
+            if found == len(out):
+                return -1
+            begin_before(out[found], last, track, i)
+            extend_run(out[found], track, i, step_m[i])
+            out[found]["speed_kmh"] = step_m[i] / 1000.0 / (gap_us[i] / 3.6e9)
+            found += 1
+    return found
 
 
-class MovedUnseen(StatePerVehicle):
-    """The last clean fix of each vehicle."""
+class MovedUnseen(Stateless):
+    """Needs nothing of a vehicle but its last clean fix."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        super().__init__(rulebook, _STATE)
+    def __init__(self, rulebook: Rulebook, last: LastFixes) -> None:
+        self._rulebook = rulebook
+        self._last = last
 
     def advance(
         self,
         track: Track,
         located: Located,  # noqa: ARG002 - the interface of rules
-        needs_from: I64,
+        needs_from: I64,  # noqa: ARG002 - the last fix is the judge's to keep
         *,
         emit: bool,
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
-        out = np.empty(len(track.time), _STATE)
-        emitted = _advance(self._states, self._rulebook.params, track, needs_from, out)
-        return self._describe(out[:emitted]) if emit else []
-
-    def open_intervals(self, vehicles: I32) -> list[Interval]:  # noqa: ARG002 - the interface
-        """None: it is known when it is over."""
-        return []
+        if not emit:
+            return []
+        steps = self._last.steps(_find, self._rulebook.params, track)
+        return [Findings(steps, self._describe)]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        states = self._states[vehicles]
-        return [(KIND, run.vehicle, "", run.started) for run in rows_of(states[states["is_seen"]])]
+        return [(KIND, vehicle, "", time) for vehicle, time in self._last.times(vehicles)]
 
-    def _describe(self, records: Records) -> list[Interval]:
+    def _describe(self, steps: Records) -> list[Interval]:
         intervals: list[Interval] = []
-        for run in rows_of(records):
+        for run in rows_of(steps):
             profile = self._rulebook.profiles[run.profile].id
-            hours = (run.ended - run.started) / 3.6e9
-            details: Details = {"mean_speed_kmh": run.distance_m / 1000.0 / hours}
+            details: Details = {"mean_speed_kmh": run.speed_kmh}
             intervals.append(interval_of(run, KIND, "", profile, details, is_open=False))
         return intervals

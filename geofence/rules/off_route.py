@@ -4,6 +4,7 @@ Belongs here: the runs of fixes off the path of a route that the vehicle is on a
 fix belongs to a trip is decided by `route_trip`; how far it lies from a path, by `locate`.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ from geofence.rules.route_trip import (
     is_in_visit,
     needs_since,
 )
-from geofence.rules.rule import Key, Records, Track
+from geofence.rules.rule import Findings, Key, Records, Track
 from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "off_route"
@@ -233,12 +234,12 @@ class OffRoute:
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
         rows = self._rulebook.zone_table.rows[located.zone_row]
         # A fix is in a terminal while the zone binds the vehicle; -1 is no terminal's place.
         terminal = np.where(located.zone_applies, rows["place"], -1).astype(np.int32)
-        intervals: list[Interval] = []
+        found: list[Findings] = []
         most = self._queue.shape[1] * self._queue.shape[2]
         out = np.empty(len(track.time) + most, _RUN)
         at, n = 0, len(track.time)
@@ -254,18 +255,18 @@ class OffRoute:
             if stopped == at:
                 raise RuntimeError("off_route: a side was not decided within the fixes it takes")
             if emit:
-                intervals += self._describe(out[:emitted], is_open=False)
+                found.append(Findings(out[:emitted].copy(), self._describe))
             at = stopped
-        return intervals
+        return found
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule. Fixes of which it is not certain that they belong to the trip are left out."""
         rows = self._rows(vehicles)
         row, slot = np.nonzero(self._runs["is_off"][rows])
         off = self._runs[rows[row], slot]
         chosen = np.empty(len(off), np.bool_)
         _select(off, self._rulebook.params, chosen)
-        return self._describe(off[chosen], is_open=True)
+        return [Findings(off[chosen], partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -285,7 +286,7 @@ class OffRoute:
     def _key(self, of: Records, started: int) -> Key:
         return KIND, int(of["vehicle"]), self._rulebook.routes[int(of["route"])].code, int(started)
 
-    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
         intervals: list[Interval] = []
         for run in rows_of(records):
             route = self._rulebook.routes[run.route]

@@ -4,6 +4,7 @@ Belongs here: runs of fixes that report it. A tracker without power soon falls s
 does not end a run; the first fix that reports power again does.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from geofence.compile import kernel
 from geofence.interval import Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, StatePerVehicle, Track
+from geofence.rules.rule import Findings, Key, Records, StatePerVehicle, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "power_cut"
@@ -46,14 +47,17 @@ def _select(runs: Records, params: Records, chosen: Bool) -> None:
 @kernel
 def _advance(states: Records, params: Records, track: Track, needs_from: I64, out: Records) -> int:
     """Advance the states; returns how many runs were emitted: at most one for a fix."""
+    vehicle, inputs_of, step_m = track.vehicle, track.inputs, track.step_m
     emitted = 0
-    for i in range(len(track.time)):
-        state = states[track.vehicle[i]]
-        inputs = np.int64(track.inputs[i])
+    for i in range(len(vehicle)):
+        inputs = np.int64(inputs_of[i])
+        state = states[vehicle[i]]
         is_cut = inputs & _ON != 0
+        if not is_cut and not state["is_cut"]:
+            continue  # nearly always
         if state["is_cut"]:
-            state["since_m"] += track.step_m[i]
-        if inputs & _KNOWN != 0 and (is_cut or state["is_cut"]):
+            state["since_m"] += step_m[i]
+        if inputs & _KNOWN != 0:
             if state["is_cut"]:
                 extend_run(state, track, i, state["since_m"])
             else:
@@ -63,8 +67,8 @@ def _advance(states: Records, params: Records, track: Track, needs_from: I64, ou
             if not is_cut and _is_long_enough(state, params):
                 out[emitted] = state
                 emitted += 1
-        since = state["started"] if state["is_cut"] else track.time[i]
-        needs_from[i] = min(needs_from[i], since)
+        if state["is_cut"]:
+            needs_from[i] = min(needs_from[i], state["started"])
     return emitted
 
 
@@ -81,18 +85,18 @@ class PowerCut(StatePerVehicle):
         needs_from: I64,
         *,
         emit: bool,
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
         out = np.empty(len(track.time), _STATE)
         emitted = _advance(self._states, self._rulebook.params, track, needs_from, out)
-        return self._describe(out[:emitted], is_open=False) if emit else []
+        return [Findings(out[:emitted].copy(), self._describe)] if emit else []
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule."""
         cut = self._cut(vehicles)
         chosen = np.empty(len(cut), np.bool_)
         _select(cut, self._rulebook.params, chosen)
-        return self._describe(cut[chosen], is_open=True)
+        return [Findings(cut[chosen], partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
@@ -103,7 +107,7 @@ class PowerCut(StatePerVehicle):
         cut: Records = self._states[vehicles[self._states["is_cut"][vehicles]]]
         return cut
 
-    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
         return [
             interval_of(run, KIND, "", self._rulebook.profiles[run.profile].id, {}, is_open=is_open)
             for run in rows_of(records)

@@ -4,6 +4,7 @@ Belongs here: the announced stops that each trip came by, and the rule as a whol
 belong to a trip is decided by `route_trip`; what a vehicle's own stops are, by `unscheduled_stop`.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from devices.batch import F64, I32, I64, Bool
 from geofence.compile import kernel
 from geofence.geodesy import METRES_PER_DEGREE, haversine_m, segment_offset
-from geofence.interval import Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import (
@@ -29,7 +29,7 @@ from geofence.rules.route_trip import (
     is_in_visit,
     needs_since,
 )
-from geofence.rules.rule import Key, Records, Track
+from geofence.rules.rule import Findings, Key, Records, Track
 from geofence.rules.run import RUN_FIELDS
 from geofence.rules.stop_findings import STOP_KINDS, TRIP_KINDS, describe_stop, describe_trip
 from geofence.rules.unscheduled_stop import KIND as UNSCHEDULED_STOP
@@ -307,7 +307,7 @@ class RouteStops:
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
         zones = self._rulebook.zone_table.rows[located.zone_row]
         # A fix is in a terminal while the zone binds the vehicle; -1 is no terminal's place.
@@ -323,7 +323,7 @@ class RouteStops:
             np.empty(len(track.time) + most, _PROGRESS),
             np.empty((len(track.time) + most, *self._seen.shape[2:]), np.int32),
         )
-        intervals: list[Interval] = []
+        found: list[Findings] = []
         at, n = 0, len(track.time)
         while at < n:
             stopped, stops, trips = _advance(
@@ -334,17 +334,21 @@ class RouteStops:
             if stopped == at:
                 raise RuntimeError("route_stops: a side was not decided within the fixes it takes")
             if emit:
-                intervals += describe_stop(self._rulebook, out[0][:stops], is_open=False)
-                intervals += describe_trip(self._rulebook, out[1][:trips], out[2][:trips])
+                stop = partial(describe_stop, self._rulebook, is_open=False)
+                trip = partial(describe_trip, self._rulebook, seen=out[2][:trips].copy())
+                found += [
+                    Findings(out[0][:stops].copy(), stop),
+                    Findings(out[1][:trips].copy(), trip),
+                ]
             at = stopped
-        return intervals
+        return found
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule. A trip's stops are judged when it is over."""
         stops = self._own_stops[self._rows(vehicles)].reshape(-1)
         chosen: Bool = np.empty(len(stops), np.bool_)
         select_reported(stops, self._rulebook.params, chosen)
-        return describe_stop(self._rulebook, stops[chosen], is_open=True)
+        return [Findings(stops[chosen], partial(describe_stop, self._rulebook, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""

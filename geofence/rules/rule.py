@@ -3,6 +3,7 @@
 Belongs here: the interface of rules and the columns they share. No rule is written here.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +21,17 @@ Key = tuple[str, int, str, int]
 """What identifies an interval: (kind, vehicle, subject, started)."""
 
 
+class Findings(NamedTuple):
+    """Records of what a rule found, and how to say it: intervals are made when somebody asks."""
+
+    records: Records
+    describe: Callable[[Records], list[Interval]]
+
+    def intervals(self) -> list[Interval]:
+        """What was found, one record after the other."""
+        return self.describe(self.records)
+
+
 class Track(NamedTuple):
     """Clean fixes sorted by (vehicle, time), as columns of shape (n,), for kernels.
 
@@ -33,6 +45,8 @@ class Track(NamedTuple):
     | step_m | length of the step, metres, 0 where there is none |
     | step_profile | row of the profile in force at the step's first fix, else the fix's own |
     | inputs | `Input` bits, as in FixBatch |
+
+    The fix before is row i - 1 if that is of the same vehicle, else in `LastFixes`.
     """
 
     vehicle: I32
@@ -86,7 +100,7 @@ class Stateful(Protocol):
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """Intervals of these vehicles that qualify and whose condition still holds."""
 
     def pending(self, vehicles: I32) -> list[Key]:
@@ -101,7 +115,7 @@ class Rule(Stateful, Protocol):
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """Take fixes in. Returns the intervals that they closed, none if `emit` is false.
 
         needs_from: shape (n,), lowered in place where the state after the fix depends on earlier
@@ -112,8 +126,22 @@ class Rule(Stateful, Protocol):
 class RawRule(Stateful, Protocol):
     """A family of rules that must see the fixes that are not clean, too."""
 
-    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Interval]:
+    def advance(self, heard: Heard, needs_from: I64, *, emit: bool) -> list[Findings]:
         """As Rule's; needs_from: shape (m,), one for every fix heard."""
+
+
+class Stateless:
+    """What rules share that keep nothing of their own: an interval is known when it is over."""
+
+    def make_room(self, vehicles: int) -> None:
+        """See Stateful."""
+
+    def forget(self, vehicles: I32) -> None:
+        """See Stateful."""
+
+    def open_intervals(self, vehicles: I32) -> list[Findings]:  # noqa: ARG002 - the interface
+        """None."""
+        return []
 
 
 class StatePerVehicle:

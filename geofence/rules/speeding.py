@@ -5,7 +5,7 @@ it comes from is decided by `locate`.
 """
 
 from bisect import bisect_right
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -17,11 +17,15 @@ from geofence.interval import Details, Interval
 from geofence.locate import LimitSource, Located
 from geofence.parameters import SPEEDING_MODES
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, StatePerVehicle, Track
+from geofence.rules.last import LastFixes, begin_before
+from geofence.rules.rule import Findings, Key, Records, StatePerVehicle, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
 KIND: Final = "speeding"
 _SOURCES: Final = tuple(source.name.lower() for source in LimitSource)
+
+Limits = tuple[F32, U8, I32]
+"""limit_kmh, limit_source and limit_zone of Located."""
 
 _BY_FIX: Final = SPEEDING_MODES.index("fix")
 _BY_STEP: Final = SPEEDING_MODES.index("step")
@@ -38,23 +42,13 @@ _STATE: Final = np.dtype(
         ("limit_kmh", np.float64),
         ("limit_source", np.uint8),
         ("limit_zone", np.int32),
-        # The last clean fix, where a run of steps would begin.
-        ("last_time", np.int64),
-        ("last_lon", np.float64),
-        ("last_lat", np.float64),
-        ("last_driver", np.int32),
-        ("last_profile", np.int32),
-        ("last_speed_kmh", np.float64),
-        ("last_limit_kmh", np.float64),
-        ("last_limit_source", np.uint8),
-        ("last_limit_zone", np.int32),
     ],
     align=True,
 )
 
 
 @kernel
-def _sample(state: Any, speed: float, limit: float, source: int, zone: int) -> None:
+def _sample(state: Any, speed: float, limit: float, source: Any, zone: Any) -> None:
     """Count a speed over the limit; the limit of the earliest greatest excess is kept."""
     state["samples"] += 1
     state["speed_sum"] += speed
@@ -74,22 +68,6 @@ def _start(state: Any, by_step: bool) -> None:
     state["speed_sum"] = 0.0
     state["max_speed_kmh"] = 0.0
     state["max_excess_kmh"] = -np.inf
-
-
-@kernel
-def _begin_at_last(state: Any, vehicle: int) -> None:
-    """Begin the run at the last clean fix."""
-    state["vehicle"] = vehicle
-    state["driver"] = state["last_driver"]
-    state["profile"] = state["last_profile"]
-    state["fixes"] = 1
-    state["started"] = state["last_time"]
-    state["ended"] = state["last_time"]
-    state["start_lon"] = state["last_lon"]
-    state["start_lat"] = state["last_lat"]
-    state["end_lon"] = state["last_lon"]
-    state["end_lat"] = state["last_lat"]
-    state["distance_m"] = 0.0
 
 
 @kernel
@@ -121,75 +99,95 @@ def _close(state: Any, params: Records, out: Records, emitted: int) -> int:
 
 
 @kernel
-def _take_step(state: Any, track: Track, i: int, params: Records) -> bool:
+def _before(
+    last: Records, track: Track, limits: Limits, i: int
+) -> tuple[float, np.float64, np.int64, np.int64]:
+    """Of the fix at which the step into fix i begins: speed, limit, its source and its zone."""
+    if i > 0 and track.vehicle[i - 1] == track.vehicle[i]:
+        limit_kmh, source, zone = limits[0][i - 1], limits[1][i - 1], limits[2][i - 1]
+        return track.speed_kmh[i - 1], np.float64(limit_kmh), np.int64(source), np.int64(zone)
+    fix = last[track.vehicle[i]]
+    source, zone = fix["limit_source"], fix["limit_zone"]
+    return fix["speed_kmh"], np.float64(fix["limit_kmh"]), np.int64(source), np.int64(zone)
+
+
+@kernel
+def _take_step(
+    state: Any, last: Records, track: Track, limits: Limits, i: int, params: Records
+) -> bool:
     """Add the step into fix i, judged by the profile at its first fix; whether it is over."""
     p = params[track.step_profile[i]]
     gap_us = track.gap_us[i]
     if gap_us < 0 or gap_us > p["speeding_max_gap_us"] or p["speeding_mode"] != _BY_STEP:
         return False
-    own_kmh = track.speed_kmh[i]
-    speed = _step_speed_kmh(state["last_speed_kmh"], own_kmh, track.step_m[i], gap_us, p)
-    limit = state["last_limit_kmh"]
+    last_kmh, limit, source, zone = _before(last, track, limits, i)
+    speed = _step_speed_kmh(last_kmh, track.speed_kmh[i], track.step_m[i], gap_us, p)
     if not speed - p["speeding_tolerance_kmh"] > limit:  # NaN is not over
         return False
     if not state["is_over"]:
         _start(state, True)
-        _begin_at_last(state, track.vehicle[i])
+        begin_before(state, last, track, i)
     extend_run(state, track, i, track.step_m[i])
-    _sample(state, speed, limit, state["last_limit_source"], state["last_limit_zone"])
+    _sample(state, speed, limit, source, zone)
     return True
+
+
+@kernel
+def _take_fix(
+    state: Any, track: Track, limits: Limits, i: int, params: Records, out: Records, emitted: int
+) -> int:
+    """Take fix i, judged by itself; returns how many runs have been emitted then."""
+    limit_kmh, limit_source, limit_zone = limits
+    p = params[track.profile[i]]
+    speed, limit = track.speed_kmh[i], np.float64(limit_kmh[i])
+    is_over = speed > limit + p["speeding_tolerance_kmh"]
+    if not is_over or state["by_step"]:
+        emitted = _close(state, params, out, emitted)
+    if is_over:
+        if state["is_over"]:
+            extend_run(state, track, i, track.step_m[i])
+        else:
+            _start(state, False)
+            begin_run(state, track, i)
+        _sample(state, speed, limit, limit_source[i], limit_zone[i])
+    return emitted
 
 
 @kernel
 def _advance(
     states: Records,
     params: Records,
+    last: Records,
     track: Track,
-    limit_kmh: F32,
-    limit_source: U8,
-    limit_zone: I32,
+    limits: Limits,
     needs_from: I64,
     out: Records,
 ) -> int:
     """Advance the states; returns how many runs were emitted: at most one for a fix."""
+    vehicle, speed_kmh, gap_us = track.vehicle, track.speed_kmh, track.gap_us
+    profile, step_profile, limit_kmh = track.profile, track.step_profile, limits[0]
     emitted = 0
-    for i in range(len(track.time)):
-        state = states[track.vehicle[i]]
-        gap_us = track.gap_us[i]
-        by_step = _take_step(state, track, i, params)
+    for i in range(len(vehicle)):
+        state = states[vehicle[i]]
+        p = params[profile[i]]
+        by_fix = p["speeding_mode"] == _BY_FIX
+        if not state["is_over"] and by_fix and params[step_profile[i]]["speeding_mode"] == _BY_FIX:
+            limit = np.float64(limit_kmh[i])
+            if not speed_kmh[i] > limit + p["speeding_tolerance_kmh"]:
+                continue  # the common case, in short
+        by_step = _take_step(state, last, track, limits, i, params)
         if state["by_step"]:
             goes_on = by_step
         else:
-            goes_on = gap_us <= params[track.step_profile[i]]["speeding_max_gap_us"]
+            goes_on = gap_us[i] <= params[step_profile[i]]["speeding_max_gap_us"]
         if not goes_on:
             emitted = _close(state, params, out, emitted)
-        p = params[track.profile[i]]
-        speed = track.speed_kmh[i]
-        limit = np.float64(limit_kmh[i])
-        if p["speeding_mode"] == _BY_FIX:
-            is_over = speed > limit + p["speeding_tolerance_kmh"]
-            if not is_over or state["by_step"]:
-                emitted = _close(state, params, out, emitted)
-            if is_over:
-                if state["is_over"]:
-                    extend_run(state, track, i, track.step_m[i])
-                else:
-                    _start(state, False)
-                    begin_run(state, track, i)
-                _sample(state, speed, limit, limit_source[i], limit_zone[i])
+        if by_fix:
+            emitted = _take_fix(state, track, limits, i, params, out, emitted)
         elif not state["by_step"]:
             emitted = _close(state, params, out, emitted)
-        state["last_time"] = track.time[i]
-        state["last_lon"] = track.lon[i]
-        state["last_lat"] = track.lat[i]
-        state["last_driver"] = track.driver[i]
-        state["last_profile"] = track.profile[i]
-        state["last_speed_kmh"] = speed
-        state["last_limit_kmh"] = limit
-        state["last_limit_source"] = limit_source[i]
-        state["last_limit_zone"] = limit_zone[i]
-        since = state["started"] if state["is_over"] else track.time[i]
-        needs_from[i] = min(needs_from[i], since)
+        if state["is_over"]:
+            needs_from[i] = min(needs_from[i], state["started"])
     return emitted
 
 
@@ -213,45 +211,35 @@ def _bands(edges: tuple[float, ...]) -> tuple[str, ...]:
 class Speeding(StatePerVehicle):
     """Runs over the limit, by vehicle."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, last: LastFixes) -> None:
         super().__init__(rulebook, _STATE)
+        self._last = last
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
         out = np.empty(len(track.time), _STATE)
-        emitted = _advance(
-            self._states,
-            self._rulebook.params,
-            track,
-            located.limit_kmh,
-            located.limit_source,
-            located.limit_zone,
-            needs_from,
-            out,
-        )
-        return self._describe(out[:emitted], is_open=False) if emit else []
+        limits = (located.limit_kmh, located.limit_source, located.limit_zone)
+        params, last = self._rulebook.params, self._last.records
+        emitted = _advance(self._states, params, last, track, limits, needs_from, out)
+        return [Findings(out[:emitted].copy(), self._describe)] if emit else []
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule."""
         over = self._states[vehicles[self._states["is_over"][vehicles]]]
         chosen = np.empty(len(over), np.bool_)
         _select(over, self._rulebook.params, chosen)
-        return self._describe(over[chosen], is_open=True)
+        return [Findings(over[chosen], partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        states = self._states[vehicles]
-        keys: list[Key] = []
-        for vehicle, state in zip(vehicles.tolist(), states, strict=True):
-            # The next step may be over the limit, and a run of steps begins at its first fix.
-            keys.append((KIND, vehicle, "", int(state["last_time"])))
-            if state["is_over"]:
-                keys.append((KIND, vehicle, "", int(state["started"])))
-        return keys
+        # The next step may be over the limit, and a run of steps begins at its first fix.
+        keys: list[Key] = [(KIND, at, "", time) for at, time in self._last.times(vehicles)]
+        over = self._states[vehicles[self._states["is_over"][vehicles]]]
+        return keys + [(KIND, run.vehicle, "", run.started) for run in rows_of(over)]
 
-    def _describe(self, records: Records, *, is_open: bool) -> list[Interval]:
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
         intervals: list[Interval] = []
         for run in rows_of(records):
             profile = self._rulebook.profiles[run.profile]

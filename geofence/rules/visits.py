@@ -8,16 +8,17 @@ violations). The versions of a zone are one zone: a visit outlasts a change of v
 version in force at its first fix judges it.
 """
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import I32, I64
+from devices.batch import I32, I64, Bool
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
-from geofence.rules.rule import Key, Records, Track, grown
+from geofence.rules.rule import Findings, Key, Records, Track, grown
 from geofence.rules.run import interval_of, rows_of
 from geofence.rules.visit import FREE, OPEN, VISIT_FIELDS, breaks_off, take_side
 from geofence.zone_table import ZoneCode
@@ -28,14 +29,14 @@ _SLOT: Final = np.dtype(
         ("place", np.int32),  # 2 * place of the zone's code, + 1 while closed to the vehicle
         ("zone", np.int32),  # row of the version in force at the first fix
         ("is_entry", np.bool_),  # in what is emitted: the visit has been confirmed, not ended
+        ("next", np.int32),  # the vehicle's next visit, or the next free slot; NONE
     ],
     align=True,
 )
 
-_FIRST_SLOTS: Final = 2
-
-HAS_ONE: Final = -1
-NO_ROOM: Final = -2
+NONE: Final = -1
+_BANNED: Final = int(ZoneCode.BANNED)
+_SPEED: Final = int(ZoneCode.SPEED)
 
 _NOTHING: Final[Details] = {}
 
@@ -43,182 +44,233 @@ _NOTHING: Final[Details] = {}
 @kernel
 def _advance(
     slots: Records,
+    heads: I32,
+    free: I32,
     params: Records,
+    zones: Records,
     track: Track,
-    place_start: I64,
-    place: I32,
-    zone: I32,
+    zone_start: I64,
+    zone_row: I32,
+    zone_applies: Bool,
     needs_from: I64,
     first: int,
     out: Records,
 ) -> tuple[int, int]:
     """Advance from fix `first` on: (the fix that it stopped before, how many were emitted).
 
-    It stops where a vehicle might need more slots, or `out` more room, than there is.
+    heads: by vehicle, its first slot. free: shape (2,), the first free slot and how many there are.
+    It stops where there might be too few free slots, or too little room in `out`.
     """
-    emitted = 0
-    width = slots.shape[1]
-    for i in range(first, len(track.time)):
-        own = slots[track.vehicle[i]]
-        begin, end = place_start[i], place_start[i + 1]
-        used = _used(own)
-        if used == 0 and begin == end:
+    vehicle, time = track.vehicle, track.time
+    n = len(vehicle)
+    emitted, most = 0, 0
+    for i in range(first, n):
+        most = max(most, zone_start[i + 1] - zone_start[i])
+    places, rows = np.empty(2 * most, np.int32), np.empty(2 * most, np.int32)
+    for i in range(first, n):
+        begin, end = zone_start[i], zone_start[i + 1]
+        if heads[vehicle[i]] == NONE and begin == end:
             continue
-        if used + _without_slot(own, place[begin:end]) > width or emitted + 2 * width > len(out):
+        count = _places(zones, zone_row, zone_applies, begin, end, time[i], places, rows)
+        head = heads[vehicle[i]]
+        if head == NONE and count == 0:
+            continue
+        if count > free[1] or emitted + 2 * (count + _length(slots, head)) > len(out):
             return i, emitted
-        emitted = _go_on(own, place[begin:end], track, i, params, out, emitted)
-        for at in range(begin, end):
-            free = _free_for(own, place[at])
-            if free >= 0:
-                own[free]["place"] = place[at]
-                own[free]["zone"] = zone[at]
-                emitted = _take(own[free], True, track, i, params, out, emitted)
-        needs_from[i] = min(needs_from[i], _since(own, track.time[i]))
-    return len(track.time), emitted
+        if head != NONE:
+            emitted = _go_on(slots, heads, free, places[:count], track, i, params, out, emitted)
+        for at in range(count):
+            if not _is_in(slots, heads[vehicle[i]], places[at]):
+                slot = slots[_obtain(slots, heads, free, vehicle[i])]
+                slot["place"] = places[at]
+                slot["zone"] = rows[at]
+                emitted = _enter(slot, track, i, params, out, emitted)
+        since, at = time[i], heads[vehicle[i]]
+        while at != NONE:
+            since = min(since, slots[at]["started"])
+            at = slots[at]["next"]
+        needs_from[i] = min(needs_from[i], since)
+    return n, emitted
 
 
 @kernel
-def _used(own: Records) -> int:
-    used = 0
-    for k in range(len(own)):
-        if own[k]["stage"] != FREE:
-            used += 1
-    return used
+def _places(
+    zones: Records,
+    zone_row: I32,
+    zone_applies: Bool,
+    begin: int,
+    end: int,
+    time: int,
+    places: I32,
+    rows: I32,
+) -> int:
+    """Fill in the places that a fix is in, and their zones; how many. A place may stand twice."""
+    count = 0
+    for k in range(begin, end):
+        zone = zones[zone_row[k]]
+        if zone["kind"] == _SPEED:
+            continue
+        is_visited = zone_applies[k]
+        if zone["kind"] == _BANNED:
+            is_visited = zone["valid_from"] <= time < zone["valid_to"]
+            if zone_applies[k]:
+                places[count], rows[count] = 2 * zone["place"] + 1, zone_row[k]
+                count += 1
+        if is_visited:
+            places[count], rows[count] = 2 * zone["place"], zone_row[k]
+            count += 1
+    return count
 
 
 @kernel
-def _without_slot(own: Records, places: I32) -> int:
-    """How many of the places have no slot yet; one that stands twice may count twice."""
-    found = 0
-    for place in places:
-        if _free_for(own, place) != HAS_ONE:
-            found += 1
-    return found
+def _length(slots: Records, head: int) -> int:
+    count = 0
+    while head != NONE:
+        count += 1
+        head = slots[head]["next"]
+    return count
 
 
 @kernel
-def _since(own: Records, time: int) -> int:
-    since = time
-    for k in range(len(own)):
-        if own[k]["stage"] != FREE:
-            since = min(since, own[k]["started"])
-    return since
+def _is_in(slots: Records, head: int, place: int) -> bool:
+    """Whether a vehicle has a slot for a place; one that stands twice in a fix has it by then."""
+    while head != NONE:
+        if slots[head]["place"] == place:
+            return True
+        head = slots[head]["next"]
+    return False
 
 
 @kernel
-def _free_for(own: Records, place: int) -> int:
-    """A free slot for a place; HAS_ONE: it has a slot, NO_ROOM: there is none."""
-    free = NO_ROOM
-    for k in range(len(own)):
-        if own[k]["stage"] == FREE:
-            free = k
-        elif own[k]["place"] == place:
-            return HAS_ONE
-    return free
+def _obtain(slots: Records, heads: I32, free: I32, vehicle: int) -> int:
+    """Give a vehicle the first free slot."""
+    at = free[0]
+    free[0] = slots[at]["next"]
+    free[1] -= 1
+    slots[at]["next"] = heads[vehicle]
+    slots[at]["stage"] = FREE
+    slots[at]["outside"] = 0
+    slots[at]["outside_m"] = 0.0
+    heads[vehicle] = at
+    return int(at)
+
+
+@kernel
+def _release(slots: Records, heads: I32, free: I32, vehicle: int, before: int, at: int) -> int:
+    """Take slot `at`, which follows `before`, from a vehicle; returns the one that followed it."""
+    after = slots[at]["next"]
+    if before == NONE:
+        heads[vehicle] = after
+    else:
+        slots[before]["next"] = after
+    slots[at]["stage"] = FREE
+    slots[at]["next"] = free[0]
+    free[0] = at
+    free[1] += 1
+    return int(after)
 
 
 @kernel
 def _go_on(
-    own: Records, places: I32, track: Track, i: int, params: Records, out: Records, emitted: int
+    slots: Records,
+    heads: I32,
+    free: I32,
+    places: I32,
+    track: Track,
+    i: int,
+    params: Records,
+    out: Records,
+    emitted: int,
 ) -> int:
     """Take fix i, which lies in `places`, into the visits that there are."""
-    for k in range(len(own)):
-        slot = own[k]
+    vehicle = track.vehicle[i]
+    before, at = NONE, heads[vehicle]
+    while at != NONE:
+        slot = slots[at]
+        stage, is_over = slot["stage"], True
+        if not breaks_off(slot, track, i, params):
+            inside = False
+            for place in places:
+                inside |= place == slot["place"]
+            is_over = take_side(slot, inside, track, i, params)
+        if is_over:
+            if stage == OPEN:
+                out[emitted] = slot
+                out[emitted]["is_entry"] = False
+                emitted += 1
+            slot["stage"] = FREE
+        elif stage != OPEN and slot["stage"] == OPEN:
+            out[emitted] = slot
+            out[emitted]["is_entry"] = True
+            emitted += 1
         if slot["stage"] == FREE:
-            continue
-        if breaks_off(slot, track, i, params):
-            emitted = _end(slot, out, emitted)
-            continue
-        inside = False
-        for place in places:
-            inside |= place == slot["place"]
-        emitted = _take(slot, inside, track, i, params, out, emitted)
+            at = _release(slots, heads, free, vehicle, before, at)
+        else:
+            before, at = at, slot["next"]
     return emitted
 
 
 @kernel
-def _take(
-    slot: Records, inside: bool, track: Track, i: int, params: Records, out: Records, emitted: int
-) -> int:
-    before = slot["stage"]
-    if take_side(slot, inside, track, i, params):
-        return _end(slot, out, emitted)
-    if before != OPEN and slot["stage"] == OPEN:
-        out[emitted] = slot
-        out[emitted]["is_entry"] = True
-        return emitted + 1
-    return emitted
-
-
-@kernel
-def _end(slot: Records, out: Records, emitted: int) -> int:
-    """Free the slot; emit the visit if it was confirmed."""
+def _enter(slot: Any, track: Track, i: int, params: Records, out: Records, emitted: int) -> int:
+    """Begin a visit; returns how many have been emitted: one fix may be enough to confirm it."""
+    take_side(slot, True, track, i, params)
     if slot["stage"] == OPEN:
         out[emitted] = slot
-        out[emitted]["is_entry"] = False
+        out[emitted]["is_entry"] = True
         emitted += 1
-    slot["stage"] = FREE
     return emitted
 
 
 class Visits:
-    """The visits that each vehicle is on: as many slots for every vehicle as the busiest needs."""
+    """The visits that each vehicle is on: slots of one pool, a chain of them for every vehicle."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
-        self._slots = np.zeros((0, _FIRST_SLOTS), _SLOT)
+        self._slots = np.zeros(0, _SLOT)
+        self._heads = np.zeros(0, np.int32)
+        self._free = np.array([NONE, 0], np.int32)
 
     def make_room(self, vehicles: int) -> None:
         """See Rule."""
-        self._slots = grown(self._slots, vehicles, np.zeros((), _SLOT))
+        self._heads = grown(self._heads, vehicles, np.array(NONE, np.int32))
 
     def forget(self, vehicles: I32) -> None:
         """See Rule."""
-        self._slots[vehicles] = np.zeros((), _SLOT)
+        slots = self._of(vehicles)
+        self._heads[vehicles] = NONE
+        self._set_free(slots)
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    ) -> list[Findings]:
         """See Rule."""
-        place_start, place, zone = self._places(track, located)
-        intervals: list[Interval] = []
+        found: list[Findings] = []
         out = np.empty(len(track.time) + 64, _SLOT)
         at, n = 0, len(track.time)
         while at < n:
             stopped, emitted = _advance(
-                self._slots,
-                self._rulebook.params,
-                track,
-                place_start,
-                place,
-                zone,
-                needs_from,
-                at,
-                out,
-            )
-            if emit:
-                for visit in rows_of(out[:emitted]):
-                    found = self._of_entry(visit) if visit.is_entry else self._of_visit(visit)
-                    intervals += found
+                self._slots, self._heads, self._free, self._rulebook.params,
+                self._rulebook.zone_table.rows, track, located.zone_start, located.zone_row,
+                located.zone_applies, needs_from, at, out,
+            )  # fmt: skip
+            if emit and emitted:
+                found.append(Findings(out[:emitted].copy(), self._describe))
             if stopped == at:
-                self._widen()
-                out = np.empty(max(len(out), 4 * self._slots.shape[1]), _SLOT)
+                self._grow()
+                out = np.empty(2 * len(out), _SLOT)
             at = stopped
-        return intervals
+        return found
 
-    def open_intervals(self, vehicles: I32) -> list[Interval]:
+    def open_intervals(self, vehicles: I32) -> list[Findings]:
         """See Rule."""
-        row, slot = np.nonzero(self._slots["stage"][vehicles] == OPEN)
-        intervals: list[Interval] = []
-        for visit in rows_of(self._slots[vehicles[row], slot]):
-            intervals += self._of_visit(visit, is_open=True)
-        return intervals
+        slots = self._slots[self._of(vehicles)]
+        still = slots[slots["stage"] == OPEN]
+        return [Findings(still, partial(self._describe, is_open=True))]
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        slots = self._slots[vehicles]
         keys: list[Key] = []
-        for visit in rows_of(slots[slots["stage"] != FREE]):
+        for visit in rows_of(self._slots[self._of(vehicles)]):
             code = self._rulebook.zones[visit.zone].code
             if visit.place & 1:
                 keys.append(("banned_zone", visit.vehicle, code, visit.started))
@@ -230,32 +282,37 @@ class Visits:
                 keys.append(("zone_entry", visit.vehicle, code, visit.started))
         return keys
 
-    def _places(self, track: Track, located: Located) -> tuple[I64, I32, I32]:
-        """The places that each fix is in: offsets of shape (n + 1,), places, and zone rows.
+    def _of(self, vehicles: I32) -> I32:
+        """The slots of some vehicles, in no order."""
+        found: list[I32] = []
+        at = self._heads[vehicles]
+        at = at[at != NONE]
+        while len(at):
+            found.append(at)
+            at = self._slots["next"][at]
+            at = at[at != NONE]
+        return np.concatenate([np.empty(0, np.int32), *found])
 
-        A place may stand twice in a fix, where two versions of a zone are in force.
-        """
-        row = located.zone_row
-        zone = self._rulebook.zone_table.rows[row]
-        fix = np.repeat(np.arange(len(track.time)), np.diff(located.zone_start))
-        time = track.time[fix]
-        dated = (zone["valid_from"] <= time) & (time < zone["valid_to"])
-        banned = zone["kind"] == ZoneCode.BANNED
-        visited = (zone["kind"] != ZoneCode.SPEED) & np.where(banned, dated, located.zone_applies)
-        closed = banned & located.zone_applies
-        place = 2 * zone["place"]
-        places = np.concatenate([place[visited], place[closed] + 1])
-        fixes = np.concatenate([fix[visited], fix[closed]])
-        order = np.argsort(fixes, kind="stable")
-        start = np.searchsorted(fixes[order], np.arange(len(track.time) + 1))
-        rows = np.concatenate([row[visited], row[closed]])
-        return start.astype(np.int64), places[order], rows[order]
+    def _grow(self) -> None:
+        """Twice as many slots; the new ones are free."""
+        before = len(self._slots)
+        self._slots = grown(self._slots, 2 * before + 64, np.zeros((), _SLOT))
+        self._set_free(np.arange(before, len(self._slots), dtype=np.int32))
 
-    def _widen(self) -> None:
-        vehicles, width = self._slots.shape
-        wider = np.zeros((vehicles, 2 * width), _SLOT)
-        wider[:, :width] = self._slots
-        self._slots = wider
+    def _set_free(self, slots: I32) -> None:
+        if len(slots):
+            self._slots["stage"][slots] = FREE
+            self._slots["next"][slots] = np.append(slots[1:], self._free[0])
+            self._free[:] = slots[0], self._free[1] + len(slots)
+
+    def _describe(self, records: Records, *, is_open: bool = False) -> list[Interval]:
+        intervals: list[Interval] = []
+        for visit in rows_of(records):
+            if visit.is_entry and not is_open:
+                intervals += self._of_entry(visit)
+            else:
+                intervals += self._of_visit(visit, is_open=is_open)
+        return intervals
 
     def _of_entry(self, visit: Any) -> list[Interval]:
         if visit.place & 1 or self._rulebook.zones[visit.zone].kind != "watch":
