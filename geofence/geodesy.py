@@ -47,7 +47,7 @@ def haversine_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
 
 @kernel
 def _small_sin(x: float) -> float:
-    """sin x = x - x^3 / 6 + x^5 / 120 - ..."""
+    """The sine of a small x: x - x^3 / 6 + x^5 / 120 - ..."""
     square = x * x
     return x * (1.0 - square * (1.0 / 6.0 - square / 120.0))
 

@@ -230,15 +230,14 @@ def clean(
             continue
         p = params[profile[i]]
         jump_kmh = p["quality_jump_kmh"]
-        jump, distance_m, kmh = False, 0.0, 0.0
+        distance_m, kmh = 0.0, 0.0
         if state["has_anchor"]:
             distance_m = haversine_m(state["anchor_lon"], state["anchor_lat"], lon[i], lat[i])
             kmh = kmh_of(distance_m, time[i] - state["anchor_time"])
-            if settled:
-                jump = (quality[i] & _JUMP) != 0
-            elif kmh > jump_kmh:
-                chain = _chain_length(state, time[i], lon[i], lat[i], jump_kmh)
-                jump = chain < p["quality_jump_resume_fixes"]
+        jump = settled and (quality[i] & _JUMP) != 0
+        if not settled and kmh > jump_kmh:
+            chain = _chain_length(state, time[i], lon[i], lat[i], jump_kmh)
+            jump = chain < p["quality_jump_resume_fixes"]
         is_fast = speed_kmh[i] > p["quality_frozen_speed_kmh"]
         _count_frozen(state, time[i], lon[i], lat[i], is_fast, frozen_enough)
         implausible = speed_kmh[i] > p["quality_speed_over_kmh"]

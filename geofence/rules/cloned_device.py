@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import F64, I32, I64, Bool
+from devices.batch import I32, I64, Bool
 from geofence.compile import kernel
 from geofence.geodesy import haversine_m
 from geofence.interval import Details, Interval
@@ -141,35 +141,34 @@ def _advance(
     vehicle, profile, is_clean = heard.vehicle, heard.profile, heard.is_clean
     has_position, gap_us, step_m = heard.has_position, heard.gap_us, heard.step_m
     n = len(vehicle)
-    emitted = 0
+    emitted, passes = 0, False
     for i in range(n):
         state = states[vehicle[i]]
-        if state["leaps"] == 0 and _passes(vehicle, is_clean, profile, gap_us, step_m, params, i):
-            if not (
-                i + 1 < n and _passes(vehicle, is_clean, profile, gap_us, step_m, params, i + 1)
-            ):
+        follows = i + 1 < n and is_clean[i] and is_clean[i + 1] and vehicle[i + 1] == vehicle[i]
+        over_kmh = params[profile[i]]["cloned_device_over_kmh"]
+        next_passes = follows and not _is_leap(step_m[i + 1], gap_us[i + 1], over_kmh)
+        if passes and state["leaps"] == 0:
+            if not next_passes:
                 _remember(state, heard, i)
-            continue
-        if has_position[i]:
+        elif has_position[i]:
             if state["has_last"]:
                 own = recent[vehicle[i]]
                 emitted = _take(state, params, heard, i, own, out, emitted)
             _remember(state, heard, i)
-        if state["has_last"]:
+        if not passes or state["leaps"] > 0:
             since = state["started"] if state["leaps"] > 0 else state["last_time"]
-            needs_from[i] = min(needs_from[i], since)
+            if state["has_last"]:
+                needs_from[i] = min(needs_from[i], since)
+        passes = next_passes
     return emitted
 
 
 @kernel
-def _passes(
-    vehicle: I32, is_clean: Bool, profile: I32, gap_us: I64, step_m: F64, params: Records, i: int
-) -> bool:
-    """Whether fix i and the one before it are clean fixes of one vehicle, and the step no leap."""
-    if i == 0 or not is_clean[i] or not is_clean[i - 1] or vehicle[i] != vehicle[i - 1]:
+def _is_leap(step_m: float, gap_us: int, over_kmh: float) -> bool:
+    # Without a division for what is far below; the factor is more than rounding could make of it.
+    if step_m * 3.6e6 < 0.999 * over_kmh * gap_us:
         return False
-    over_kmh = params[profile[i - 1]]["cloned_device_over_kmh"]
-    return not kmh_of(step_m[i], gap_us[i]) > over_kmh
+    return kmh_of(step_m, gap_us) > over_kmh
 
 
 class ClonedDevice:
