@@ -20,6 +20,7 @@ from geofence.registry import END_US
 from geofence.roads.matcher import RoadMatcher
 from geofence.rulebook import Rulebook
 from geofence.rules.cloned_device import ClonedDevice
+from geofence.rules.crossings import Crossings
 from geofence.rules.data_gap import DataGap
 from geofence.rules.gps_lost import GpsLost
 from geofence.rules.last import LastFixes
@@ -179,6 +180,7 @@ class Judge:
             Speeding(rulebook, self._last),
             DataGap(rulebook, self._last),
             Visits(rulebook),
+            Crossings(rulebook, self._last),
             OffRoute(rulebook),
             RouteStops(rulebook),
             MovedUnseen(rulebook, self._last),

@@ -125,6 +125,25 @@ def _applies(
     return bool(schedule == 0 or schedules[schedule, minute[i]])
 
 
+def binds(rulebook: Rulebook, row: I32, vehicle: I32, time: I64) -> Bool:
+    """Whether the zones of some rows bind some vehicles at some instants, shape (n,) all of them.
+
+    As `Located.zone_applies`, wherever the vehicles are.
+    """
+    zone, vehicles = rulebook.zone_table.rows[row], rulebook.vehicles
+    minute = minute_of_week(time, rulebook.timezone)
+    mass_matters = ~np.isneginf(zone["min_gross_kg"])
+    bound: Bool = (
+        ((zone["operator"] == NOBODY) | (zone["operator"] == vehicles.operator[vehicle]))
+        & (zone["valid_from"] <= time)
+        & (time < zone["valid_to"])
+        & rulebook.zone_table.binds_class[row, vehicles.vehicle_class[vehicle]]
+        & (~mass_matters | (vehicles.gross_kg[vehicle] >= zone["min_gross_kg"]))
+        & rulebook.zone_table.schedules[zone["schedule"], minute]
+    )
+    return bound
+
+
 @kernel
 def _bind_kernel(
     start: I64,

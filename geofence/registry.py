@@ -38,6 +38,7 @@ class Zone:
     classes: the vehicle classes it binds; None: every class.
     weekly_hours: when it applies; None: always.
     min_gross_kg: it binds vehicles of at least this gross mass; None: all.
+    crossings: steps that pass it between two fixes are found, too.
     """
 
     id: int
@@ -58,6 +59,7 @@ class Zone:
     min_duration_s: float = 0.0
     min_gross_kg: float | None = None
     overrides_road: bool = False
+    crossings: bool = False
 
 
 @dataclass(frozen=True, slots=True)

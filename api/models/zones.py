@@ -28,6 +28,7 @@ FACTS: JsonDict = {
     "min_duration_s": 60.0,
     "min_gross_kg": 2500.0,
     "overrides_road": False,
+    "crossings": False,
 }
 ZONE: JsonDict = {
     "code": "inner-city",
@@ -114,6 +115,9 @@ class ZoneFacts(Model):
     ] = None
     overrides_road: Annotated[
         bool, Field(description="Its limit replaces the road's instead of competing with it.")
+    ] = False
+    crossings: Annotated[
+        bool, Field(description="Steps that pass it between two fixes are found, too.")
     ] = False
 
 

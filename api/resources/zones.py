@@ -178,6 +178,7 @@ async def _checked(
         min_duration_s=facts.min_duration_s,
         min_gross_kg=facts.min_gross_kg,
         overrides_road=facts.overrides_road,
+        crossings=facts.crossings,
     )
     try:
         shape = await asyncio.to_thread(check_zone, zone, repair=repair)

@@ -15,6 +15,7 @@ KINDS: Final = ("speed", "banned", "terminal", "stop", "watch")
 PROPERTIES: Final = (
     "id", "kind", "name", "speed_limit_kmh", "classes", "hours", "valid_from", "valid_to",
     "radius_m", "corridor_m", "max_stay_s", "min_duration_s", "min_gross_kg", "overrides_road",
+    "crossings",
 )  # fmt: skip
 MOST_S: Final = 1e9
 MOST_METRES: Final = 1e6
@@ -50,6 +51,7 @@ def _zone(feature: Feature, timezone: ZoneInfo, before: Sequence[Zone]) -> Zone:
         min_duration_s=feature.number("min_duration_s", 0.0, MOST_S) or 0.0,
         min_gross_kg=feature.number("min_gross_kg", 0.0, MOST_S),
         overrides_road=feature.flag("overrides_road", False),
+        crossings=feature.flag("crossings", False),
     )
     _check(feature, zone, before)
     return zone

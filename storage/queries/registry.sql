@@ -27,7 +27,7 @@ SELECT licence, id FROM drivers
 -- Every version of every zone, in the order of storage.registry.snapshot.
 SELECT id, code, kind, geometry, version, name, operator_id, radius_m, corridor_m, speed_limits,
        classes, weekly_hours, valid_from, valid_to, max_stay_s, min_duration_s, min_gross_kg,
-       overrides_road
+       overrides_road, crossings
 FROM zones ORDER BY id
 
 -- name: routes
@@ -108,10 +108,11 @@ ORDER BY version DESC LIMIT 1
 -- A version of a zone.
 INSERT INTO zones (code, version, name, kind, operator_id, geometry, radius_m, corridor_m,
                    speed_limits, classes, weekly_hours, valid_from, valid_to, max_stay_s,
-                   min_duration_s, min_gross_kg, overrides_road)
+                   min_duration_s, min_gross_kg, overrides_road, crossings)
 VALUES (%(code)s, %(version)s, %(name)s, %(kind)s, %(operator_id)s, %(geometry)s, %(radius_m)s,
         %(corridor_m)s, %(speed_limits)s, %(classes)s, %(weekly_hours)s, %(valid_from)s,
-        %(valid_to)s, %(max_stay_s)s, %(min_duration_s)s, %(min_gross_kg)s, %(overrides_road)s)
+        %(valid_to)s, %(max_stay_s)s, %(min_duration_s)s, %(min_gross_kg)s, %(overrides_road)s,
+        %(crossings)s)
 RETURNING id
 
 -- name: end_zone

@@ -31,6 +31,7 @@ class Zone(msgspec.Struct, frozen=True):
     min_duration_s: float
     min_gross_kg: float | None
     overrides_road: bool
+    crossings: bool
     created_at: str
     is_retired: bool
 

@@ -2,7 +2,8 @@
 -- A page of zones in order of code: of each code the newest version, or the one at an instant.
 SELECT z.code, z.version, z.name, z.kind, z.operator, z.geometry, z.radius_m, z.corridor_m,
        z.speed_limits, z.classes, z.weekly_hours, z.valid_from, z.valid_to, z.max_stay_s,
-       z.min_duration_s, z.min_gross_kg, z.overrides_road, z.created_at, z.valid_to <= now(), z.code
+       z.min_duration_s, z.min_gross_kg, z.overrides_road, z.crossings, z.created_at, z.valid_to <= now(),
+       z.code
 FROM (
     SELECT DISTINCT ON (y.code) y.*, o.code AS operator
     FROM zones y
@@ -21,7 +22,7 @@ LIMIT %(rows)s;
 -- One zone: its newest version, or the one asked for.
 SELECT z.code, z.version, z.name, z.kind, o.code, z.geometry, z.radius_m, z.corridor_m,
        z.speed_limits, z.classes, z.weekly_hours, z.valid_from, z.valid_to, z.max_stay_s,
-       z.min_duration_s, z.min_gross_kg, z.overrides_road, z.created_at, z.valid_to <= now()
+       z.min_duration_s, z.min_gross_kg, z.overrides_road, z.crossings, z.created_at, z.valid_to <= now()
 FROM zones z
 LEFT JOIN operators o ON o.id = z.operator_id
 WHERE z.code = %(code)s AND (%(version)s::integer IS NULL OR z.version = %(version)s)

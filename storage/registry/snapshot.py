@@ -116,6 +116,7 @@ def _zone(row: tuple[Any, ...]) -> Zone:
         min_duration_s=row[15],
         min_gross_kg=row[16],
         overrides_road=row[17],
+        crossings=row[18],
     )
 
 

@@ -61,6 +61,7 @@ async def _insert(conn: AsyncConnection, zone: Zone) -> Zone:
         "min_duration_s": zone.min_duration_s,
         "min_gross_kg": zone.min_gross_kg,
         "overrides_road": zone.overrides_road,
+        "crossings": zone.crossings,
     }
     cur = cursor(conn)
     await cur.execute(SQL["add_zone"], params)

@@ -100,6 +100,7 @@ def test_a_zone_is_read_back_as_it_was_sent(own_api):
         "min_duration_s": 60.0,
         "min_gross_kg": 2500.0,
         "overrides_road": True,
+        "crossings": True,
     }
     shown = own_api.inspector.ask("POST", "/zones", json=sent).json()
     expected = {**sent, "valid_from": "2026-05-01T00:00:00.123Z",

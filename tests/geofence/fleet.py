@@ -59,8 +59,10 @@ ZONES = [
         weekly_hours=(
             ("wed", "05:00", "05:40"), ("wed", "06:00", "24:00"), ("thu", "22:00", "05:00"),
         ),
+        crossings=True,
     ),
     Zone(7, "shut-to-buses", "banned", box(13, 17), classes=("bus",)),
+    Zone(12, "gate", "watch", box(20.5, 21.5), crossings=True),
     Zone(8, "slow", "speed", box(12, 20), speed_limits={"*": 60.0, "bus": 40.0}),
     Zone(9, "slower", "speed", box(16, 18), speed_limits={"*": 40.0}, valid_to=CHANGE_US),
     Zone(10, "wide", "watch", box(2, 34, 2), valid_to=CHANGE_US),

@@ -2,6 +2,7 @@
 
 from tests.oracle.cleaning import clean
 from tests.oracle.cloned_device import cloned_device
+from tests.oracle.crossings import crossings
 from tests.oracle.data_gap import data_gaps
 from tests.oracle.gps_lost import gps_lost
 from tests.oracle.moved_unseen import moved_unseen
@@ -21,6 +22,7 @@ def judge(world, vehicle, fixes):
         *speeding(world, vehicle, seen),
         *data_gaps(world, vehicle, seen),
         *zone_kinds(world, vehicle, seen),
+        *crossings(world, vehicle, seen),
         *off_route(world, vehicle, seen),
         *route_stops(world, vehicle, seen),
         *moved_unseen(world, vehicle, seen),

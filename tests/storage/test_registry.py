@@ -28,6 +28,7 @@ ZONE = Zone(
     min_duration_s=60.0,
     min_gross_kg=3500.0,
     overrides_road=True,
+    crossings=True,
 )
 ROUTE = Route(
     id=0,
