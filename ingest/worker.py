@@ -21,11 +21,13 @@ from psycopg.errors import UniqueViolation
 
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
+from geofence.registry import BEGINNING_US
 from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
 from storage import database
+from storage import progress as progress_table
 from storage import quarantine as quarantine_table
 
 RETRY_MIN_S = 0.1
@@ -33,6 +35,11 @@ RETRY_MAX_S = 10.0
 
 REFRESH_EVERY_S = 1.0
 """How often the registry's version is looked at: a registration or a new fence counts within it."""
+
+THIN_EVERY_S = 3600.0
+MARKS_DENSE_US = 86_400_000_000
+"""Marks older than a day become one a day, so that they do not grow with every quarter of an hour
+for ever: a fix that comes later than that has up to a day replayed."""
 
 SHARD_LOCK = 0x68_61_6E_68
 """First key ("hanh") of the advisory lock that a worker holds; the second key is its shard."""
@@ -83,6 +90,8 @@ class Worker:
         self._sleep = sleep
         self._conn: AsyncConnection | None = None
         self._refreshed_at = -np.inf
+        self._thinned_at = -np.inf
+        self._thinned_until = BEGINNING_US
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
@@ -99,6 +108,7 @@ class Worker:
                 batch = receiving.result()
                 if await self._commit(batch, stop):
                     self._source.acknowledge(batch)
+                await self._thin_marks(stop)
         finally:
             stopped.cancel()
             await self._source.stop()
@@ -173,6 +183,21 @@ class Worker:
 
         self._metrics.quarantined.labels(Unusable.INTERNAL_ERROR).inc()
         return await self._persist(set_aside, 1, stop) is not None
+
+    async def _thin_marks(self, stop: asyncio.Event) -> None:
+        """Once an hour. Fixes that come late put down marks among old ones: look at both again."""
+        now = time.monotonic()
+        if now - self._thinned_at < THIN_EVERY_S:
+            return
+        self._thinned_at = now
+        before = self._clock() - MARKS_DENSE_US
+        since = max(BEGINNING_US, self._thinned_until - 2 * MARKS_DENSE_US)
+
+        async def thin(conn: AsyncConnection) -> int:
+            return await progress_table.thin_marks(conn, since, before)
+
+        if await self._persist(thin, 0, stop) is not None:
+            self._thinned_until = before
 
     async def _connected(self) -> AsyncConnection:
         """The connection, made anew and with the shard's lock if there is none."""

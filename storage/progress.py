@@ -107,10 +107,13 @@ async def drop_marks(conn: AsyncConnection, vehicles: I32, after: I64) -> None:
         )
 
 
-async def prune_marks(conn: AsyncConnection, before: int) -> int:
-    """Drop marks that no fix newer than `before` can need. Returns how many went."""
+async def thin_marks(conn: AsyncConnection, since: int, before: int) -> int:
+    """Of marks in [since, before) keep each vehicle's first of every UTC day, drop the others.
+
+    Returns how many went. A fix that comes later than that costs a day's replay at the most.
+    """
     cur = cursor(conn)
-    await cur.execute(SQL["prune_marks"], {"before": Instant(before)})
+    await cur.execute(SQL["thin_marks"], {"since": Instant(since), "before": Instant(before)})
     return cur.rowcount
 
 

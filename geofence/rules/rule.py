@@ -161,10 +161,14 @@ class StatePerVehicle:
 
 
 def grown(state: NDArray[Any], vehicles: int, blank: NDArray[Any]) -> NDArray[Any]:
-    """The state with at least `vehicles` rows: doubled, the new ones set to `blank`."""
+    """The state with at least `vehicles` rows: doubled, the new ones set to `blank`.
+
+    Rows of zeros take no memory until they are written to: the system hands them out then.
+    """
     if len(state) >= vehicles:
         return state
-    larger = np.empty((max(vehicles, 2 * len(state), 64), *state.shape[1:]), state.dtype)
+    larger = np.zeros((max(vehicles, 2 * len(state), 64), *state.shape[1:]), state.dtype)
     larger[: len(state)] = state
-    larger[len(state) :] = blank
+    if any(blank.tobytes()):
+        larger[len(state) :] = blank
     return larger

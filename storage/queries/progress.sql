@@ -27,12 +27,13 @@ INSERT INTO judge_marks (vehicle_id, time, needs_from)
 SELECT * FROM unnest(%(vehicle)s, %(time)s, %(needs_from)s)
 ON CONFLICT (vehicle_id, time) DO UPDATE SET needs_from = excluded.needs_from
 
--- name: prune_marks
--- Drop marks before an instant, but of each vehicle the newest one of those.
+-- name: thin_marks
+-- Of marks between two instants keep each vehicle's first of every day.
 DELETE FROM judge_marks m
-WHERE m.time < %(before)s AND EXISTS (
+WHERE m.time >= %(since)s AND m.time < %(before)s AND EXISTS (
     SELECT FROM judge_marks n
-    WHERE n.vehicle_id = m.vehicle_id AND n.time > m.time AND n.time < %(before)s)
+    WHERE n.vehicle_id = m.vehicle_id AND n.time < m.time
+      AND n.time >= date_trunc('day', m.time, 'UTC'))
 
 -- name: upsert_latest
 -- The newest fix of each vehicle and how far it is. A clean fix gives way only to a clean one at

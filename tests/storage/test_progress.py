@@ -92,11 +92,27 @@ def test_the_newest_mark_before_a_fix_is_found_and_later_ones_are_dropped(databa
         before = await progress.marks_before(conn, asked, np.array([30, 15, 10, 99]))
         await progress.drop_marks(conn, ONE, np.array([20]))
         after = await progress.marks_before(conn, ONE, np.array([END_US]))
-        pruned = await progress.prune_marks(conn, 100)
-        return before, after, pruned, await rows(conn, "SELECT count(*) FROM judge_marks")
+        return before, after
 
-    before, after, pruned, left = connected(database, work)
+    before, after = connected(database, work)
     assert before.time.tolist() == [20, BEGINNING_US, BEGINNING_US, BEGINNING_US]
     assert before.needs_from.tolist() == [15, BEGINNING_US, BEGINNING_US, BEGINNING_US]
     assert after.time.tolist() == [20]
-    assert (pruned, left) == (1, [(2,)])
+
+
+def test_of_old_marks_the_first_of_each_day_stays(database):
+    day = 86_400_000_000
+    time = np.array([5, 10, day - 1, day, day + 7, 3 * day + 1, 3 * day + 2])
+    other = np.array([10, day + 7])
+
+    async def work(conn):
+        await progress.add_marks(conn, np.ones(7, np.int32), time, time)
+        await progress.add_marks(conn, np.full(2, 2, np.int32), other, other)
+        gone = await progress.thin_marks(conn, 10, 3 * day + 2)
+        when = "(extract(epoch FROM time) * 1e6)::int8"
+        return gone, await rows(conn, f"SELECT vehicle_id, {when} FROM judge_marks ORDER BY 1, 2")
+
+    gone, left = connected(database, work)
+    expected = [(1, t) for t in (5, day, 3 * day + 1, 3 * day + 2)] + [(2, 10), (2, day + 7)]
+    assert (gone, left) == (3, expected)
+    assert connected(database, lambda conn: progress.thin_marks(conn, BEGINNING_US, END_US)) == 1
