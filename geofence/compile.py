@@ -96,15 +96,30 @@ def cache_folder() -> Path:
 FOLDER: Final = cache_folder()
 
 
+def _compiled(function: Callable[P, R], **options: str) -> Callable[P, R]:
+    with _deciding:
+        before = _config.CACHE_DIR
+        _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
+        try:
+            made = numba.njit(cache=True, nogil=True, **options)(function)
+        finally:
+            _config.CACHE_DIR = before
+    return cast("Callable[P, R]", made)
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function to machine code at its first call, without the interpreter's lock.
 
     Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
     """
-    with _deciding:
-        before = _config.CACHE_DIR
-        _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
-        try:
-            return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
-        finally:
-            _config.CACHE_DIR = before
+    return _compiled(function)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`, made a part of each kernel that calls it.
+
+    For what is called at every fix and given arrays: a call counts the references of each array up
+    and down with locked instructions, which takes longer than a small kernel itself. Rows of arrays
+    of records and numbers are not counted, and kernels that see nothing else need not be inlined.
+    """
+    return _compiled(function, inline="always")

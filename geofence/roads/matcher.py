@@ -12,13 +12,13 @@ from geofence.roads.filter import (
     NEVER,
     Fixes,
     Found,
+    Roads,
     State,
     advance,
-    blank_candidates,
+    blank_room,
     blank_state,
 )
-from geofence.roads.grid import blank_near, build_grid
-from geofence.roads.model import Roads
+from geofence.roads.grid import build_grid, build_lines
 from geofence.roads.network import RoadNetwork
 from geofence.roads.ways import Rows
 
@@ -34,7 +34,7 @@ class RoadIndex:
     def build(cls, network: RoadNetwork) -> "RoadIndex":
         """The index of a network."""
         grid = build_grid(network)
-        roads = Roads(grid, network.segments, network.edges, network.loop_m)
+        roads = Roads(grid, build_lines(network), network.edges, network.loop_m)
         return cls(network, roads)
 
 
@@ -64,8 +64,7 @@ class RoadMatcher:
         self._params = params
         self._memory_us = int(params["roads_memory_us"].max())
         self._state = blank_state(0)
-        self._near = blank_near()
-        self._found = blank_candidates()
+        self._room = blank_room()
 
     def make_room(self, vehicles: int) -> None:
         """Have a state for every vehicle id below `vehicles`; new ones have seen nothing."""
@@ -97,20 +96,10 @@ class RoadMatcher:
         n = len(fixes)
         if n:
             self.make_room(int(fixes.vehicle.max()) + 1)
-        # NaN, a speed not known, is not over.
-        fast = speed_kmh > self._params["roads_heading_over_kmh"][profile]
-        heading = np.where(fast, fixes.heading, np.float32(np.nan))
         out = Found(np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32))
-        columns = Fixes(
-            np.require(fixes.vehicle, None, ["C", "W"]),
-            np.require(fixes.time, None, ["C", "W"]),
-            np.require(fixes.lon, None, ["C", "W"]),
-            np.require(fixes.lat, None, ["C", "W"]),
-            heading.astype(np.float32),
-            np.require(profile, None, ["C", "W"]),
-        )
+        given = (fixes.vehicle, fixes.time, fixes.lon, fixes.lat, speed_kmh, fixes.heading, profile)
+        columns = Fixes(*(np.require(column, None, ["C", "W"]) for column in given))
         advance(
-            self._state, self._roads, self._params, self._memory_us, columns, self._near,
-            self._found, out,
-        )  # fmt: skip
+            self._state, self._roads, self._params, self._memory_us, columns, self._room, out
+        )
         return Matched(out.edge, out.is_backward, out.confidence)

@@ -1,0 +1,149 @@
+"""The roads near a point.
+
+Belongs here: finding candidates by geometry and validity. How likely each is belongs to `filter`.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from devices.batch import I32, I64
+from geofence.compile import inlined
+from geofence.geodesy import METRES_PER_DEGREE, lon_difference, lon_scale_m
+from geofence.roads.grid import (
+    CELLS_PER_DEGREE,
+    REACH_M,
+    STEEPEST_LAT,
+    block_key,
+    cell_in_block,
+    slot_of,
+)
+
+MOST_NEAR: Final = 8
+"""Roads considered at a fix, the nearest ones."""
+
+NEAR_DTYPE: Final = np.dtype(
+    [
+        ("road", np.int32),  # as of LINE_DTYPE
+        ("segment", np.int32),  # its nearest one, of several the first
+        ("square_m2", np.float64),  # of the distance
+        ("fraction", np.float64),  # how far along the segment the point is nearest
+    ],
+    align=True,
+)
+"""A road near a point."""
+
+
+@inlined
+def _offer(
+    near: Any, count: int, road: int, segment: int, square_m2: float, fraction: float
+) -> int:
+    """Keep a segment if its road is among the nearest; returns how many roads there are then."""
+    place = 0
+    while place < count and near[place]["road"] != road:
+        place += 1
+    if place == MOST_NEAR:
+        place = 0
+        for k in range(1, count):
+            if near[k]["square_m2"] > near[place]["square_m2"] or (
+                near[k]["square_m2"] == near[place]["square_m2"]
+                and near[k]["segment"] > near[place]["segment"]
+            ):
+                place = k
+    if place == count:
+        count += 1
+    elif square_m2 > near[place]["square_m2"] or (
+        square_m2 == near[place]["square_m2"] and segment >= near[place]["segment"]
+    ):
+        return count
+    near[place]["road"] = road
+    near[place]["segment"] = segment
+    near[place]["square_m2"] = square_m2
+    near[place]["fraction"] = fraction
+    return count
+
+
+@inlined
+def _search(
+    segment: I32,
+    first: int,
+    last: int,
+    lines: Any,
+    edges: Any,
+    lon: float,
+    lat: float,
+    scale: float,
+    time: int,
+    farthest_m2: float,
+    near: Any,
+    count: int,
+) -> int:
+    """Offer what a cell lists."""
+    for k in range(first, last):
+        line = lines[segment[k]]
+        x = lon_difference(lon, line["lon"]) * scale
+        y = (line["lat"] - lat) * METRES_PER_DEGREE
+        dx, dy = line["east_deg"] * scale, line["north_m"]
+        ahead, length2 = -(x * dx + y * dy), dx * dx + dy * dy
+        fraction = 0.0
+        if ahead >= length2:
+            fraction = 1.0 if length2 > 0.0 else 0.0
+        elif ahead > 0.0:
+            fraction = ahead / length2
+        x += fraction * dx
+        y += fraction * dy
+        square = x * x + y * y
+        if square > farthest_m2:
+            continue
+        if line["is_dated"]:
+            edge = edges[line["edge"]]
+            if not edge["valid_from"] <= time < edge["valid_to"]:
+                continue
+        count = _offer(near, count, line["road"], segment[k], square, fraction)
+    return count
+
+
+@inlined
+def roads_near(
+    key: I64,
+    block: I32,
+    start: I64,
+    segment: I32,
+    lines: Any,
+    edges: Any,
+    lon: float,
+    lat: float,
+    scale: float,
+    time: int,
+    radius_m: float,
+    near: Any,
+) -> int:
+    """Fill in the roads within a radius of a point that are valid at a time; returns how many.
+
+    key, block, start, segment: of a Grid. lines: LINE_DTYPE. scale: lon_scale_m(lat).
+    near: shape (MOST_NEAR,), NEAR_DTYPE.
+    """
+    count = 0
+    high = wide = 0.0
+    if radius_m > REACH_M:
+        high = (radius_m - REACH_M) / METRES_PER_DEGREE
+        wide = (radius_m - REACH_M) / lon_scale_m(min(STEEPEST_LAT, abs(lat) + high))
+    west = math.floor((lon - wide) * CELLS_PER_DEGREE)
+    east = math.floor((lon + wide) * CELLS_PER_DEGREE)
+    south = math.floor((lat - high) * CELLS_PER_DEGREE)
+    north = math.floor((lat + high) * CELLS_PER_DEGREE)
+    for row in range(south, north + 1):
+        for column in range(west, east + 1):
+            wanted = block_key(row, column)
+            slot = slot_of(wanted, len(key))
+            while key[slot] >= 0 and key[slot] != wanted:
+                slot = (slot + 1) & (len(key) - 1)
+            if key[slot] < 0:
+                continue
+            cell = 64 * block[slot] + cell_in_block(row, column)
+            count = _search(
+                segment, start[cell], start[cell + 1], lines, edges, lon, lat, scale, time,
+                radius_m * radius_m, near, count,
+            )  # fmt: skip
+    return count
