@@ -20,6 +20,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 import numba
 import numba.core.config
 import platformdirs
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -123,3 +125,18 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     of records and numbers are not counted, and kernels that see nothing else need not be inlined.
     """
     return _compiled(function, inline="always")
+
+
+@intrinsic
+def _uncounted(typing: Any, array: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        made = context.make_array(signature.return_type)(context, builder, values[0])
+        made.meminfo = cgutils.get_null_value(made.meminfo.type)
+        return made._getvalue()
+
+    return array(array), build
+
+
+@numba.extending.register_jitable
+def uncounted(array: Any) -> Any:
+    return _uncounted(array)

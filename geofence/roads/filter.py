@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
-from geofence.compile import inlined, kernel
+from geofence.compile import inlined, kernel, uncounted
 from geofence.geodesy import METRES_PER_DEGREE, near_haversine_m
 from geofence.roads.decide import decide
 from geofence.roads.grid import Grid
@@ -31,13 +31,16 @@ from geofence.roads.model import (
     heading_likelihood,
     turn,
 )
-from geofence.roads.near import MOST_NEAR, NEAR_DTYPE, roads_near
+from geofence.roads.near import MOST_NEAR, NEAR_DTYPE, find_lists, search
 
 FAINT: Final = 1e-9
 """Candidates this much less likely than all together are not carried on."""
 
 BESIDE: Final = 1e-12
 """A step that adds less than this to a weight, relatively, is left out."""
+
+AHEAD: Final = 64
+"""Fixes whose cells are looked up at once."""
 
 
 class Roads(NamedTuple):
@@ -122,19 +125,23 @@ class Room(NamedTuple):
     """Room to work in.
 
     near: NEAR_DTYPE. roads: those of two fixes, one behind the other, shape (2 * MOST_NEAR,),
-    ROAD_DTYPE. last: shape (1,), LAST_DTYPE.
+    ROAD_DTYPE. last: shape (1,), LAST_DTYPE. The others: shape (AHEAD,), see `find_lists`.
     """
 
     near: Any
     roads: Any
     last: Any
+    first_listed: I32
+    last_listed: I32
+    touched: I32
 
 
 def blank_room() -> Room:
     """Room for one kernel at a time."""
     return Room(
         np.zeros(MOST_NEAR, NEAR_DTYPE), np.zeros(2 * MOST_NEAR, ROAD_DTYPE),
-        np.zeros(1, LAST_DTYPE),
+        np.zeros(1, LAST_DTYPE), np.zeros(AHEAD, np.int32), np.zeros(AHEAD, np.int32),
+        np.zeros(AHEAD, np.int32),
     )  # fmt: skip
 
 
@@ -292,11 +299,15 @@ def advance(
     state: State, network: Roads, params: Any, memory_us: int, fixes: Fixes, room: Room, out: Found
 ) -> None:
     """Take fixes in: fill `out`, change `state`."""
-    near, roads, lasts = room
-    key, block, start, segment = network.grid
-    lines, edges, loop_m = network.lines, network.edges, network.loop_m
-    vehicle, times, lons, lats, speeds, headings, profile = fixes
-    edge_out, backward_out, confidence_out = out
+    near, roads, lasts = uncounted(room.near), uncounted(room.roads), uncounted(room.last)
+    key, block = uncounted(network.grid.key), uncounted(network.grid.block)
+    start, segment = uncounted(network.grid.start), uncounted(network.grid.segment)
+    lines, edges, loop_m = uncounted(network.lines), uncounted(network.edges), uncounted(network.loop_m)
+    vehicle, times, lons, lats = uncounted(fixes.vehicle), uncounted(fixes.time), uncounted(fixes.lon), uncounted(fixes.lat)
+    speeds, headings, profile = uncounted(fixes.speed_kmh), uncounted(fixes.heading), uncounted(fixes.profile)
+    edge_out, backward_out, confidence_out = uncounted(out.edge), uncounted(out.is_backward), uncounted(out.confidence)
+    params = uncounted(params)
+    first_listed, last_listed, touched = uncounted(room.first_listed), uncounted(room.last_listed), uncounted(room.touched)
     last, before, now, count = lasts[0], 0, MOST_NEAR, 0
     for i in range(len(times)):
         v, time, lon, lat = vehicle[i], times[i], lons[i], lats[i]
@@ -304,10 +315,15 @@ def advance(
             if i:
                 _save(state, vehicle[i - 1], roads, before, last)
             _load(state, v, memory_us, edges, loop_m, roads, before, last)
-        p, cosine = params[profile[i]], math.cos(math.radians(lat))
-        count = roads_near(
-            key, block, start, segment, lines, edges, lon, lat, METRES_PER_DEGREE * cosine, time,
-            p["roads_radius_m"], near,
+        p, cosine, ahead = params[profile[i]], math.cos(math.radians(lat)), i % AHEAD
+        if ahead == 0:
+            find_lists(
+                key, block, start, segment, lines, lons, lats, i, min(i + AHEAD, len(times)),
+                first_listed, last_listed, touched,
+            )  # fmt: skip
+        count = search(
+            key, block, start, segment, lines, edges, first_listed[ahead], last_listed[ahead],
+            lon, lat, METRES_PER_DEGREE * cosine, time, p["roads_radius_m"], near,
         )  # fmt: skip
         is_headed = speeds[i] > p["roads_heading_over_kmh"]  # NaN is not
         for k in range(count):

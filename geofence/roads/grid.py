@@ -64,7 +64,7 @@ class Grid(NamedTuple):
 
     key: I64
     block: I32
-    start: I64
+    start: I32
     segment: I32
 
 
@@ -131,7 +131,7 @@ def _enter(keys: I64, table: I64, block: I32) -> None:
 
 
 @kernel
-def _sort(cells: I64, owner: I32, blocks: I64, start: I64, segment: I32) -> None:
+def _sort(cells: I64, owner: I32, blocks: I64, start: I32, segment: I32) -> None:
     """Fill start and segment: a counting sort, so that a cell's segments stay ascending."""
     size = _BLOCK * _BLOCK
     for k in range(len(cells)):
@@ -146,14 +146,16 @@ def _sort(cells: I64, owner: I32, blocks: I64, start: I64, segment: I32) -> None
 
 
 def build_grid(network: RoadNetwork) -> Grid:
-    """The grid of a network's segments."""
+    """The grid of a network's segments. Raises ValueError for more than the lists can number."""
     nothing = np.empty(0, np.int64), np.empty(0, np.int32)
     count = _cells(network.segments, *nothing)
+    if count > np.iinfo(np.int32).max:
+        raise ValueError(f"segments: expected fewer, they lie in {count} lists of cells")
     cells, owner = np.empty(count, np.int64), np.empty(count, np.int32)
     _cells(network.segments, cells, owner)
     size = _BLOCK * _BLOCK
     blocks = np.unique(cells // size)
-    start = np.zeros(len(blocks) * size + 1, np.int64)
+    start = np.zeros(len(blocks) * size + 1, np.int32)
     segment = np.empty(count, np.int32)
     _sort(cells, owner, blocks, start, segment)
     slots = 1 << max(4, math.ceil(math.log2(2 * len(blocks) + 1)))

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import I32, I64
-from geofence.compile import inlined
+from devices.batch import F64, I32, I64
+from geofence.compile import inlined, kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_difference, lon_scale_m
 from geofence.roads.grid import (
     CELLS_PER_DEGREE,
     REACH_M,
     STEEPEST_LAT,
+    Grid,
     block_key,
     cell_in_block,
     slot_of,
@@ -65,7 +66,7 @@ def _offer(
 
 
 @inlined
-def _search(
+def _search_list(
     segment: I32,
     first: int,
     last: int,
@@ -104,46 +105,87 @@ def _search(
     return count
 
 
-@inlined
-def roads_near(
-    key: I64,
-    block: I32,
-    start: I64,
-    segment: I32,
-    lines: Any,
-    edges: Any,
-    lon: float,
-    lat: float,
-    scale: float,
-    time: int,
-    radius_m: float,
-    near: Any,
-) -> int:
-    """Fill in the roads within a radius of a point that are valid at a time; returns how many.
+@kernel
+def find_cell(key: I64, block: I32, row: int, column: int) -> int:
+    """The number of a cell, -1: nothing is near it. key, block: of a Grid."""
+    wanted = block_key(row, column)
+    slot = slot_of(wanted, len(key))
+    while key[slot] != wanted:
+        if key[slot] < 0:
+            return -1
+        slot = (slot + 1) & (len(key) - 1)
+    return 64 * block[slot] + cell_in_block(row, column)
 
-    key, block, start, segment: of a Grid. lines: LINE_DTYPE. scale: lon_scale_m(lat).
-    near: shape (MOST_NEAR,), NEAR_DTYPE.
+
+@inlined
+def find_lists(
+    key: I64, block: I32, start: I32, segment: I32, lines: Any, lon: F64, lat: F64, begin: int,
+    end: int, first: I32, last: I32, touched: I32,
+) -> None:  # fmt: skip
+    """What the cells of fixes [begin, end) list: segment[first[k]:last[k]], k from 0.
+
+    Many at once, because a search of one would wait for memory at every step to the next array. The
+    processor reads ahead here, and what the searches need is at hand when they come. `touched`
+    means nothing: that it is written makes the reading happen.
     """
-    count = 0
-    high = wide = 0.0
-    if radius_m > REACH_M:
-        high = (radius_m - REACH_M) / METRES_PER_DEGREE
-        wide = (radius_m - REACH_M) / lon_scale_m(min(STEEPEST_LAT, abs(lat) + high))
+    for k in range(end - begin):
+        cell = find_cell(
+            key, block, math.floor(lat[begin + k] * CELLS_PER_DEGREE),
+            math.floor(lon[begin + k] * CELLS_PER_DEGREE),
+        )  # fmt: skip
+        first[k] = start[cell] if cell >= 0 else 0
+        last[k] = start[cell + 1] if cell >= 0 else 0
+    for k in range(end - begin):
+        touched[k] = segment[first[k]] if first[k] < last[k] else 0
+    for k in range(end - begin):
+        if first[k] < last[k]:
+            touched[k] = lines[touched[k]]["edge"]
+
+
+@inlined
+def search(
+    key: I64, block: I32, start: I32, segment: I32, lines: Any, edges: Any, first: int, last: int,
+    lon: float, lat: float, scale: float, time: int, radius_m: float, near: Any,
+) -> int:  # fmt: skip
+    """As `roads_near`, for a point whose cell lists segment[first:last]."""
+    farthest_m2 = radius_m * radius_m
+    count = _search_list(
+        segment, first, last, lines, edges, lon, lat, scale, time, farthest_m2, near, 0
+    )
+    if radius_m <= REACH_M:
+        return count
+    high = (radius_m - REACH_M) / METRES_PER_DEGREE
+    wide = (radius_m - REACH_M) / lon_scale_m(min(STEEPEST_LAT, abs(lat) + high))
     west = math.floor((lon - wide) * CELLS_PER_DEGREE)
     east = math.floor((lon + wide) * CELLS_PER_DEGREE)
     south = math.floor((lat - high) * CELLS_PER_DEGREE)
     north = math.floor((lat + high) * CELLS_PER_DEGREE)
     for row in range(south, north + 1):
         for column in range(west, east + 1):
-            wanted = block_key(row, column)
-            slot = slot_of(wanted, len(key))
-            while key[slot] >= 0 and key[slot] != wanted:
-                slot = (slot + 1) & (len(key) - 1)
-            if key[slot] < 0:
-                continue
-            cell = 64 * block[slot] + cell_in_block(row, column)
-            count = _search(
-                segment, start[cell], start[cell + 1], lines, edges, lon, lat, scale, time,
-                radius_m * radius_m, near, count,
-            )  # fmt: skip
+            cell = find_cell(key, block, row, column)
+            if cell >= 0:
+                count = _search_list(
+                    segment, start[cell], start[cell + 1], lines, edges, lon, lat, scale, time,
+                    farthest_m2, near, count,
+                )  # fmt: skip
     return count
+
+
+@kernel
+def roads_near(
+    grid: Grid, lines: Any, edges: Any, lon: float, lat: float, time: int, radius_m: float,
+    near: Any,
+) -> int:  # fmt: skip
+    """Fill in the roads within a radius of a point that are valid at a time; returns how many.
+
+    lines: LINE_DTYPE. near: shape (MOST_NEAR,), NEAR_DTYPE.
+    """
+    key, block, start, segment = grid
+    cell = find_cell(
+        key, block, math.floor(lat * CELLS_PER_DEGREE), math.floor(lon * CELLS_PER_DEGREE)
+    )
+    first, last = (start[cell], start[cell + 1]) if cell >= 0 else (0, 0)
+    return search(
+        key, block, start, segment, lines, edges, first, last, lon, lat, lon_scale_m(lat), time,
+        radius_m, near,
+    )  # fmt: skip
