@@ -20,7 +20,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 import numba
 import numba.core.config
 import platformdirs
-from numba.core import cgutils
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 P = ParamSpec("P")
@@ -118,25 +118,33 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """As `kernel`, made a part of each kernel that calls it.
-
-    For what is called at every fix and given arrays: a call counts the references of each array up
-    and down with locked instructions, which takes longer than a small kernel itself. Rows of arrays
-    of records and numbers are not counted, and kernels that see nothing else need not be inlined.
-    """
+    """As `kernel`, made a part of each kernel that calls it: for what is called at every fix."""
     return _compiled(function, inline="always")
 
 
+def _bare(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """A value in compiled code, its arrays without their owners."""
+    if isinstance(kind, types.BaseTuple):
+        items = cgutils.unpack_tuple(builder, value, len(kind))
+        bare = [_bare(context, builder, *item) for item in zip(kind, items, strict=True)]
+        return context.make_tuple(builder, kind, bare)
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = cgutils.get_null_value(array.meminfo.type)
+        return array._getvalue()  # noqa: SLF001 numba's way to the value of a struct
+    return value
+
+
 @intrinsic
-def _uncounted(typing: Any, array: Any) -> Any:
+def uncounted(typing: Any, value: Any) -> Any:  # noqa: ARG001 intrinsics are given it
+    """In kernels: an array, or a tuple with arrays in it, whose references are not counted.
+
+    Compiled code counts an array's references up and down wherever a function is given it, with
+    locked instructions: at every fix that takes longer than the work. What its caller gave a kernel
+    lives until it returns, so a kernel may stop counting it. It must not return it.
+    """
+
     def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        made = context.make_array(signature.return_type)(context, builder, values[0])
-        made.meminfo = cgutils.get_null_value(made.meminfo.type)
-        return made._getvalue()
+        return _bare(context, builder, signature.return_type, values[0])
 
-    return array(array), build
-
-
-@numba.extending.register_jitable
-def uncounted(array: Any) -> Any:
-    return _uncounted(array)
+    return value(value), build

@@ -31,16 +31,20 @@ from geofence.roads.model import (
     heading_likelihood,
     turn,
 )
-from geofence.roads.near import MOST_NEAR, NEAR_DTYPE, find_lists, search
+from geofence.roads.near import (
+    MOST_NEAR,
+    NEAR_DTYPE,
+    Lists,
+    blank_lists,
+    find_lists,
+    search,
+)
 
 FAINT: Final = 1e-9
 """Candidates this much less likely than all together are not carried on."""
 
 BESIDE: Final = 1e-12
 """A step that adds less than this to a weight, relatively, is left out."""
-
-AHEAD: Final = 64
-"""Fixes whose cells are looked up at once."""
 
 
 class Roads(NamedTuple):
@@ -125,23 +129,20 @@ class Room(NamedTuple):
     """Room to work in.
 
     near: NEAR_DTYPE. roads: those of two fixes, one behind the other, shape (2 * MOST_NEAR,),
-    ROAD_DTYPE. last: shape (1,), LAST_DTYPE. The others: shape (AHEAD,), see `find_lists`.
+    ROAD_DTYPE. last: shape (1,), LAST_DTYPE.
     """
 
     near: Any
     roads: Any
     last: Any
-    first_listed: I32
-    last_listed: I32
-    touched: I32
+    lists: Lists
 
 
 def blank_room() -> Room:
     """Room for one kernel at a time."""
     return Room(
         np.zeros(MOST_NEAR, NEAR_DTYPE), np.zeros(2 * MOST_NEAR, ROAD_DTYPE),
-        np.zeros(1, LAST_DTYPE), np.zeros(AHEAD, np.int32), np.zeros(AHEAD, np.int32),
-        np.zeros(AHEAD, np.int32),
+        np.zeros(1, LAST_DTYPE), blank_lists(),
     )  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def _place(road: Any, edge: Any, row: int, place_m: float, loop_m: float) -> Non
 
 @kernel
 def _load(
-    state: State, v: int, memory_us: int, edges: Any, loop_m: F64, roads: Any, base: int, last: Any
+    state: State, v: int, memory_us: int, network: Roads, roads: Any, base: int, last: Any
 ) -> None:
     """Begin to follow a vehicle."""
     last["time"], last["lon"], last["lat"] = state.time[v], state.lon[v], state.lat[v]
@@ -178,7 +179,8 @@ def _load(
     known = 0
     while known < MOST_NEAR and state.edge[v, known] >= 0:
         row, road = state.edge[v, known], roads[base + known]
-        _place(road, edges[row], row, state.place_m[v, known], loop_m[edges[row]["stroke"]])
+        edge = network.edges[row]
+        _place(road, edge, row, state.place_m[v, known], network.loop_m[edge["stroke"]])
         for c in range(4):
             road["weight"][c] = state.weight[v, known, c]
         known += 1
@@ -267,30 +269,59 @@ def _settle(
         roads[k]["weight"][against] *= share
 
 
-@kernel
-def _drop_faint(weight: F64) -> bool:
-    """Forget a road's directions that are too unlikely to be carried on; True: all of them."""
-    is_faint = True
-    for a in range(2):
-        if weight[a] < FAINT and weight[a + 2] < FAINT:
-            weight[a] = weight[a + 2] = 0.0
-        else:
-            is_faint = False
-    return is_faint
+@inlined
+def _see(
+    near: Any, count: int, network: Roads, heading: float, p: Any, roads: Any, now: int
+) -> None:
+    """The roads near a fix, and how likely the fix alone makes each. heading NaN: says nothing."""
+    for k in range(count):
+        line, road = network.lines[near[k]["segment"]], roads[now + k]
+        edge = network.edges[line["edge"]]
+        place_m = line["place_m"] + near[k]["fraction"] * line["along_m"]
+        _place(road, edge, line["edge"], place_m, network.loop_m[edge["stroke"]])
+        apart_deg = degrees_apart(heading, line["bearing"])
+        _weigh(road, near[k]["square_m2"], apart_deg, edge["is_oneway"], p)
+
+
+@inlined
+def _grow_old(roads: Any, before: int, last: Any) -> None:
+    """A span ends: the younger generation becomes the older one."""
+    last["off"][0] = last["off"][1]
+    for k in range(before, before + last["known"]):
+        weight = roads[k]["weight"]
+        weight[0], weight[1] = weight[2], weight[3]
+
+
+@inlined
+def _drop_faint(roads: Any, now: int, count: int) -> int:
+    """Forget what is too unlikely to be carried on; returns how many roads are left."""
+    left = 0
+    for k in range(now, now + count):
+        weight, is_faint = roads[k]["weight"], True
+        for a in range(2):
+            if weight[a] < FAINT and weight[a + 2] < FAINT:
+                weight[a] = weight[a + 2] = 0.0
+            else:
+                is_faint = False
+        if not is_faint:
+            if now + left < k:
+                roads[now + left] = roads[k]
+            left += 1
+    return left
 
 
 @kernel
-def _goes_on(time: int, memory_us: int, max_gap_us: int, last: Any) -> int:
-    """How many spans a fix is after the last one, 0 to 2. 2: too long, nothing goes on."""
+def _spans_later(time: int, memory_us: int, max_gap_us: int, last: Any) -> int:
+    """How many spans a fix is after the last one, 2: too long, nothing goes on. Goes to its span.
+
+    Comparing is faster than dividing, and nearly every fix is in the span of the last one.
+    """
     later = 2
     if last["time"] != NEVER and time - last["time"] <= max_gap_us:
-        later = 0 if time < last["begin"] + memory_us else 1
-        if time >= last["begin"] + 2 * memory_us:
-            later = 2
-    if later == 1:
-        last["begin"] += memory_us
-    elif later == 2:
-        last["begin"] = time // memory_us * memory_us
+        if time < last["begin"] + memory_us:
+            return 0
+        later = 1 if time < last["begin"] + 2 * memory_us else 2
+    last["begin"] = time // memory_us * memory_us
     return later
 
 
@@ -299,60 +330,42 @@ def advance(
     state: State, network: Roads, params: Any, memory_us: int, fixes: Fixes, room: Room, out: Found
 ) -> None:
     """Take fixes in: fill `out`, change `state`."""
-    near, roads, lasts = uncounted(room.near), uncounted(room.roads), uncounted(room.last)
-    key, block = uncounted(network.grid.key), uncounted(network.grid.block)
-    start, segment = uncounted(network.grid.start), uncounted(network.grid.segment)
-    lines, edges, loop_m = uncounted(network.lines), uncounted(network.edges), uncounted(network.loop_m)
-    vehicle, times, lons, lats = uncounted(fixes.vehicle), uncounted(fixes.time), uncounted(fixes.lon), uncounted(fixes.lat)
-    speeds, headings, profile = uncounted(fixes.speed_kmh), uncounted(fixes.heading), uncounted(fixes.profile)
-    edge_out, backward_out, confidence_out = uncounted(out.edge), uncounted(out.is_backward), uncounted(out.confidence)
-    params = uncounted(params)
-    first_listed, last_listed, touched = uncounted(room.first_listed), uncounted(room.last_listed), uncounted(room.touched)
-    last, before, now, count = lasts[0], 0, MOST_NEAR, 0
-    for i in range(len(times)):
-        v, time, lon, lat = vehicle[i], times[i], lons[i], lats[i]
-        if i == 0 or v != vehicle[i - 1]:
+    state, network, params, fixes = uncounted((state, network, params, fixes))
+    room, out = uncounted((room, out))
+    near, roads, last = room.near, room.roads, room.last[0]
+    before, now = 0, MOST_NEAR
+    for i in range(len(fixes.time)):
+        time, lon, lat = fixes.time[i], fixes.lon[i], fixes.lat[i]
+        if i == 0 or fixes.vehicle[i] != fixes.vehicle[i - 1]:
             if i:
-                _save(state, vehicle[i - 1], roads, before, last)
-            _load(state, v, memory_us, edges, loop_m, roads, before, last)
-        p, cosine, ahead = params[profile[i]], math.cos(math.radians(lat)), i % AHEAD
+                _save(state, fixes.vehicle[i - 1], roads, before, last)
+            _load(state, fixes.vehicle[i], memory_us, network, roads, before, last)
+        p, cosine = params[fixes.profile[i]], math.cos(math.radians(lat))
+        ahead = i % len(room.lists.first)
         if ahead == 0:
-            find_lists(
-                key, block, start, segment, lines, lons, lats, i, min(i + AHEAD, len(times)),
-                first_listed, last_listed, touched,
-            )  # fmt: skip
+            find_lists(network.grid, network.lines, fixes.lon, fixes.lat, i, room.lists)
         count = search(
-            key, block, start, segment, lines, edges, first_listed[ahead], last_listed[ahead],
-            lon, lat, METRES_PER_DEGREE * cosine, time, p["roads_radius_m"], near,
+            network.grid, network.lines, network.edges, room.lists.first[ahead],
+            room.lists.last[ahead], lon, lat, METRES_PER_DEGREE * cosine, time,
+            p["roads_radius_m"], near,
         )  # fmt: skip
-        is_headed = speeds[i] > p["roads_heading_over_kmh"]  # NaN is not
-        for k in range(count):
-            line, road = lines[near[k]["segment"]], roads[now + k]
-            edge = edges[line["edge"]]
-            place_m = line["place_m"] + near[k]["fraction"] * line["along_m"]
-            _place(road, edge, line["edge"], place_m, loop_m[edge["stroke"]])
-            apart = degrees_apart(headings[i], line["bearing"]) if is_headed else math.nan
-            _weigh(road, near[k]["square_m2"], apart, edge["is_oneway"], p)
-        later = _goes_on(time, memory_us, p["roads_max_gap_us"], last)
+        # NaN, a speed not known, is not over.
+        is_fast = fixes.speed_kmh[i] > p["roads_heading_over_kmh"]
+        _see(near, count, network, fixes.heading[i] if is_fast else math.nan, p, roads, now)
+        later = _spans_later(time, memory_us, p["roads_max_gap_us"], last)
         if later == 1:
-            last["off"][0] = last["off"][1]
-            for k in range(before, before + last["known"]):
-                roads[k]["weight"][0] = roads[k]["weight"][2]
-                roads[k]["weight"][1] = roads[k]["weight"][3]
+            _grow_old(roads, before, last)
         if later < 2:
-            straight_m = near_haversine_m(last["lon"], last["lat"], last["cosine"], lon, lat, cosine)
+            straight_m = near_haversine_m(
+                last["lon"], last["lat"], last["cosine"], lon, lat, cosine
+            )
             _carry(roads, before, now, count, last, straight_m, p["roads_detour_m"])
         off_likely = gaussian(p["roads_off_road_m"] / p["roads_sigma_m"])
         _settle(roads, now, count, 0, later < 2, off_likely, last)
         _settle(roads, now, count, 1, later < 1, off_likely, last)
-        decide(roads, now, count, last["off"][0], i, edge_out, backward_out, confidence_out)
-        last["known"] = 0
-        for k in range(now, now + count):
-            if not _drop_faint(roads[k]["weight"]):
-                if now + last["known"] < k:
-                    roads[now + last["known"]] = roads[k]
-                last["known"] += 1
+        decide(roads, now, count, last["off"][0], i, out.edge, out.is_backward, out.confidence)
+        last["known"] = _drop_faint(roads, now, count)
         last["time"], last["lon"], last["lat"], last["cosine"] = time, lon, lat, cosine
         before, now = now, before
-    if len(times):
-        _save(state, vehicle[len(times) - 1], roads, before, last)
+    if len(fixes.time):
+        _save(state, fixes.vehicle[-1], roads, before, last)

@@ -4,7 +4,7 @@ Belongs here: finding candidates by geometry and validity. How likely each is be
 """
 
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from geofence.roads.grid import (
 MOST_NEAR: Final = 8
 """Roads considered at a fix, the nearest ones."""
 
+_AT_ONCE: Final = 64
+"""Fixes whose cells are looked up together."""
+
 NEAR_DTYPE: Final = np.dtype(
     [
         ("road", np.int32),  # as of LINE_DTYPE
@@ -34,6 +37,22 @@ NEAR_DTYPE: Final = np.dtype(
     align=True,
 )
 """A road near a point."""
+
+
+class Lists(NamedTuple):
+    """Room for what the cells of some fixes list, shape (k,): Grid.segment[first:last] each.
+
+    touched means nothing: that it is written makes the reading ahead happen.
+    """
+
+    first: I32
+    last: I32
+    touched: I32
+
+
+def blank_lists() -> Lists:
+    """Room for as many fixes as are looked up at once."""
+    return Lists(*(np.zeros(_AT_ONCE, np.int32) for _ in Lists._fields))
 
 
 @inlined
@@ -118,56 +137,52 @@ def find_cell(key: I64, block: I32, row: int, column: int) -> int:
 
 
 @inlined
-def find_lists(
-    key: I64, block: I32, start: I32, segment: I32, lines: Any, lon: F64, lat: F64, begin: int,
-    end: int, first: I32, last: I32, touched: I32,
-) -> None:  # fmt: skip
-    """What the cells of fixes [begin, end) list: segment[first[k]:last[k]], k from 0.
+def find_lists(grid: Grid, lines: Any, lon: F64, lat: F64, begin: int, lists: Lists) -> None:
+    """What the cells of fixes from `begin` on list, as far as there is room and there are fixes.
 
-    Many at once, because a search of one would wait for memory at every step to the next array. The
-    processor reads ahead here, and what the searches need is at hand when they come. `touched`
-    means nothing: that it is written makes the reading happen.
+    Many at once, because a search of one would wait for memory at each step to the next array. The
+    processor reads ahead here, and what the searches need is at hand when they come.
     """
-    for k in range(end - begin):
-        cell = find_cell(
-            key, block, math.floor(lat[begin + k] * CELLS_PER_DEGREE),
-            math.floor(lon[begin + k] * CELLS_PER_DEGREE),
-        )  # fmt: skip
-        first[k] = start[cell] if cell >= 0 else 0
-        last[k] = start[cell + 1] if cell >= 0 else 0
-    for k in range(end - begin):
-        touched[k] = segment[first[k]] if first[k] < last[k] else 0
-    for k in range(end - begin):
-        if first[k] < last[k]:
-            touched[k] = lines[touched[k]]["edge"]
+    some = min(len(lists.first), len(lon) - begin)
+    for k in range(some):
+        row = math.floor(lat[begin + k] * CELLS_PER_DEGREE)
+        column = math.floor(lon[begin + k] * CELLS_PER_DEGREE)
+        cell = find_cell(grid.key, grid.block, row, column)
+        lists.first[k] = grid.start[cell] if cell >= 0 else 0
+        lists.last[k] = grid.start[cell + 1] if cell >= 0 else 0
+    for k in range(some):
+        if lists.first[k] < lists.last[k]:
+            lists.touched[k] = grid.segment[lists.first[k]]
+    for k in range(some):
+        if lists.first[k] < lists.last[k]:
+            lists.touched[k] = lines[lists.touched[k]]["edge"]
 
 
 @inlined
 def search(
-    key: I64, block: I32, start: I32, segment: I32, lines: Any, edges: Any, first: int, last: int,
-    lon: float, lat: float, scale: float, time: int, radius_m: float, near: Any,
+    grid: Grid, lines: Any, edges: Any, first: int, last: int, lon: float, lat: float,
+    scale: float, time: int, radius_m: float, near: Any,
 ) -> int:  # fmt: skip
     """As `roads_near`, for a point whose cell lists segment[first:last]."""
     farthest_m2 = radius_m * radius_m
     count = _search_list(
-        segment, first, last, lines, edges, lon, lat, scale, time, farthest_m2, near, 0
+        grid.segment, first, last, lines, edges, lon, lat, scale, time, farthest_m2, near, 0
     )
-    if radius_m <= REACH_M:
-        return count
-    high = (radius_m - REACH_M) / METRES_PER_DEGREE
-    wide = (radius_m - REACH_M) / lon_scale_m(min(STEEPEST_LAT, abs(lat) + high))
-    west = math.floor((lon - wide) * CELLS_PER_DEGREE)
-    east = math.floor((lon + wide) * CELLS_PER_DEGREE)
-    south = math.floor((lat - high) * CELLS_PER_DEGREE)
-    north = math.floor((lat + high) * CELLS_PER_DEGREE)
-    for row in range(south, north + 1):
-        for column in range(west, east + 1):
-            cell = find_cell(key, block, row, column)
-            if cell >= 0:
-                count = _search_list(
-                    segment, start[cell], start[cell + 1], lines, edges, lon, lat, scale, time,
-                    farthest_m2, near, count,
-                )  # fmt: skip
+    if radius_m > REACH_M:
+        high = (radius_m - REACH_M) / METRES_PER_DEGREE
+        wide = (radius_m - REACH_M) / lon_scale_m(min(STEEPEST_LAT, abs(lat) + high))
+        west = math.floor((lon - wide) * CELLS_PER_DEGREE)
+        east = math.floor((lon + wide) * CELLS_PER_DEGREE)
+        south = math.floor((lat - high) * CELLS_PER_DEGREE)
+        north = math.floor((lat + high) * CELLS_PER_DEGREE)
+        for row in range(south, north + 1):
+            for column in range(west, east + 1):
+                cell = find_cell(grid.key, grid.block, row, column)
+                if cell >= 0:
+                    count = _search_list(
+                        grid.segment, grid.start[cell], grid.start[cell + 1], lines, edges, lon,
+                        lat, scale, time, farthest_m2, near, count,
+                    )  # fmt: skip
     return count
 
 
@@ -180,12 +195,9 @@ def roads_near(
 
     lines: LINE_DTYPE. near: shape (MOST_NEAR,), NEAR_DTYPE.
     """
-    key, block, start, segment = grid
-    cell = find_cell(
-        key, block, math.floor(lat * CELLS_PER_DEGREE), math.floor(lon * CELLS_PER_DEGREE)
-    )
-    first, last = (start[cell], start[cell + 1]) if cell >= 0 else (0, 0)
-    return search(
-        key, block, start, segment, lines, edges, first, last, lon, lat, lon_scale_m(lat), time,
-        radius_m, near,
-    )  # fmt: skip
+    row, column = math.floor(lat * CELLS_PER_DEGREE), math.floor(lon * CELLS_PER_DEGREE)
+    cell = find_cell(grid.key, grid.block, row, column)
+    first = grid.start[cell] if cell >= 0 else 0
+    last = grid.start[cell + 1] if cell >= 0 else 0
+    scale = lon_scale_m(lat)
+    return search(grid, lines, edges, first, last, lon, lat, scale, time, radius_m, near)
