@@ -27,34 +27,49 @@ def _group_weight(roads: Any, now: int, count: int, group: int) -> float:
 
 
 @inlined
+def _likeliest(roads: Any, now: int, count: int) -> tuple[int, int]:
+    """The candidate with the most weight, and 1 if it is backward; -1: none has any."""
+    best, best_back, most = -1, 0, 0.0
+    for k in range(now, now + count):
+        for back in range(2):
+            here = roads[k]["weight"][back ^ roads[k]["is_flipped"]]
+            if here > most:
+                best, best_back, most = k, back, here
+    return best, best_back
+
+
+@inlined
+def _likeliest_limit(roads: Any, now: int, count: int) -> tuple[int, int, float]:
+    """The likeliest candidate of the limit with the most weight, and that weight."""
+    best, best_back, best_weight, most = -1, 0, 0.0, 0.0
+    for k in range(now, now + count):
+        for back in range(2):
+            side = back ^ roads[k]["is_flipped"]
+            weight = roads[k]["weight"][side]
+            if weight > 0.0:
+                here = _group_weight(roads, now, count, _group(roads[k], side))
+                if here > most or (here == most and weight > best_weight):
+                    best, best_back, best_weight, most = k, back, weight, here
+    return best, best_back, most
+
+
+@inlined
 def decide(
-    roads: Any, now: int, count: int, off: float, i: int, edge: I32,
-    is_backward: Bool, confidence: F32,
+    roads: Any, now: int, count: int, off: float, i: int, edge: I32, is_backward: Bool,
+    confidence: F32,
 ) -> None:  # fmt: skip
     """The likeliest limit's likeliest candidate, by the older generation.
 
     Candidates that have the same limit are one: between them there is nothing to decide.
     """
-    best, best_back, best_weight, total = -1, 0, 0.0, 0.0
-    for k in range(now, now + count):
-        for back in range(2):
-            here = roads[k]["weight"][back ^ roads[k]["is_flipped"]]
-            if here > best_weight:
-                best, best_back, best_weight = k, back, here
+    total = 0.0
+    best, back = _likeliest(roads, now, count)
     if best >= 0:
-        group = _group(roads[best], best_back ^ roads[best]["is_flipped"])
+        group = _group(roads[best], back ^ roads[best]["is_flipped"])
         total = _group_weight(roads, now, count, group)
     if not total > 0.5:  # else no other limit can have more
-        best_weight = 0.0
-        for k in range(now, now + count):
-            for back in range(2):
-                side = back ^ roads[k]["is_flipped"]
-                if not roads[k]["weight"][side] > 0.0:
-                    continue
-                here = _group_weight(roads, now, count, _group(roads[k], side))
-                if here > total or (here == total and roads[k]["weight"][side] > best_weight):
-                    best, best_back, best_weight, total = k, back, roads[k]["weight"][side], here
+        best, back, total = _likeliest_limit(roads, now, count)
     if best < 0 or off > total:
         edge[i], is_backward[i], confidence[i] = -1, False, 0.0
     else:
-        edge[i], is_backward[i], confidence[i] = roads[best]["edge"], best_back == 1, total
+        edge[i], is_backward[i], confidence[i] = roads[best]["edge"], back == 1, total

@@ -4,6 +4,7 @@ Belongs here: the state of all vehicles under one network and the promise of wha
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,8 +39,7 @@ class RoadIndex:
         return cls(network, roads)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matched:
+class Matched(NamedTuple):
     """The roads of n fixes.
 
     edge: shape (n,), row of the network's edges, -1 on no road of the map. is_backward: against the
@@ -97,9 +97,14 @@ class RoadMatcher:
         if n:
             self.make_room(int(fixes.vehicle.max()) + 1)
         out = Found(np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32))
-        given = (fixes.vehicle, fixes.time, fixes.lon, fixes.lat, speed_kmh, fixes.heading, profile)
-        columns = Fixes(*(np.require(column, None, ["C", "W"]) for column in given))
-        advance(
-            self._state, self._roads, self._params, self._memory_us, columns, self._room, out
+        columns = Fixes(
+            np.require(fixes.vehicle, None, ["C", "W"]),
+            np.require(fixes.time, None, ["C", "W"]),
+            np.require(fixes.lon, None, ["C", "W"]),
+            np.require(fixes.lat, None, ["C", "W"]),
+            np.require(speed_kmh, None, ["C", "W"]),
+            np.require(fixes.heading, None, ["C", "W"]),
+            np.require(profile, None, ["C", "W"]),
         )
+        advance(self._state, self._roads, self._params, self._memory_us, columns, self._room, out)
         return Matched(out.edge, out.is_backward, out.confidence)

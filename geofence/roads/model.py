@@ -172,7 +172,7 @@ def turn(
         entry2, other["entry_node"], other["entry_lon"], other["entry_lat"],
         straight_m, per_m, degree_east_m,
     )  # fmt: skip
-    if min(min(exit_exit, exit_entry), min(entry_exit, entry_entry)) > most:
+    if min(exit_exit, exit_entry, entry_exit, entry_entry) > most:
         return
     exit1, entry1, exit2, entry2 = exit1 * per_m, entry1 * per_m, exit2 * per_m, entry2 * per_m
     before = one["weight"]

@@ -133,7 +133,7 @@ def find_cell(key: I64, block: I32, row: int, column: int) -> int:
         if key[slot] < 0:
             return -1
         slot = (slot + 1) & (len(key) - 1)
-    return 64 * block[slot] + cell_in_block(row, column)
+    return 64 * int(block[slot]) + cell_in_block(row, column)
 
 
 @inlined

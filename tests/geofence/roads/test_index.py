@@ -75,7 +75,8 @@ def test_roads_are_found_at_every_latitude(lat, radius_m):
     degree = 111_195.0
     wide = degree * math.cos(math.radians(lat))
     for way, (east, north) in enumerate(random.uniform(-400, 400, (30, 2))):
-        ends = np.array([(east, north), (east, north) + random.uniform(-200, 200, 2)])
+        ends = np.array([(east, north)] * 2)
+        ends[1] += random.uniform(-200, 200, 2)
         lon, lats = -170.0 + ends[:, 0] / wide, lat + ends[:, 1] / degree
         ways.add(signed(way, 50.0), list(zip(lon.tolist(), lats.tolist(), [2 * way, 2 * way + 1],
                                              strict=True)))  # fmt: skip
