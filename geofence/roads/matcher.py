@@ -78,6 +78,11 @@ class RoadMatcher:
             }
             self._state = State(**both)
 
+    @staticmethod
+    def state_bytes() -> int:
+        """Bytes of memory that each vehicle takes."""
+        return sum(column.nbytes for column in blank_state(1))
+
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
         self._state.time[vehicles[vehicles < len(self._state.time)]] = NEVER
