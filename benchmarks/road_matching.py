@@ -12,8 +12,16 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from benchmarks.parts.road_scenes import COPY, city, is_on_route, parallels, read_traces, ways_of
-from benchmarks.report import Result, rates, run
+from benchmarks.parts.road_scenes import (
+    COPY,
+    city,
+    country,
+    is_on_route,
+    parallels,
+    read_traces,
+    ways_of,
+)
+from benchmarks.report import Result, rate, rates, run
 from devices.batch import F64, I32, Bool, FixBatch
 from geofence.profile import shipped_profile
 from geofence.roads.matcher import Matched, RoadIndex, RoadMatcher
@@ -62,10 +70,25 @@ def of_parallels(sigma_m: float, kept: float, vehicles: int) -> str:
     return f"{found}; nearest road right {np.concatenate(near).mean():.1%}"
 
 
-def of_traces() -> dict[str, object]:
+def data_folder() -> Path:
     given = os.environ.get("HANHTRINH_DATA")
-    data = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
-    folder = data / "fcd_oberfranken"
+    return Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+
+
+def of_country(fixes: int, repeats: int) -> dict[str, object]:
+    """Speed on the main roads of a country, a vehicle's fixes together, all in one batch."""
+    file = data_folder() / "vn_roads" / "giaothong.geojson"
+    if not file.is_file():
+        return {"main roads of a country": f"not measured: there is no {file}"}
+    scene = country(file, 200, fixes // 200, seed=2)
+    index = RoadIndex.build(scene.network)
+    made = rate(lambda: len(match(RoadMatcher(index, PARAMS), scene.fixes).edge), repeats)
+    spread = f"{made:,.0f} fixes/s ({made.slowest:,.0f}-{made.fastest:,.0f})"
+    return {"main roads of a country": spread}
+
+
+def of_traces() -> dict[str, object]:
+    folder = data_folder() / "fcd_oberfranken"
     if not folder.is_dir():
         return {"real traces": f"not measured: there is no {folder}"}
     traces = read_traces(folder)
@@ -110,6 +133,8 @@ def measure(quick: bool) -> Result:
         return len(scene.fixes)
 
     ours()
+    more |= of_country(100_000 if quick else 600_000, 2 if quick else 5)
+    more["bytes of a vehicle's state"] = RoadMatcher.state_bytes()
     return Result(
         "fixes matched to roads", "fixes/s", *rates(ours, baseline, 2 if quick else 5),
         "the nearest road by shapely's STRtree, no direction, no memory", more,

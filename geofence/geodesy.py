@@ -14,6 +14,9 @@ EARTH_RADIUS_M: Final = 6_371_008.8
 METRES_PER_DEGREE: Final = math.pi / 180.0 * EARTH_RADIUS_M
 """Length of one degree along a meridian."""
 
+_SERIES_RAD: Final = math.radians(0.25)
+"""Half the distance up to which `near_haversine_m` uses series."""
+
 
 NEAR_DEG: Final = 0.1
 """Up to this difference of longitudes and latitudes short series are as exact as doubles are."""
@@ -50,6 +53,27 @@ def _small_sin(x: float) -> float:
     """The sine of a small x: x - x^3 / 6 + x^5 / 120 - ..."""
     square = x * x
     return x * (1.0 - square * (1.0 / 6.0 - square / 120.0))
+
+
+@kernel
+def near_haversine_m(
+    lon1: float, lat1: float, cosine1: float, lon2: float, lat2: float, cosine2: float
+) -> float:
+    """As `haversine_m`, with the cosines of both latitudes at hand: fast for places near by.
+
+    Up to half a degree apart series take the place of sines, exact to the last digit or two:
+    what they leave out is under 1e-16 of the distance.
+    """
+    half_lat = math.radians(lat2 - lat1) * 0.5
+    half_lon = math.radians(lon2 - lon1) * 0.5
+    if max(abs(half_lat), abs(half_lon)) > _SERIES_RAD:
+        return haversine_m(lon1, lat1, lon2, lat2)
+    a, b = half_lat * half_lat, half_lon * half_lon
+    half_lat *= 1.0 - a * (1.0 / 6.0 - a * (1.0 / 120.0 - a / 5040.0))
+    half_lon *= 1.0 - b * (1.0 / 6.0 - b * (1.0 / 120.0 - b / 5040.0))
+    h = half_lat * half_lat + cosine1 * cosine2 * half_lon * half_lon
+    arc = 1.0 + h * (1.0 / 6.0 + h * (3.0 / 40.0 + h * (15.0 / 336.0 + h * (105.0 / 3456.0))))
+    return 2.0 * EARTH_RADIUS_M * math.sqrt(h) * arc
 
 
 @kernel

@@ -7,14 +7,15 @@ fix after another is for the rules.
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
-from geofence.compile import kernel
+from geofence.compile import inlined, kernel, uncounted
 from geofence.hours import minute_of_week
 from geofence.paths import path_offsets
+from geofence.roads.limits import Limits, edge_limit_kmh
 from geofence.roads.matcher import Matched
 from geofence.rulebook import Rows, Rulebook
 from geofence.zone_table import NOBODY, ZoneCode
@@ -203,35 +204,57 @@ def _lower_to_roads(
     """Put the limit of the road in force where it is lower than the zones', or there is none."""
     assert rulebook.roads is not None
     table = rulebook.zone_table
-    vehicle_class = rulebook.vehicles.vehicle_class[fixes.vehicle]
-    at_least = rulebook.params["roads_confidence"][rulebook.profile_row(fixes.time)]
-    road_limit = rulebook.roads.limits(matched, fixes, vehicle_class, at_least)
-    overrides = applies & (table.rows["kind"] == ZoneCode.SPEED)[row]
-    overrides &= table.rows["overrides_road"][row] != 0
+    overrides = (table.rows["kind"] == ZoneCode.SPEED) & (table.rows["overrides_road"] != 0)
+    zones = ZoneColumns(start, row, applies, overrides, table.limit_kmh)
     _road_kernel(
-        start, row, overrides, table.limit_kmh, vehicle_class, road_limit, limit, source, zone
-    )
+        rulebook.roads.limits, zones, rulebook.vehicles.vehicle_class,
+        np.ascontiguousarray(rulebook.params["roads_confidence"]), fixes.vehicle, fixes.time,
+        rulebook.profile_row(fixes.time), matched, limit, source, zone,
+    )  # fmt: skip
+
+
+class ZoneColumns(NamedTuple):
+    """The zones of fixes, for kernels.
+
+    start, row, applies: as in `Located`. overrides: shape (zones,), it replaces limits of roads.
+    limit_kmh: shape (zones, classes), NaN none.
+    """
+
+    start: I64
+    row: I32
+    applies: Bool
+    overrides: Bool
+    limit_kmh: F32
+
+
+@inlined
+def _replaces_road(zones: ZoneColumns, i: int, vehicle_class: int) -> bool:
+    """Whether a zone of fix i replaces limits of roads. One without a limit for the class does not.
+
+    vehicle_class: of the fix's vehicle.
+    """
+    replaces = False
+    for k in range(zones.start[i], zones.start[i + 1]):
+        z = zones.row[k]
+        if zones.overrides[z] and zones.applies[k]:
+            replaces = replaces or not math.isnan(zones.limit_kmh[z, vehicle_class])
+    return replaces
 
 
 @kernel
 def _road_kernel(
-    start: I64,
-    row: I32,
-    overrides: Bool,
-    zone_limit: F32,
-    vehicle_class: I32,
-    road_limit: F32,
-    limit: F32,
-    source: U8,
-    zone: I32,
-) -> None:
+    limits: Limits, zones: ZoneColumns, vehicle_class: I32, at_least: F64, vehicle: I32,
+    time: I64, profile: I32, matched: Matched, limit: F32, source: U8, zone: I32,
+) -> None:  # fmt: skip
+    """at_least: by profile, the confidence that a match must have."""
+    limits, zones, matched = uncounted((limits, zones, matched))
     for i in range(len(limit)):
-        if math.isnan(road_limit[i]) or (zone[i] >= 0 and not road_limit[i] < limit[i]):
+        edge = matched.edge[i]
+        if edge < 0 or matched.confidence[i] < at_least[profile[i]]:
             continue
-        replaced = False
-        for k in range(start[i], start[i + 1]):
-            # A zone that has no limit for the class replaces nothing.
-            if overrides[k] and not math.isnan(zone_limit[row[k], vehicle_class[i]]):
-                replaced = True
-        if not replaced:
-            limit[i], source[i], zone[i] = road_limit[i], 2, -1
+        bound = vehicle_class[vehicle[i]]
+        here = edge_limit_kmh(limits, edge, matched.is_backward[i], time[i], bound)
+        if math.isnan(here) or (zone[i] >= 0 and not here < limit[i]):
+            continue
+        if not _replaces_road(zones, i, bound):
+            limit[i], source[i], zone[i] = here, 2, -1

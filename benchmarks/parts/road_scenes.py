@@ -1,6 +1,7 @@
 """Roads and drives whose road is known, for measuring how often a match is right."""
 
 import csv
+import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +107,41 @@ def city(blocks: int, vehicles: int, fixes: int, seed: int) -> Scene:
         lon=lon, lat=lat, speed_kmh=np.full(n, 40.0), heading=np.full(n, 90.0),
     )  # fmt: skip
     return Scene(RoadNetwork.build(ways.ways()), batch, np.full(n, 50.0))
+
+
+def country(file: Path, vehicles: int, fixes: int, seed: int) -> Scene:
+    """The main roads of a country (vn_roads), and vehicles that drive up and down one each.
+
+    For speed alone: a fix every 10 s, each eighth drive stands for a while. The network is large
+    and drives are far apart, so that little of what a fix needs is in the processor's cache.
+    """
+    random, ways, roads = np.random.default_rng(seed), WayList(), []
+    for feature in json.loads(file.read_text())["features"]:
+        shape = feature["geometry"]
+        parts = [shape["coordinates"]] if shape["type"] == "LineString" else shape["coordinates"]
+        for part in parts:
+            if len(part) > 1:
+                roads.append(np.array(part, np.float64)[:, :2])
+                add_line(ways, len(roads), 60.0 + 10.0 * (len(roads) % 3), *roads[-1].T.copy())
+    batches = []
+    for vehicle in range(vehicles):
+        road = roads[int(random.integers(len(roads)))]
+        scale = METRES_PER_DEGREE * np.array([math.cos(math.radians(road[0, 1])), 1.0])
+        metres = np.concatenate([[0.0], np.cumsum(np.hypot(*(np.diff(road, axis=0) * scale).T))])
+        speed = random.uniform(25, 80) * (random.random(fixes) > (0.5 if vehicle % 8 == 0 else 0.0))
+        driven = random.uniform(0, metres[-1]) + np.cumsum(speed / 3.6 * 10)
+        along = metres[-1] - abs(driven % (2 * metres[-1]) - metres[-1])
+        place = [np.interp(along, metres, road[:, axis]) for axis in (0, 1)]
+        lon, lat = (place[a] + random.normal(0, 5, fixes) / scale[a] for a in (0, 1))
+        time = START_US + np.arange(fixes) * 10_000_000
+        batches.append(
+            FixBatch.blank(
+                fixes, vehicle=np.full(fixes, vehicle), time=time, received=time,
+                lon=lon, lat=lat, speed_kmh=speed,
+            )
+        )  # fmt: skip
+    batch = FixBatch.concat(batches)
+    return Scene(RoadNetwork.build(ways.ways()), batch, np.full(len(batch), np.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,21 @@
 Belongs here: the one kernel that runs for every fix.
 """
 
+from typing import Final
+
+import numpy as np
+
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from geofence.compile import inlined, kernel, uncounted
 from geofence.grid.build import Grid
 from geofence.grid.layout import Outlines
 from geofence.grid.level import FAN, FAN_BITS
 from geofence.grid.reach import is_any_within
 from geofence.grid.record import ASK, BORDER, INSIDE, KIND, KIND_BITS, REACH
 from geofence.grid.ring_test import ON, UNSURE, side_of_runs
+
+AHEAD: Final = 64
+"""Points whose records are looked up at once."""
 
 
 @kernel
@@ -51,6 +58,27 @@ def after_entry(words: I32, at: int) -> int:
     return at + 1
 
 
+@inlined
+def _look_ahead(grid: Grid, lon: F64, lat: F64, begin: int, leaves: I64, touched: I64) -> None:
+    """Where the records of the next points begin, 0 if there is no zone.
+
+    Many at once, because one point after another would wait for memory at each step to the next
+    array. The processor reads ahead here, and the records are at hand when they are wanted.
+    touched means nothing: that it is written makes the reading happen.
+    """
+    end = float(1 << grid.bits)
+    some = min(AHEAD, len(lon) - begin)
+    for k in range(some):
+        x = (lon[begin + k] - grid.west) * grid.scale
+        y = (lat[begin + k] - grid.south) * grid.scale
+        leaves[k] = 0
+        if 0.0 <= x < end and 0.0 <= y < end:  # NaN is in no cell
+            leaves[k] = leaf_of(grid.table, grid.directory, int(x), int(y), grid.shift)
+    for k in range(some):
+        if leaves[k] > 0:
+            touched[k] = grid.leaves[leaves[k]]
+
+
 @kernel
 def find_zones(
     outlines: Outlines,
@@ -68,17 +96,15 @@ def find_zones(
     the place of a row, and the point of which only shapely can say if that zone contains it.
     progress: points, rows and doubts so far. Ends early where room in rows or doubts runs out.
     """
-    # Taken out of their tuples once: inside the loop that would cost more than the work itself.
+    outlines, grid = uncounted((outlines, grid))
     vertices, ends, reach_m = outlines.vertices, outlines.ends, outlines.reach_m
-    table, directory, words = grid.table, grid.directory, grid.leaves
-    west, south, scale, shift = grid.west, grid.south, grid.scale, grid.shift
-    end = float(1 << grid.bits)
+    words, leaves, touched = grid.leaves, np.zeros(AHEAD, np.int64), np.zeros(AHEAD, np.int64)
     first, found, doubted = progress[0], progress[1], progress[2]
     for i in range(first, len(lon)):
-        x, y = (lon[i] - west) * scale, (lat[i] - south) * scale
-        at = 0
-        if 0.0 <= x < end and 0.0 <= y < end:  # NaN is in no cell
-            at = leaf_of(table, directory, int(x), int(y), shift)
+        ahead = (i - first) % AHEAD
+        if ahead == 0:
+            _look_ahead(grid, lon, lat, i, leaves, touched)
+        at = leaves[ahead]
         if at > 0:
             entries = words[at]
             if found + entries > len(rows) or doubted + entries > len(doubts):

@@ -4,32 +4,61 @@ Belongs here: what a match comes to for a vehicle at a time. Whether it binds be
 `locate`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from devices.batch import F32, I32, I64, FixBatch
+from devices.batch import F32, I64, U8
+from geofence.compile import kernel
 from geofence.hours import midnight_us
 from geofence.profile import Profile
 from geofence.registry import BEGINNING_US
 from geofence.road_limits import Surroundings
-from geofence.roads.matcher import Matched, RoadIndex
+from geofence.roads.matcher import RoadIndex
+
+
+class Limits(NamedTuple):
+    """The limits of e edges, for kernels.
+
+    begins: shape (k,), the instants from which on a row of default_kmh is in force.
+    default_kmh: shape (k, surroundings, classes), NaN none. signed_kmh: shape (e, 2), forward and
+    backward, NaN no sign. surroundings: shape (e,).
+    """
+
+    begins: I64
+    default_kmh: F32
+    signed_kmh: F32
+    surroundings: U8
+
+
+@kernel
+def edge_limit_kmh(
+    limits: Limits, edge: int, is_backward: bool, time: int, vehicle_class: int
+) -> float:
+    """The limit of an edge for a class of vehicles at a time, NaN none."""
+    limit = float(limits.signed_kmh[edge, 1 if is_backward else 0])
+    if not math.isnan(limit):
+        return limit
+    row = 0
+    while row + 1 < len(limits.begins) and limits.begins[row + 1] <= time:
+        row += 1
+    return float(limits.default_kmh[row, limits.surroundings[edge], vehicle_class])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoadTable:
     """Roads as a rulebook has them.
 
-    begins: shape (k,), the instants from which on a row of default_kmh is in force.
-    default_kmh: shape (k, surroundings, classes), NaN none.
+    limits: of the index's edges.
     """
 
     index: RoadIndex
-    begins: I64
-    default_kmh: F32
+    limits: Limits
 
     @classmethod
     def build(
@@ -54,23 +83,15 @@ class RoadTable:
                 )
         begins = [BEGINNING_US if day is None else midnight_us(day, timezone) for day in days]
         shape = (len(days), len(Surroundings), len(classes))
-        return cls(index, np.array(begins, np.int64), np.array(rows, np.float32).reshape(shape))
-
-    def limits(self, matched: Matched, fixes: FixBatch, vehicle_class: I32, at_least: F32) -> F32:
-        """The limit of each fix's road, shape (n,), NaN none.
-
-        vehicle_class: shape (n,). at_least: shape (n,), the confidence that a match must have.
-        """
-        network = self.index.network
-        limit = np.full(len(fixes), np.nan, np.float32)
-        on = np.flatnonzero((matched.edge >= 0) & (matched.confidence >= at_least))
-        edge = network.edges[matched.edge[on]]
-        way = network.ways[edge["row"]]
-        signed = np.where(matched.is_backward[on], way["backward_kmh"], way["forward_kmh"])
-        row = np.searchsorted(self.begins[1:], fixes.time[on], side="right")
-        default = self.default_kmh[row, edge["surroundings"], vehicle_class[on]]
-        limit[on] = np.where(np.isnan(signed), default, signed)
-        return limit
+        edges = index.network.edges
+        way = index.network.ways[edges["row"]]
+        limits = Limits(
+            np.array(begins, np.int64),
+            np.array(rows, np.float32).reshape(shape),
+            np.column_stack([way["forward_kmh"], way["backward_kmh"]]).astype(np.float32),
+            edges["surroundings"].astype(np.uint8),
+        )
+        return cls(index, limits)
 
 
 def _changes(profile: Profile) -> list[date | None]:

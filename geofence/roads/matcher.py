@@ -4,6 +4,7 @@ Belongs here: the state of all vehicles under one network and the promise of wha
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +13,13 @@ from geofence.roads.filter import (
     NEVER,
     Fixes,
     Found,
+    Roads,
     State,
     advance,
-    blank_candidates,
+    blank_room,
     blank_state,
 )
-from geofence.roads.grid import blank_near, build_grid
-from geofence.roads.model import Roads
+from geofence.roads.grid import build_grid, build_lines
 from geofence.roads.network import RoadNetwork
 from geofence.roads.ways import Rows
 
@@ -34,12 +35,11 @@ class RoadIndex:
     def build(cls, network: RoadNetwork) -> "RoadIndex":
         """The index of a network."""
         grid = build_grid(network)
-        roads = Roads(grid, network.segments, network.edges, network.loop_m)
+        roads = Roads(grid, build_lines(network), network.edges, network.loop_m)
         return cls(network, roads)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matched:
+class Matched(NamedTuple):
     """The roads of n fixes.
 
     edge: shape (n,), row of the network's edges, -1 on no road of the map. is_backward: against the
@@ -64,8 +64,7 @@ class RoadMatcher:
         self._params = params
         self._memory_us = int(params["roads_memory_us"].max())
         self._state = blank_state(0)
-        self._near = blank_near()
-        self._found = blank_candidates()
+        self._room = blank_room()
 
     def make_room(self, vehicles: int) -> None:
         """Have a state for every vehicle id below `vehicles`; new ones have seen nothing."""
@@ -78,6 +77,11 @@ class RoadMatcher:
                 for name, column in self._state._asdict().items()
             }
             self._state = State(**both)
+
+    @staticmethod
+    def state_bytes() -> int:
+        """Bytes of memory that each vehicle takes."""
+        return sum(column.nbytes for column in blank_state(1))
 
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
@@ -97,20 +101,15 @@ class RoadMatcher:
         n = len(fixes)
         if n:
             self.make_room(int(fixes.vehicle.max()) + 1)
-        # NaN, a speed not known, is not over.
-        fast = speed_kmh > self._params["roads_heading_over_kmh"][profile]
-        heading = np.where(fast, fixes.heading, np.float32(np.nan))
         out = Found(np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32))
         columns = Fixes(
             np.require(fixes.vehicle, None, ["C", "W"]),
             np.require(fixes.time, None, ["C", "W"]),
             np.require(fixes.lon, None, ["C", "W"]),
             np.require(fixes.lat, None, ["C", "W"]),
-            heading.astype(np.float32),
+            np.require(speed_kmh, None, ["C", "W"]),
+            np.require(fixes.heading, None, ["C", "W"]),
             np.require(profile, None, ["C", "W"]),
         )
-        advance(
-            self._state, self._roads, self._params, self._memory_us, columns, self._near,
-            self._found, out,
-        )  # fmt: skip
+        advance(self._state, self._roads, self._params, self._memory_us, columns, self._room, out)
         return Matched(out.edge, out.is_backward, out.confidence)

@@ -5,10 +5,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
+from devices.batch import F64
 from geofence import compile as compiling
+from geofence.compile import kernel, uncounted
 
 SOURCE = """
 from geofence.compile import FOLDER, kernel
@@ -104,3 +108,28 @@ def test_folders_of_versions_long_unused_are_removed(tmp_path):
 def test_a_folder_of_another_owner_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
     assert not compiling._is_ours(tmp_path / "theirs")
+
+
+class Pair(NamedTuple):
+    numbers: F64
+    factor: float
+
+
+@kernel
+def _scale(pair: Pair) -> float:
+    pair = uncounted(pair)
+    total = 0.0
+    for k in range(len(pair.numbers)):
+        pair.numbers[k] *= pair.factor
+        total += pair.numbers[k]
+    return total
+
+
+def test_an_array_that_is_not_counted_is_the_same_array_and_stays_alive():
+    numbers = np.arange(4.0)
+    before = sys.getrefcount(numbers)
+    for _ in range(100):
+        assert _scale(Pair(numbers, 1.0)) == 6.0
+    assert _scale(Pair(numbers, 2.0)) == 12.0
+    assert numbers.tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert sys.getrefcount(numbers) == before

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from geofence.geodesy import EARTH_RADIUS_M, haversine_m, segment_offset
+from geofence.geodesy import EARTH_RADIUS_M, haversine_m, near_haversine_m, segment_offset
 
 SPHERE = Geod(a=EARTH_RADIUS_M, b=EARTH_RADIUS_M)
 
@@ -43,6 +43,15 @@ def test_haversine_is_the_great_circle_of_the_sphere(lon1, lat1, lon2, lat2):
 def test_equal_points_are_no_distance_apart_and_antipodes_half_round():
     assert haversine_m(105.1, 21.0, 105.1, 21.0) == 0.0
     assert haversine_m(0.0, 0.0, 180.0, 0.0) == pytest.approx(math.pi * EARTH_RADIUS_M)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(-180, 180), st.floats(-89, 89), st.integers(-12, 0), near, near)
+def test_series_for_places_near_by_are_as_exact_as_sines(lon, lat, power, east, north):
+    lon2, lat2 = lon + east * 10.0**power * 3.0, lat + north * 10.0**power * 3.0
+    cosine1, cosine2 = math.cos(math.radians(lat)), math.cos(math.radians(lat2))
+    got = near_haversine_m(lon, lat, cosine1, lon2, lat2, cosine2)
+    assert got == pytest.approx(haversine_m(lon, lat, lon2, lat2), rel=1e-13, abs=1e-8)
 
 
 def test_the_sphere_is_within_half_a_percent_of_the_ellipsoid():

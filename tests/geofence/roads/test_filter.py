@@ -30,12 +30,6 @@ def same(one, other):
     )
 
 
-def joined(parts):
-    return type(parts[0])(
-        *(np.concatenate([getattr(p, n) for p in parts]) for n in parts[0].__slots__)
-    )
-
-
 @settings(max_examples=60, deadline=None)
 @given(drives())
 def test_the_filter_says_what_its_slow_twin_says(rows):

@@ -1,11 +1,14 @@
 """The network and its grid: what is found near a point is what looking at every road finds."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geofence.roads.grid import MOST_NEAR, blank_near, build_grid, roads_near
+from geofence.roads.matcher import RoadIndex
+from geofence.roads.near import MOST_NEAR, NEAR_DTYPE, roads_near
 from geofence.roads.network import RoadNetwork
 from geofence.roads.ways import WayList
 from tests.geofence.roads import twin
@@ -16,58 +19,75 @@ POINT = st.tuples(METRES, METRES)
 ROADS = st.lists(st.lists(POINT, min_size=2, max_size=6), min_size=0, max_size=8)
 
 
-def near(network, grid, lon, lat, time=0, radius_m=50.0):
-    found = blank_near()
+def near(index, lon, lat, time=0, radius_m=50.0):
+    found, roads = np.zeros(MOST_NEAR, NEAR_DTYPE), index.roads
     count = roads_near(
-        grid, network.segments, network.edges, float(lon), float(lat), time, radius_m, found
+        roads.grid, roads.lines, roads.edges, float(lon), float(lat), time, radius_m, found
     )
-    return twin.nearest_first(found, count)
+    return twin.nearest_first(found[:count])
 
 
-def check(network, grid, lon, lat, time=0, radius_m=50.0):
-    found = near(network, grid, lon, lat, time, radius_m)
-    expected = twin.roads_near(network, float(lon), float(lat), time, radius_m, MOST_NEAR)
+def check(index, lon, lat, time=0, radius_m=50.0):
+    found = near(index, lon, lat, time, radius_m)
+    expected = twin.roads_near(index.network, float(lon), float(lat), time, radius_m, MOST_NEAR)
     assert found.keys() == expected.keys()
     for road, (distance, _, _) in expected.items():
         assert found[road][0] == pytest.approx(distance, abs=1e-6)
 
 
 @settings(max_examples=100, deadline=None)
-@given(ROADS, st.lists(POINT, min_size=1, max_size=5), st.sampled_from([1.0, 50.0, 200.0]))
+@given(ROADS, st.lists(POINT, min_size=1, max_size=5), st.sampled_from([1.0, 50.0, 60.0, 200.0]))
 def test_the_roads_near_a_point_are_those_that_looking_at_all_finds(roads, points, radius_m):
     network = network_of([(signed(way, 50.0), road) for way, road in enumerate(roads)])
-    grid = build_grid(network)
+    index = RoadIndex.build(network)
     for east, north in points:
         # A little aside: of roads equally far apart any may come first.
         lon, lat = place(east + 0.1234, north + 0.0567)
         if len(twin.roads_near(network, lon, lat, 0, radius_m, 99)) <= MOST_NEAR:
-            check(network, grid, lon, lat, 0, radius_m)
+            check(index, lon, lat, 0, radius_m)
 
 
 def test_in_town_the_nearest_roads_are_found_everywhere():
     random = np.random.default_rng(7)
     for east, north in random.uniform((-100, -400), (2100, 400), (400, 2)):
         lon, lat = place(east, north)
-        check(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US)
+        check(INDEX, lon, lat, OPENS_US)
 
 
 def test_a_road_that_is_not_there_yet_is_not_found():
     lon, lat = place(300, -37)
-    before = near(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US - 1)
-    after = near(NETWORK, INDEX.roads.grid, lon, lat, OPENS_US)
+    before = near(INDEX, lon, lat, OPENS_US - 1)
+    after = near(INDEX, lon, lat, OPENS_US)
     assert len(after) == len(before) + 1
 
 
 def test_a_long_segment_is_found_all_along():
     network = network_of([(signed(1, 50.0), [(0, 0), (9_000, 6_000)])])
-    grid = build_grid(network)
+    index = RoadIndex.build(network)
     for share in np.linspace(0, 1, 50):
-        assert len(near(network, grid, *place(9_000 * share, 6_000 * share + 20))) == 1
+        assert len(near(index, *place(9_000 * share, 6_000 * share + 20))) == 1
+
+
+@pytest.mark.parametrize("lat", [-60.0, -10.0, 0.0, 45.0, 70.0])
+@pytest.mark.parametrize("radius_m", [50.0, 120.0])
+def test_roads_are_found_at_every_latitude(lat, radius_m):
+    random, ways = np.random.default_rng(5), WayList()
+    degree = 111_195.0
+    wide = degree * math.cos(math.radians(lat))
+    for way, (east, north) in enumerate(random.uniform(-400, 400, (30, 2))):
+        ends = np.array([(east, north)] * 2)
+        ends[1] += random.uniform(-200, 200, 2)
+        lon, lats = -170.0 + ends[:, 0] / wide, lat + ends[:, 1] / degree
+        ways.add(signed(way, 50.0), list(zip(lon.tolist(), lats.tolist(), [2 * way, 2 * way + 1],
+                                             strict=True)))  # fmt: skip
+    index = RoadIndex.build(RoadNetwork.build(ways.ways()))
+    for east, north in random.uniform(-500, 500, (200, 2)):
+        check(index, -170.0 + east / wide, lat + north / degree, 0, radius_m)
 
 
 def test_a_network_without_roads_has_nothing_near():
     network = RoadNetwork.build(WayList().ways())
-    assert near(network, build_grid(network), 106.0, 10.0) == {}
+    assert near(RoadIndex.build(network), 106.0, 10.0) == {}
 
 
 def strokes_of(roads):

@@ -72,7 +72,7 @@ class Twin:
                     off = abs((fix.heading - bearing + 180.0) % 360.0 - 180.0)
                     likely *= 0.02 + 0.98 * bell(off / self.p.heading_sigma_deg)
                 found.append((int(s["edge"]), back, float(place), likely))
-        return sorted(found, key=lambda c: -c[3])[:12]
+        return found
 
     def apart(self, node1, node2, lat):
         (lon1, lat1), (lon2, lat2) = self.network.nodes[node1], self.network.nodes[node2]
@@ -171,10 +171,11 @@ def fixes_of(batch):
     ]  # fmt: skip
 
 
-def nearest_first(near, count):
+def nearest_first(near):
     """What the kernel found, as the twin's `roads_near`."""
     found = {}
-    for k in np.lexsort((near.segment[:count], near.distance_m[:count])):
-        road = int(near.road[k]) // 4, int(near.road[k]) % 4
-        found[road] = (float(near.distance_m[k]), int(near.segment[k]), float(near.fraction[k]))
+    for road in near[np.lexsort((near["segment"], near["square_m2"]))]:
+        name = int(road["road"]) // 4, int(road["road"]) % 4
+        distance_m = math.sqrt(road["square_m2"])
+        found[name] = (distance_m, int(road["segment"]), float(road["fraction"]))
     return found
