@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import kernel
+from geofence.compile import kernel, uncounted
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
@@ -61,6 +61,8 @@ def _advance(
     heads: by vehicle, its first slot. free: shape (2,), the first free slot and how many there are.
     It stops where there might be too few free slots, or too little room in `out`.
     """
+    slots, heads, free, params, zones, out = uncounted((slots, heads, free, params, zones, out))
+    track, zone_row, zone_applies = uncounted((track, zone_row, zone_applies))
     vehicle, time = track.vehicle, track.time
     n = len(vehicle)
     emitted, most = 0, 0
