@@ -14,6 +14,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from devices.batch import FixBatch, Input, Quality, inputs_word
+from geofence.interval import Interval
+from geofence.loads import NO_LOADS, Loads, Weighed
 from geofence.profile import shipped_profile
 from geofence.registry import Route, RouteStop, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
@@ -249,7 +251,49 @@ def batch_of(motion):
     )
 
 
-def oracle_of(its_world, batch):
+def weighed(vehicle, time, gross_kg=0.0, *, station="T1", tolerance=0.0, indicative=False):
+    """A weighing of a vehicle; without a mass it is not overloaded."""
+    details = {
+        "measured_kg": gross_kg, "limit_kg": 10_000.0, "tolerance": tolerance,
+        "excess_percent": 20.0, "band": "10_20", "group": "gross",
+    }  # fmt: skip
+    place = at(4)
+    overload = Interval(
+        "overload_gross", vehicle, station, "qcvn31", -1, time, time, 0.0, 0, place, place,
+        is_open=False, details=details,
+    )  # fmt: skip
+    return Weighed(
+        vehicle, time, station, 1, gross_kg or 5_000.0, tolerance, indicative,
+        overload if gross_kg else None,
+    )  # fmt: skip
+
+
+BESIDE_S = [0, 0, 0.000001, -0.000001, 5, -5, -899, -900, -901, 30, 600]
+MASSES = [0.0, 12_000.0, 12_000.0, 18_000.0, 31_000.0]
+
+
+def seeded_loads(batch, seed):
+    """Weighings of the vehicles of a batch, near its fixes, some at one time, some far off."""
+    random = np.random.default_rng(seed)
+    found = []
+    for vehicle in np.unique(batch.vehicle).tolist():
+        times = batch.time[batch.vehicle == vehicle]
+        for _ in range(int(random.choice([0, 1, 1, 2, 3, 6]))):
+            time = int(random.choice(times)) + round(random.choice(BESIDE_S) * 1e6)
+            for _ in range(int(random.choice([1, 1, 1, 2]))):
+                mass = float(random.choice(MASSES))
+                station = str(random.choice(["T1", "T2"]))
+                found.append(
+                    weighed(
+                        vehicle, time, mass, station=station,
+                        tolerance=float(random.choice([0.0, 0.05])),
+                        indicative=bool(random.random() < 0.2),
+                    )
+                )  # fmt: skip
+    return Loads.of(found)
+
+
+def oracle_of(its_world, batch, loads=NO_LOADS):
     """What the oracle says of a batch: (quality bits, intervals)."""
     bits, intervals = np.zeros(len(batch), np.uint16), []
     for vehicle in np.unique(batch.vehicle).tolist():
@@ -262,7 +306,8 @@ def oracle_of(its_world, batch):
             )
             for i in rows
         ]  # fmt: skip
-        intervals += judge(its_world, its_world.vehicles[vehicle], fixes)
+        own = [load for load in loads.weighed if load.vehicle == vehicle]
+        intervals += judge(its_world, its_world.vehicles[vehicle], fixes, own)
         for i, fix in zip(rows, fixes, strict=True):
             bits[i] = sum(int(Quality[name.upper()]) for name in fix.quality)
     return bits, intervals

@@ -4,6 +4,7 @@ from tests.oracle.cleaning import clean
 from tests.oracle.cloned_device import cloned_device
 from tests.oracle.data_gap import data_gaps
 from tests.oracle.gps_lost import gps_lost
+from tests.oracle.known_load import overloaded_stretches
 from tests.oracle.moved_unseen import moved_unseen
 from tests.oracle.off_route import off_route
 from tests.oracle.power_cut import power_cuts
@@ -12,8 +13,11 @@ from tests.oracle.speeding import speeding
 from tests.oracle.visits import zone_kinds
 
 
-def judge(world, vehicle, fixes):
-    """The intervals of a vehicle's fixes, in time order; sets their quality bits."""
+def judge(world, vehicle, fixes, loads=()):
+    """The intervals of a vehicle's fixes, in time order; sets their quality bits.
+
+    loads: the vehicle's weighings, in order.
+    """
     fixes = [fix for fix in fixes if "future" not in fix.quality]
     placed = [fix for fix in fixes if "no_position" not in fix.quality]
     seen = clean(world, placed)
@@ -27,4 +31,5 @@ def judge(world, vehicle, fixes):
         *power_cuts(world, vehicle, seen),
         *gps_lost(world, vehicle, [fix for fix in fixes if "jump" not in fix.quality]),
         *cloned_device(world, vehicle, placed),
+        *overloaded_stretches(world, vehicle, seen, loads),
     ]
