@@ -94,9 +94,7 @@ class Loads:
     @classmethod
     def of(cls, weighed: Iterable[Weighed]) -> "Loads":
         """The columns of weighings in any order; of equal ones one stays."""
-        ordered = sorted(
-            weighed, key=lambda w: (w.vehicle, w.time, w.station, w.lane, w.gross_kg)
-        )
+        ordered = sorted(weighed, key=lambda w: (w.vehicle, w.time, w.station, w.lane, w.gross_kg))
         return cls._sorted(tuple(ordered))
 
     @classmethod

@@ -120,9 +120,7 @@ def _begin(state: Any, params: Records, track: Track, i: int) -> None:
 
 
 @kernel
-def _follow(
-    state: Any, params: Records, track: Track, i: int, out: Records, emitted: int
-) -> int:
+def _follow(state: Any, params: Records, track: Track, i: int, out: Records, emitted: int) -> int:
     """Take in a fix of a stretch that has begun; returns how many have been emitted then."""
     pace = _pace(state, track, i, params[track.profile[i]])
     before = state["pace"]
@@ -193,9 +191,7 @@ class KnownLoad(StatePerVehicle):
         super().__init__(rulebook, _STATE)
         self._weighed: dict[int, Weighed] = {}
 
-    def advance(
-        self, track: Track, loads: Loads, needs_from: I64, *, emit: bool
-    ) -> list[Interval]:
+    def advance(self, track: Track, loads: Loads, needs_from: I64, *, emit: bool) -> list[Interval]:
         """Take fixes in, and the weighings before and among them; as Rule's.
 
         loads: those later than a vehicle's last fix are not taken in, those that were taken in

@@ -86,7 +86,26 @@ class Sent:
         return f"gsht/v1/json/imei-{self.device}", json.dumps(body).encode(), received
 
 
-def batch_of(sent: Sequence[Sent]) -> MessageBatch:
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A weighing as a station sends it; `at` in seconds after T0_S. Over 17,600 kg is overloaded."""
+
+    device: int
+    at: int
+    gross_kg: float
+
+    @property
+    def message(self) -> tuple[str, bytes, int]:
+        body = {
+            "time": T0_S + self.at,
+            "plate": f"29C{self.device:05d}",
+            "gross_kg": self.gross_kg,
+        }
+        received = (T0_S + self.at + 1) * 1_000_000
+        return "weigh/v1/json/QL5", json.dumps(body).encode(), received
+
+
+def batch_of(sent: Sequence[Sent | Scaled]) -> MessageBatch:
     messages = [s.message for s in sent]
     return MessageBatch(
         [m[0] for m in messages],
