@@ -224,7 +224,7 @@ class Judge:
         clean_needs = seen.time.copy()
         for rule in self._rules:
             intervals += rule.advance(track, located, clean_needs, emit=not settled)
-        intervals += self._known_load.advance(track, loads, clean_needs, emit=not settled)
+        intervals += self._known_load.advance(track, matched, loads, clean_needs, emit=not settled)
         if self._matcher:
             clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
         _wait_for_clean(fixes, is_clean, self._rules_since, loads, needs_from)

@@ -108,11 +108,16 @@ class Fixes(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the filter says of each fix, shape (n,). edge -1: no road, confidence 0."""
+    """What the filter says of each fix, shape (n,). edge -1: no road, confidence 0.
+
+    place_m: along the edge's stroke. road_confidence: of that stroke, whatever its limits.
+    """
 
     edge: I32
     is_backward: Bool
     confidence: F32
+    place_m: F64
+    road_confidence: F32
 
 
 @kernel
@@ -219,7 +224,9 @@ def _normalize(count: int, g: int, weight: F64, off: F64) -> bool:
 
 
 @kernel
-def _decide(found: Candidates, count: int, weight: F64, off: F64, i: int, out: Found) -> None:
+def _decide(
+    roads: Roads, found: Candidates, count: int, weight: F64, off: F64, i: int, out: Found
+) -> None:
     """The likeliest limit's likeliest candidate, by the older generation.
 
     Candidates that have the same limit are one: between them there is nothing to decide.
@@ -236,7 +243,14 @@ def _decide(found: Candidates, count: int, weight: F64, off: F64, i: int, out: F
             best, best_group = k, total
     if best < 0 or off[0] > best_group:
         out.edge[i], out.is_backward[i], out.confidence[i] = -1, False, 0.0
+        out.place_m[i], out.road_confidence[i] = 0.0, 0.0
     else:
+        stroke, on_stroke = roads.edges[found.edge[best]]["stroke"], 0.0
+        for k in range(count):
+            if roads.edges[found.edge[k]]["stroke"] == stroke:
+                on_stroke += weight[k, 0]
+        out.place_m[i] = found.place_m[best]
+        out.road_confidence[i] = on_stroke
         out.edge[i] = found.edge[best]
         out.is_backward[i] = found.is_backward[best]
         out.confidence[i] = best_group
@@ -305,5 +319,5 @@ def advance(
         if not younger or not _normalize(count, 1, weight, off):
             _begin(found, count, off_likely, 1, weight, off)
             _normalize(count, 1, weight, off)
-        _decide(found, count, weight, off, i, out)
+        _decide(roads, found, count, weight, off, i, out)
         _keep(state, v, fixes, i, span, found, count, weight, off)

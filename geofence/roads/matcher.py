@@ -20,6 +20,7 @@ from geofence.roads.filter import (
 from geofence.roads.grid import blank_near, build_grid
 from geofence.roads.model import Roads
 from geofence.roads.network import RoadNetwork
+from geofence.roads.posted import Posted, posted_spans
 from geofence.roads.ways import Rows
 
 
@@ -29,13 +30,14 @@ class RoadIndex:
 
     network: RoadNetwork
     roads: Roads
+    posted: Posted
 
     @classmethod
     def build(cls, network: RoadNetwork) -> "RoadIndex":
         """The index of a network."""
         grid = build_grid(network)
         roads = Roads(grid, network.segments, network.edges, network.loop_m)
-        return cls(network, roads)
+        return cls(network, roads, posted_spans(network))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +46,15 @@ class Matched:
 
     edge: shape (n,), row of the network's edges, -1 on no road of the map. is_backward: against the
     direction of the edge. confidence: that the road's limit is right, 0 where there is no road.
+    place_m: metres along the edge's stroke. road_confidence: that the fix is on that stroke; 0 and
+    0 where there is no road.
     """
 
     edge: I32
     is_backward: Bool
     confidence: F32
+    place_m: F64
+    road_confidence: F32
 
 
 class RoadMatcher:
@@ -100,7 +106,10 @@ class RoadMatcher:
         # NaN, a speed not known, is not over.
         fast = speed_kmh > self._params["roads_heading_over_kmh"][profile]
         heading = np.where(fast, fixes.heading, np.float32(np.nan))
-        out = Found(np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32))
+        out = Found(
+            np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32),
+            np.empty(n, np.float64), np.empty(n, np.float32),
+        )  # fmt: skip
         columns = Fixes(
             np.require(fixes.vehicle, None, ["C", "W"]),
             np.require(fixes.time, None, ["C", "W"]),
@@ -113,4 +122,4 @@ class RoadMatcher:
             self._state, self._roads, self._params, self._memory_us, columns, self._near,
             self._found, out,
         )  # fmt: skip
-        return Matched(out.edge, out.is_backward, out.confidence)
+        return Matched(out.edge, out.is_backward, out.confidence, out.place_m, out.road_confidence)

@@ -12,8 +12,10 @@ from devices.batch import F64, I32, I64, Bool
 from devices.describe import rfc3339
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
-from geofence.loads import Loads, Weighed
+from geofence.loads import NO_LOADS, Loads, Weighed
+from geofence.roads.matcher import Matched
 from geofence.rulebook import Rulebook
+from geofence.rules.bridge_limit import BridgeLimit
 from geofence.rules.rule import Key, Records, StatePerVehicle, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run, interval_of, rows_of
 
@@ -190,8 +192,24 @@ class KnownLoad(StatePerVehicle):
     def __init__(self, rulebook: Rulebook) -> None:
         super().__init__(rulebook, _STATE)
         self._weighed: dict[int, Weighed] = {}
+        bridges = BridgeLimit(rulebook) if rulebook.roads else None
+        self._bridges = None if bridges is None or bridges.is_idle else bridges
 
-    def advance(self, track: Track, loads: Loads, needs_from: I64, *, emit: bool) -> list[Interval]:
+    def make_room(self, vehicles: int) -> None:
+        """See Stateful."""
+        super().make_room(vehicles)
+        if self._bridges:
+            self._bridges.make_room(vehicles)
+
+    def advance(
+        self,
+        track: Track,
+        matched: Matched | None,
+        loads: Loads,
+        needs_from: I64,
+        *,
+        emit: bool,
+    ) -> list[Interval]:
         """Take fixes in, and the weighings before and among them; as Rule's.
 
         loads: those later than a vehicle's last fix are not taken in, those that were taken in
@@ -200,46 +218,54 @@ class KnownLoad(StatePerVehicle):
         rows = self._concerned(track, loads)
         if not len(rows):
             return []
-        known = np.empty(len(rows), np.int64), np.empty(len(rows), np.float64)
-        out = np.empty(len(loads) + len(self._weighed), _STATE)  # each ends what one weighing said
+        known = np.empty(len(rows), np.int64), np.full(len(rows), np.nan)
+        stretches = np.empty(
+            len(loads) + len(self._weighed), _STATE
+        )  # each ends what one weighing said
         columns = loads.vehicle, loads.time, loads.mass_kg
         emitted = _advance(
-            self._states, self._rulebook.params, track, rows, columns, needs_from, known, out
+            self._states, self._rulebook.params, track, rows, columns, needs_from, known, stretches
         )
-        found = {
-            (int(run["vehicle"]), int(run["weighed"])): self._of(run, loads)
-            for run in out[:emitted]
-        }
+        stretches = stretches[:emitted]
+        intervals: list[Interval] = []
+        if emit:
+            intervals += self._describe(stretches, self._of(stretches, loads), is_open=False)
+        if self._bridges and matched:
+            passed = self._bridges.advance(track, matched, rows, *known)
+            if emit:
+                intervals += self._bridges.describe(passed, self._of(passed, loads), is_open=False)
         self._remember(np.unique(track.vehicle[rows]), loads)
-        if not emit:
-            return []
-        return [
-            self._describe(run, found[run.vehicle, run.weighed], is_open=False)
-            for run in rows_of(out[:emitted])
-        ]
+        return intervals
 
     def forget(self, vehicles: I32) -> None:
         """See Rule."""
         super().forget(vehicles)
+        if self._bridges:
+            self._bridges.forget(vehicles)
         if self._weighed:
             for vehicle in vehicles.tolist():
                 self._weighed.pop(vehicle, None)
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """See Rule."""
-        return [
-            self._describe(run, self._weighed[run.vehicle], is_open=True)
-            for run in rows_of(self._known(vehicles))
-            if run.fixes >= LEAST_FIXES
-        ]
+        known = self._known(vehicles)
+        known = known[known["fixes"] >= LEAST_FIXES]
+        found = self._describe(known, self._of(known, NO_LOADS), is_open=True)
+        if self._bridges and self._weighed:
+            runs = self._bridges.open_runs(vehicles)
+            found += self._bridges.describe(runs, self._of(runs, NO_LOADS), is_open=True)
+        return found
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        return [
+        keys: list[Key] = [
             (KIND, run.vehicle, self._weighed[run.vehicle].station, run.started)
             for run in rows_of(self._known(vehicles))
             if run.fixes > 0
         ]
+        if self._bridges and self._weighed:
+            keys += self._bridges.pending(vehicles)
+        return keys
 
     def _known(self, vehicles: I32) -> Records:
         if not self._weighed:
@@ -255,12 +281,14 @@ class KnownLoad(StatePerVehicle):
         concerned[loads.vehicle[loads.vehicle < len(concerned)]] = True
         return np.flatnonzero(concerned[track.vehicle])
 
-    def _of(self, run: Any, loads: Loads) -> Weighed:
-        """The weighing that a stretch began with."""
-        vehicle, time = int(run["vehicle"]), int(run["weighed"])
-        before = self._weighed.get(vehicle)
-        found = before if before and before.time == time else loads.last_at(vehicle, time)
-        assert found is not None
+    def _of(self, runs: Records, loads: Loads) -> list[Weighed]:
+        """Of each run the weighing that it began with."""
+        found: list[Weighed] = []
+        for vehicle, time in zip(runs["vehicle"].tolist(), runs["weighed"].tolist(), strict=True):
+            before = self._weighed.get(vehicle)
+            weighed = before if before and before.time == time else loads.last_at(vehicle, time)
+            assert weighed is not None
+            found.append(weighed)
         return found
 
     def _remember(self, vehicles: I32, loads: Loads) -> None:
@@ -276,10 +304,15 @@ class KnownLoad(StatePerVehicle):
                 assert found is not None
                 self._weighed[vehicle] = found
 
-    def _describe(self, run: Any, weighed: Weighed, *, is_open: bool) -> Interval:
-        profile = self._rulebook.profiles[run.profile].id
-        details = stretch_details(weighed)
-        return interval_of(run, KIND, weighed.station, profile, details, is_open=is_open)
+    def _describe(self, runs: Records, weighed: list[Weighed], *, is_open: bool) -> list[Interval]:
+        profiles = self._rulebook.profiles
+        return [
+            interval_of(
+                run, KIND, load.station, profiles[run.profile].id, stretch_details(load),
+                is_open=is_open,
+            )
+            for run, load in zip(rows_of(runs), weighed, strict=True)
+        ]  # fmt: skip
 
 
 def stretch_details(weighed: Weighed) -> Details:

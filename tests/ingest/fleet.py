@@ -88,7 +88,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """A weighing as a station sends it; `at` in seconds after T0_S. Over 17,600 kg is overloaded."""
+    """A weighing as a station sends it; `at` in seconds after T0_S.
+
+    Over 17,600 kg is overloaded.
+    """
 
     device: int
     at: int

@@ -1,4 +1,4 @@
-"""The invariant: what is stored is a function of the set of fixes and weighings, of nothing else."""
+"""The invariant: what is stored is a function of the set of fixes and weighings alone."""
 
 import asyncio
 from itertools import pairwise

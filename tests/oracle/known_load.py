@@ -81,6 +81,11 @@ def stop_at(paces, at):
     return begun
 
 
+def weighed_at(world, load):
+    when = world.local(load.time).astimezone(UTC)
+    return f"{when:%Y-%m-%dT%H:%M:%S}.{load.time // 1000 % 1000:03d}Z"
+
+
 def overloaded_stretches(world, vehicle, fixes, loads):
     found = []
     for belief in beliefs(world, fixes, loads):
@@ -97,8 +102,7 @@ def overloaded_stretches(world, vehicle, fixes, loads):
                 )
             },
             "gross_kg": load.gross_kg,
-            "weighed_at": world.local(load.time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-            + f"{load.time // 1000 % 1000:03d}Z",
+            "weighed_at": weighed_at(world, load),
             "indicative": load.is_indicative,
         }  # fmt: skip
         found.append(
