@@ -30,7 +30,7 @@ def drives(draw):
 
     Some are weighed on the way, before it or after it.
     """
-    sent = []
+    sent: list[Sent | Scaled] = []
     for device in range(draw(st.integers(1, 3))):
         at, lon = 0, 106.69
         for _ in range(draw(st.integers(1, 40))):
@@ -186,7 +186,7 @@ def test_a_weighing_that_comes_after_the_fixes_draws_the_stretch_that_it_would_h
     drive = [Sent(0, at, round(106.40 + at * 0.0002, 6), 10.75, 60.0) for at in range(0, 3000, 60)]
     weighed = Scaled(0, 610, 20e3)
     weighed_again = Scaled(0, 1810, 12e3)
-    in_time = [*drive, weighed, weighed_again]
+    in_time: list[Sent | Scaled] = [*drive, weighed, weighed_again]
     in_time.sort(key=lambda s: s.at)
     expected = asyncio.run(outcome_of(registered, [(in_time, "go")]))
     stretches = [row for row in kinds(expected) if row[0] == "overloaded_stretch"]

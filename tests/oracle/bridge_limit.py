@@ -32,7 +32,7 @@ class Sign:
 
 def signs_of(network):
     """Every sign of a network."""
-    found = {}
+    found: dict[tuple[int, int], Sign] = {}
     for edge in network.edges:
         way = network.ways[edge["row"]]
         if math.isnan(way["max_weight_kg"]):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC
 from itertools import pairwise
 
+from geofence.loads import Weighed
 from tests.oracle.cleaning import implied_kmh
 from tests.oracle.runs import interval
-from tests.oracle.world import gap_s
+from tests.oracle.world import Fix, gap_s
 
 SLOW, FAST = "slow", "fast"
 
@@ -20,9 +21,9 @@ class Belief:
     was believed when they came. is_open: still so at the last fix known.
     """
 
-    weighed: object
-    stretch: list
-    held: list
+    weighed: Weighed
+    stretch: list[Fix]
+    held: list[Fix]
     is_open: bool
 
 
