@@ -28,6 +28,7 @@ from geofence.rules.power_cut import PowerCut
 from geofence.rules.route_stops import RouteStops
 from geofence.rules.rule import Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
+from geofence.rules.station_avoided import StationAvoided
 from geofence.rules.visits import Visits
 
 _UNSEEN: Final = np.array(END_US, np.int64)
@@ -124,6 +125,7 @@ class Judge:
             RouteStops(rulebook),
             MovedUnseen(rulebook),
             PowerCut(rulebook),
+            StationAvoided(rulebook),
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
         self._known_load = KnownLoad(rulebook)

@@ -102,6 +102,7 @@ class Pipeline:
             snapshot.vehicles,
             timezone=self._options.timezone,
             roads=self._options.roads,
+            stations=snapshot.stations,
         )
         station_codecs = {
             code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))

@@ -59,7 +59,8 @@ class Violation(Model):
     subject: Annotated[
         str,
         Field(
-            description="Code of the zone, route or weigh station it is about, map id of the road; empty: none."
+            description="Code of the zone, route or weigh station it is about, or the map's id of "
+            "the road; empty: none."
         ),
     ]
     rule_profile: Annotated[str, Field(description="The rule profile that found it.")]

@@ -17,7 +17,7 @@ from devices.batch import FixBatch, Input, Quality, inputs_word
 from geofence.interval import Interval
 from geofence.loads import NO_LOADS, Loads, Weighed
 from geofence.profile import shipped_profile
-from geofence.registry import Route, RouteStop, VehicleRoute, VehicleRule, Zone
+from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
 from tests.oracle.judge import judge
 from tests.oracle.world import Fix, World
@@ -91,6 +91,18 @@ ROUTES = [
           stops=(stop("outbound", 1, 33), stop("inbound", 1, 20))),
 ]  # fmt: skip
 
+STATIONS = [
+    StationRule(
+        1, "T1", *at(20), approach=line((2,), (12,), (16, 1), (20,), (39,)), corridor_m=150.0,
+        is_two_way=True,
+    ),
+    StationRule(
+        2, "T2", *at(12), approach=line((0,), (30,)), corridor_m=250.0,
+        weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")),
+    ),
+    StationRule(3, "T3", *at(30)),
+]  # fmt: skip
+
 VEHICLES = [
     VehicleRule(1, gross_kg=9_000.0, routes=(VehicleRoute("AB"),)),
     VehicleRule(2, gross_kg=30_000.0, speed_limit_kmh=50.0),
@@ -100,7 +112,7 @@ VEHICLES = [
         gross_kg=10_000.0,
         routes=(VehicleRoute("AB"), VehicleRoute("AC", valid_to=AC_ENDS_US)),
     ),
-    VehicleRule(5, vehicle_class="bus", routes=(VehicleRoute("AC"),)),
+    VehicleRule(5, vehicle_class="bus", kind="bus", routes=(VehicleRoute("AC"),)),
 ]
 
 
@@ -128,23 +140,26 @@ PROFILES = {
         with_values(
             STEP_MODE, visits__confirm_in=4, visits__confirm_out=1, quality__frozen_fixes=3,
             quality__speed_differs_steps=1, quality__jump_resume_fixes=1,
+            station_avoided__before_m=900.0, station_avoided__behind_m=700.0,
         )
     ],
     "slow_to_leave": [
         with_values(
             FIX_MODE, visits__confirm_in=1, visits__confirm_out=4, quality__frozen_fixes=5,
             quality__jump_resume_fixes=5, quality__speed_differs_steps=4,
+            station_avoided__within_s=300.0,
         )
     ],
 }  # fmt: skip
 
 
 def rulebook(profiles):
-    return Rulebook.build(PROFILES[profiles], ZONES, ROUTES, VEHICLES)
+    return Rulebook.build(PROFILES[profiles], ZONES, ROUTES, VEHICLES, stations=STATIONS)
 
 
 def world(profiles):
-    return World(PROFILES[profiles], ZONES, ROUTES, {v.id: v for v in VEHICLES})
+    vehicles = {v.id: v for v in VEHICLES}
+    return World(PROFILES[profiles], ZONES, ROUTES, vehicles, stations=STATIONS)
 
 
 GAPS_S = [1, 5, 10, 10, 11, 20, 20, 20, 30, 30, 59, 60, 61, 119, 120, 121, 400, 900, 901]

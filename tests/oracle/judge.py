@@ -10,6 +10,7 @@ from tests.oracle.off_route import off_route
 from tests.oracle.power_cut import power_cuts
 from tests.oracle.route_stops import route_stops
 from tests.oracle.speeding import speeding
+from tests.oracle.station_avoided import stations_avoided
 from tests.oracle.visits import zone_kinds
 
 
@@ -31,5 +32,6 @@ def judge(world, vehicle, fixes, loads=()):
         *power_cuts(world, vehicle, seen),
         *gps_lost(world, vehicle, [fix for fix in fixes if "jump" not in fix.quality]),
         *cloned_device(world, vehicle, placed),
+        *stations_avoided(world, vehicle, seen),
         *overloaded_stretches(world, vehicle, seen, loads),
     ]
