@@ -138,7 +138,14 @@ async def _vehicle_rules(
 def _station(row: tuple[Any, ...]) -> StationRule:
     hours = row[12]
     return StationRule(
-        *row[:8],
+        id=row[0],
+        code=row[1],
+        lon=row[2],
+        lat=row[3],
+        name=row[4],
+        kind=row[5],
+        tolerance=row[6],
+        calibrated_until=row[7],
         approach=row[9],
         corridor_m=row[10],
         is_two_way=row[11],

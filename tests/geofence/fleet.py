@@ -93,14 +93,14 @@ ROUTES = [
 
 STATIONS = [
     StationRule(
-        1, "T1", *at(20), approach=line((2,), (12,), (16, 1), (20,), (39,)), corridor_m=150.0,
-        is_two_way=True,
+        1, "T1", at(20)[0], at(20)[1], approach=line((2,), (12,), (16, 1), (20,), (39,)),
+        corridor_m=150.0, is_two_way=True,
     ),
     StationRule(
-        2, "T2", *at(12), approach=line((0,), (30,)), corridor_m=250.0,
+        2, "T2", at(12)[0], at(12)[1], approach=line((0,), (30,)), corridor_m=250.0,
         weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")),
     ),
-    StationRule(3, "T3", *at(30)),
+    StationRule(3, "T3", at(30)[0], at(30)[1]),
 ]  # fmt: skip
 
 VEHICLES = [

@@ -139,3 +139,62 @@ def test_columns_have_the_road_that_a_sign_stands_at(tmp_path):
     header, *rest = ran.stdout.splitlines()
     at = header.split(",").index("road")
     assert [row.split(",")[at] for row in rest if row.startswith("bridge_limit")] == ["2"]
+
+
+def stations(**cells):
+    """A file of one station at 21.01 N on the road of `drive`, with these cells."""
+    line = json.dumps({"type": "LineString", "coordinates": [[105.5, 20.9], [105.5, 21.1]]})
+    row = {"station": "QL5", "lon": 105.5, "lat": 21.01, "approach": line, "corridor_m": 50}
+    row |= cells
+    quoted = [str(cell).replace('"', '""') for cell in row.values()]
+    return ",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in quoted) + "\n"
+
+
+def round_the_station():
+    """North at 150 m every 10 s, aside between 600 m and 1800 m; the station is at 1112 m."""
+    rows = drive("29C12345", kmh=54, fixes=24)
+    return fixes(
+        [row.replace("105.5,", "105.51,") if 4 <= n <= 12 else row for n, row in enumerate(rows)]
+    )
+
+
+def test_who_drives_round_a_station_is_found(tmp_path):
+    (found,) = lines(judge(tmp_path, fixes=round_the_station(), stations=stations()))
+    assert found == found | {
+        "kind": "station_avoided", "station": "QL5", "vehicle": "29C12345", "fixes": 11,
+        "started_at": "2026-05-01T00:00:30.000Z", "ended_at": "2026-05-01T00:02:10.000Z",
+    }  # fmt: skip
+    assert found["left_before_m"] == pytest.approx(1_112 - 450, abs=2)
+    assert found["returned_behind_m"] == pytest.approx(1_950 - 1_112, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"hours": "Mo-Su 06:00-08:00"}, 1),
+        ({"hours": "Mo-Su 08:00-20:00"}, 0),
+        ({"two_way": 1}, 1),
+        ({"approach": ""}, 0),
+    ],
+)
+def test_an_open_station_with_an_approach_may_be_avoided(tmp_path, cells, expected):
+    ran = judge(tmp_path, fixes=round_the_station(), stations=stations(**cells))
+    assert len(lines(ran)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"approach": "by the river"}, "line 2, column approach: expected a GeoJSON LineString"),
+        ({"corridor_m": ""}, "line 2, column approach: weigh station 'QL5': corridor_m: expected"),
+        ({"corridor_m": 0}, "line 2, column corridor_m: expected a number 1..10000"),
+        ({"lat": 30}, "expected a road within 50 m of the station, got one that comes no nearer"),
+        ({"lon": ""}, "expected a place of the station, there is none"),
+        ({"hours": "sometimes"}, "line 2, column hours: expected opening hours like"),
+        ({"two_way": "yes"}, "line 2, column two_way: expected one of 0, 1"),
+    ],
+)
+def test_a_station_that_could_not_be_watched_is_refused(tmp_path, cells, expected):
+    ran = judge(tmp_path, fixes=round_the_station(), stations=stations(**cells))
+    assert ran.exit_code == 1
+    assert f"stations.txt: {expected}" in said(ran) or expected in said(ran)

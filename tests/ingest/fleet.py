@@ -37,6 +37,12 @@ SLOW = {
 }
 
 
+STATION = StationRule(
+    UNKNOWN, "QL5", 106.7, 10.75, corridor_m=300.0,
+    approach={"type": "LineString", "coordinates": [[106.6, 10.75], [106.9, 10.75]]},
+)  # fmt: skip
+
+
 def new_pipeline() -> Pipeline:
     return Pipeline(OPTIONS, TopicRouter())
 
@@ -57,7 +63,7 @@ async def register(conn: AsyncConnection, vehicles: int = 3) -> list[int]:
     await registry.assign_devices(conn, devices, ids)
     await registry.add_zone(conn, Zone(UNKNOWN, "BAN", "banned", BANNED, min_duration_s=20))
     await registry.add_zone(conn, Zone(UNKNOWN, "SLOW", "speed", SLOW, speed_limits={"*": 50.0}))
-    await registry.add_station(conn, StationRule(UNKNOWN, "QL5", 106.7, 10.7))
+    await registry.add_station(conn, STATION)
     return ids
 
 

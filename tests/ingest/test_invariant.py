@@ -32,14 +32,16 @@ def drives(draw):
     """
     sent: list[Sent | Scaled] = []
     for device in range(draw(st.integers(1, 3))):
-        at, lon = 0, 106.69
+        at, lon, lat = 0, 106.69, 10.75
         for _ in range(draw(st.integers(1, 40))):
             at += STEP_S * draw(st.sampled_from([1, 1, 1, 1, 2, 6, 7, 13, 90, 91]))
             lon += draw(st.sampled_from([0.0, 0.0005, 0.002, 0.002, 0.004, -0.003, 0.3]))
             lon = min(lon, 106.9)
+            if draw(st.integers(0, 5)) == 0:
+                lat = draw(st.sampled_from([10.75, 10.756]))
             speed = draw(st.sampled_from([0.0, 40.0, 60.0, 85.0, 90.0, 230.0]))
             valid = draw(st.sampled_from([True, True, True, False]))
-            sent.append(Sent(device, at, round(lon, 6), 10.75, speed, valid))
+            sent.append(Sent(device, at, round(lon, 6), lat, speed, valid))
         for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
             weighed_at = draw(st.integers(-90, at // STEP_S + 3)) * STEP_S
             weighed_at += draw(st.sampled_from([0, 0, 3]))

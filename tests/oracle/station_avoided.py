@@ -1,12 +1,13 @@
 """Kind station_avoided, docs/rules.md section 7."""
 
+from geofence.interval import Interval
 from tests.oracle.earth import to_path
 from tests.oracle.runs import interval
 from tests.oracle.world import gap_s
 
 
 def stations_avoided(world, vehicle, fixes):
-    found = []
+    found: list[Interval] = []
     if vehicle.kind in ("bus", "car"):
         return found
     for station in world.stations:
