@@ -154,7 +154,7 @@ def round_the_station():
     """North at 150 m every 10 s, aside between 600 m and 1800 m; the station is at 1112 m."""
     rows = drive("29C12345", kmh=54, fixes=24)
     return fixes(
-        [row.replace("105.5,", "105.51,") if 4 <= n <= 12 else row for n, row in enumerate(rows)]
+        [row.replace("105.5,", "105.503,") if 4 <= n <= 12 else row for n, row in enumerate(rows)]
     )
 
 

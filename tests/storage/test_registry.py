@@ -95,7 +95,7 @@ def test_a_station_whose_approach_does_not_lead_by_it_is_refused(database):
     far = StationRule(0, "TC-15", 105.9, 20.9, approach=LINE, corridor_m=40.0)
 
     async def work(conn):
-        with pytest.raises(UnjudgeableError, match="'TC-15'.*within 40 m of the station"):
+        with pytest.raises(UnjudgeableError, match="within 40 m of the station"):
             await registry.add_station(conn, far)
         return await registry.load(conn)
 
