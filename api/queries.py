@@ -135,7 +135,10 @@ class ViolationQuery(Query):
     vehicle: OfVehicle = None
     operator: OfOperator = None
     subject: Annotated[
-        Text | None, Field(description="Code of a zone, route or weigh station it is about.")
+        Text | None,
+        Field(
+            description="Code of a zone, route or weigh station, or map id of a road, it is about."
+        ),
     ] = None
     start: From = None
     end: To = None

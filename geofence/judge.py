@@ -14,6 +14,7 @@ import numpy as np
 from devices.batch import COLUMNS, DISQUALIFYING, I32, I64, U16, Bool, FixBatch, Quality
 from geofence.compile import kernel
 from geofence.interval import Interval
+from geofence.loads import NO_LOADS, Loads
 from geofence.locate import locate
 from geofence.quality import CLEANING_DTYPE, clean
 from geofence.registry import END_US
@@ -23,6 +24,7 @@ from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.crossings import Crossings
 from geofence.rules.data_gap import DataGap
 from geofence.rules.gps_lost import GpsLost
+from geofence.rules.known_load import KnownLoad
 from geofence.rules.last import LastFixes
 from geofence.rules.moved_unseen import MovedUnseen
 from geofence.rules.off_route import OffRoute
@@ -30,6 +32,7 @@ from geofence.rules.power_cut import PowerCut
 from geofence.rules.route_stops import RouteStops
 from geofence.rules.rule import Findings, Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
+from geofence.rules.station_avoided import StationAvoided
 from geofence.rules.visits import Visits
 
 _UNSEEN: Final = np.array(END_US, np.int64)
@@ -46,8 +49,9 @@ class Judged:
 
     quality: shape (n,), the final bits of each fix.
     needs_from: shape (n,). Once fix i is taken in, replaying its vehicle's stored fixes with
-        time >= needs_from[i], from no state and with their stored quality (`settled`), gives the
-        same state for cleaning and for every rule. Of settled fixes only the last of a vehicle has
+        time >= needs_from[i], from no state and with their stored quality (`settled`), and with
+        its weighings of time >= needs_from[i] and no others, gives the same state for cleaning and
+        for every rule. Of settled fixes only the last of a vehicle has
         it: those before it are on the way to the state.
     findings: the intervals as arrays.
     intervals: those closed by fixes that were not settled, and of every vehicle in the batch those
@@ -115,6 +119,21 @@ def _track(fixes: FixBatch, heard: Heard, step_profile: I32) -> tuple[FixBatch, 
         step_profile=step_profile,
         inputs=seen.inputs,
     )
+
+
+def _wait_for_clean(
+    fixes: FixBatch, is_clean: Bool, rules_since: I64, loads: Loads, needs_from: I64
+) -> None:
+    """Lower needs_from to weighings that no rule has seen: the vehicle has no clean fix yet."""
+    for vehicle, time in zip(loads.vehicle.tolist(), loads.time.tolist(), strict=True):
+        if vehicle >= len(rules_since) or rules_since[vehicle] != END_US:
+            continue
+        first, last = np.searchsorted(fixes.vehicle, [vehicle, vehicle + 1])
+        clean = np.flatnonzero(is_clean[first:last])
+        waiting = slice(first, first + clean[0] if len(clean) else last)
+        is_later = fixes.time[waiting] >= time
+        lowered = np.minimum(needs_from[waiting], time)
+        needs_from[waiting] = np.where(is_later, lowered, needs_from[waiting])
 
 
 def _check(fixes: FixBatch, settled: Bool) -> None:
@@ -185,9 +204,15 @@ class Judge:
             RouteStops(rulebook),
             MovedUnseen(rulebook, self._last),
             PowerCut(rulebook),
+            StationAvoided(rulebook),
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
-        self._all_rules: tuple[Stateful, ...] = (*self._rules, *self._raw_rules)
+        self._known_load = KnownLoad(rulebook)
+        self._all_rules: tuple[Stateful, ...] = (
+            *self._rules,
+            *self._raw_rules,
+            self._known_load,
+        )
         params = rulebook.params
         roads = rulebook.roads
         self._matcher = RoadMatcher(roads.index, params) if roads else None
@@ -198,13 +223,17 @@ class Judge:
         # its limit has to be right, unless a gap ends the run.
         self._longest_run_gap_us = int(params["speeding_max_gap_us"].max())
 
-    def advance(self, fixes: FixBatch, settled: Bool) -> Judged:
+    def advance(self, fixes: FixBatch, settled: Bool, loads: Loads = NO_LOADS) -> Judged:
         """Take fixes in: clean them and let every rule judge the clean ones.
 
         fixes: sorted by (vehicle, time), no two rows equal in both, each later than what the
             vehicle's state has seen, none that is future, vehicles of the rulebook.
         settled: shape (n,). Where it is set the fix has been judged before (a replayed prefix of
             its vehicle's fixes): its quality bits are taken as they are.
+        loads: weighings. Of a vehicle without state those since its replay begins, and no earlier
+            ones; of any other at least those since the `needs_from` that was given for its last
+            fix: earlier ones are known already. Those later than its last fix are to be given
+            again with later fixes, those of vehicles without fixes are left out.
         """
         fixes, settled = _plain(fixes), np.require(settled, np.bool_, ["C", "W"])
         _check(fixes, settled)
@@ -218,13 +247,13 @@ class Judge:
         new, rows = fixes, np.ones(len(fixes), np.bool_)
         if settled.any():
             replayed = fixes.take(settled)
-            _, needs_from[settled], _ = self._take_in(replayed, settled=True)
+            _, needs_from[settled], _ = self._take_in(replayed, loads, settled=True)
             vehicles = _distinct(replayed.vehicle)
             for rule in self._all_rules:
                 pending += rule.pending(vehicles)
             rows = ~settled
             new = fixes.take(rows)
-        quality[rows], needs_from[rows], findings = self._take_in(new, settled=False)
+        quality[rows], needs_from[rows], findings = self._take_in(new, loads, settled=False)
         vehicles = _distinct(fixes.vehicle)
         for rule in self._all_rules:
             findings += rule.open_intervals(vehicles)
@@ -250,16 +279,21 @@ class Judge:
         for rule in self._all_rules:
             rule.make_room(len(self._cleaning))
 
-    def _take_in(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Findings]]:
+    def _take_in(
+        self, fixes: FixBatch, loads: Loads, *, settled: bool
+    ) -> tuple[U16, I64, list[Findings]]:
         """Quality, needs_from and closed intervals of fixes that are settled, or are not."""
         quality, needs_from = np.empty(len(fixes), np.uint16), np.empty(len(fixes), np.int64)
         findings: list[Findings] = []
         for rows, part in _parts(fixes):
-            quality[rows], needs_from[rows], found = self._take_part(part, settled=settled)
+            own = loads.of_vehicles(int(part.vehicle[0]), int(part.vehicle[-1]))
+            quality[rows], needs_from[rows], found = self._take_part(part, own, settled=settled)
             findings += [one for one in found if len(one.records)]
         return quality, needs_from, findings
 
-    def _take_part(self, fixes: FixBatch, *, settled: bool) -> tuple[U16, I64, list[Findings]]:
+    def _take_part(
+        self, fixes: FixBatch, loads: Loads, *, settled: bool
+    ) -> tuple[U16, I64, list[Findings]]:
         heard, step_profile, quality, needs_from = self._clean(fixes, settled=settled)
         is_clean = heard.is_clean
         seen, track = _track(fixes, heard, step_profile)
@@ -271,11 +305,13 @@ class Judge:
         clean_needs = seen.time.copy()
         for rule in self._rules:
             findings += rule.advance(track, located, clean_needs, emit=not settled)
+        findings += self._known_load.advance(track, matched, loads, clean_needs, emit=not settled)
         self._last.remember(
             track, located.limit_kmh, located.limit_source, located.limit_zone, clean_needs
         )
         if self._matcher:
             clean_needs = self._matcher.memory_from(clean_needs - self._longest_run_gap_us)
+        _wait_for_clean(fixes, is_clean, self._rules_since, loads, needs_from)
         _carry(self._rules_since, fixes.vehicle, is_clean, clean_needs, needs_from)
         for raw_rule in self._raw_rules:
             findings += raw_rule.advance(heard, needs_from, emit=not settled)

@@ -113,6 +113,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     _seconds("overload.unloading_stop_s"),
     _metres("station_avoided.before_m"),
     _metres("station_avoided.behind_m"),
+    _seconds("station_avoided.within_s", low=1.0),
     _seconds("quality.future_over_s"),
     _kmh("quality.jump_kmh", low=1.0, high=10_000.0),
     _count("quality.jump_resume_fixes"),

@@ -129,7 +129,14 @@ class VehicleRule:
 
 @dataclass(frozen=True, slots=True)
 class StationRule:
-    """A weigh station. `tolerance` is the fraction by which its masses may be too high."""
+    """A weigh station. `tolerance` is the fraction by which its masses may be too high.
+
+    approach: a GeoJSON LineString, the road that leads by the station in the direction that is
+        weighed there; None: nobody is watched for avoiding it. corridor_m: how far to each side a
+        vehicle is still on that road.
+    is_two_way: both directions are weighed.
+    weekly_hours: when it is open; None: always.
+    """
 
     id: int
     code: str
@@ -139,3 +146,7 @@ class StationRule:
     kind: StationKind = "static"
     tolerance: float = 0.0
     calibrated_until: int = END_US
+    approach: GeoJson | None = None
+    corridor_m: float | None = None
+    is_two_way: bool = False
+    weekly_hours: WeeklyHours | None = None

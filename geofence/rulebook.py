@@ -18,10 +18,11 @@ from geofence.hours import DAY_US, local_us, midnight_us
 from geofence.load_limits import LoadLimits
 from geofence.parameters import PARAMETERS, PROFILE_DTYPE
 from geofence.profile import Profile
-from geofence.registry import BEGINNING_US, Route, VehicleRule, Zone
+from geofence.registry import BEGINNING_US, Route, StationRule, VehicleRule, Zone
 from geofence.roads.limits import RoadTable
 from geofence.roads.matcher import RoadIndex
 from geofence.route_table import RouteTable
+from geofence.station_table import StationTable
 from geofence.stop_table import StopTable
 from geofence.zone_table import NOBODY, ZoneCode, ZoneTable
 
@@ -58,6 +59,7 @@ class Rulebook:
     zones, zone_table: by zone row; zone_table.rows are ZONE_DTYPE.
     routes, route_table, stop_table: by route row; route_table.rows are ROUTE_DTYPE.
     roads: what roads fixes are matched to, None: none.
+    station_table: the weigh stations that may be avoided.
     vehicle_rules: the vehicles as given, by id.
     warnings: what is wrong in the registry and does not hinder judging.
     """
@@ -74,6 +76,7 @@ class Rulebook:
     route_table: RouteTable
     stop_table: StopTable
     roads: RoadTable | None
+    station_table: StationTable
     vehicles: Vehicles
     vehicle_rules: dict[int, VehicleRule]
     warnings: tuple[str, ...]
@@ -87,6 +90,7 @@ class Rulebook:
         vehicles: Sequence[VehicleRule],
         timezone: str = "Asia/Ho_Chi_Minh",
         roads: RoadIndex | None = None,
+        stations: Sequence[StationRule] = (),
     ) -> "Rulebook":
         """A rulebook of these parts. Raises RegistryError where they do not fit together.
 
@@ -116,6 +120,7 @@ class Rulebook:
             route_table=route_table,
             stop_table=StopTable.build(routes, zone_table),
             roads=RoadTable.build(roads, ordered, classes, zone_info) if roads else None,
+            station_table=StationTable.build(stations),
             vehicles=_vehicle_arrays(vehicles, count, classes),
             vehicle_rules=by_id,
             warnings=tuple(

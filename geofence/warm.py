@@ -7,7 +7,9 @@ compiled kernels are kept by `compile`.
 import numpy as np
 
 from devices.batch import FixBatch
+from geofence.interval import Interval
 from geofence.judge import Judge
+from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
 from geofence.registry import GeoJson, Route, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
@@ -52,11 +54,32 @@ def _drive(vehicle: int) -> FixBatch:
     )
 
 
+def overloaded(vehicle: int, time: int) -> Weighed:
+    """A weighing that shows a vehicle to be overloaded."""
+    names = ("measured_kg", "limit_kg", "tolerance", "excess_percent", "band", "group")
+    place = (106.0, 10.0)
+    overload = Interval(
+        "overload_gross", vehicle, "T", "", -1, time, time, 0.0, 0, place, place,
+        is_open=False, details=dict.fromkeys(names, 1.0),
+    )  # fmt: skip
+    return Weighed(
+        vehicle=vehicle,
+        time=time,
+        station="T",
+        lane=0,
+        gross_kg=20_000.0,
+        tolerance=0.0,
+        is_indicative=False,
+        overload=overload,
+    )
+
+
 def warm() -> None:
     """Run every kernel on a few fixes."""
     judge = Judge(_rulebook())
     fixes = FixBatch.concat([_drive(1), _drive(2)])
-    judge.advance(fixes, np.zeros(len(fixes), np.bool_))
+    loads = Loads.of([overloaded(1, _START_US)])
+    judge.advance(fixes, np.zeros(len(fixes), np.bool_), loads)
     judge.forget(np.array([1, 2], np.int32))
     judge.advance(fixes, np.ones(len(fixes), np.bool_))
 

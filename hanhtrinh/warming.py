@@ -8,12 +8,14 @@ import numpy as np
 
 from devices.batch import FixBatch
 from geofence.judge import Judge
+from geofence.loads import Loads
 from geofence.profile import SHIPPED, shipped_profile
 from geofence.quality import Region, mark_arrival
 from geofence.roads.matcher import RoadIndex
 from geofence.roads.network import RoadNetwork
 from geofence.roads.ways import Attributes, RoadKind, WayList, place_nodes
 from geofence.rulebook import Rulebook
+from geofence.warm import overloaded
 from simulators.fleet import Fleet, FleetOptions
 from simulators.world import load_world
 
@@ -39,7 +41,7 @@ def _roads(fleet: Fleet) -> RoadIndex:
         lon, lat = np.array(route.outbound["coordinates"], np.float64)[:, :2].T.copy()
         nodes = place_nodes(lon, lat).tolist()
         vertices = list(zip(lon.tolist(), lat.tolist(), nodes, strict=True))
-        ways.add(Attributes(number, RoadKind.PRIMARY), vertices)
+        ways.add(Attributes(number, RoadKind.PRIMARY, max_weight_kg=10_000.0), vertices)
     return RoadIndex.build(RoadNetwork.build(ways.ways()))
 
 
@@ -53,9 +55,11 @@ def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
         roads=_roads(fleet),
     )
     judge = Judge(rulebook)
+    vehicles = np.unique(fixes.vehicle).tolist()
+    loads = Loads.of(overloaded(vehicle, START_US) for vehicle in vehicles)
     middle = np.median(fixes.time)
     for settled in (False, True):
         judge.forget(np.unique(fixes.vehicle))
-        judge.advance(fixes.take(fixes.time <= middle), np.full(sum(fixes.time <= middle), settled))
-        later = fixes.take(fixes.time > middle)
-        judge.advance(later, np.zeros(len(later), np.bool_))
+        earlier, later = fixes.take(fixes.time <= middle), fixes.take(fixes.time > middle)
+        judge.advance(earlier, np.full(len(earlier), settled), loads)
+        judge.advance(later, np.zeros(len(later), np.bool_), loads)

@@ -1,9 +1,9 @@
 """Live judging: fixes of a batch, in whatever order they came, to what the transaction must write.
 
 The invariant (docs/architecture.md) is kept here: whatever the batches, the order, repeats and
-crashes, a vehicle's violations are those of the set of its stored fixes. A vehicle whose state is
-not in memory, or that sends a fix older than what was judged, is replayed from the newest point on
-its time line from which the stored fixes give the exact state.
+crashes, a vehicle's violations are those of the set of its stored fixes and weighings. A vehicle
+whose state is not in memory, or that sends a fix or is weighed at a time before what was judged, is
+replayed from the newest point on its time line from which what is stored gives the exact state.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from psycopg import AsyncConnection
 from devices.batch import DISQUALIFYING, I32, I64, Bool, FixBatch
 from geofence.interval import Interval
 from geofence.judge import Judge, Judged
+from geofence.loads import NO_LOADS, Loads
 from geofence.quality import Region, is_judged, mark_arrival
-from geofence.registry import BEGINNING_US
+from geofence.registry import BEGINNING_US, END_US
 from geofence.rules.rule import Key
 from ingest.progress import Progress
+from ingest.weighing import Weigher, loads_of, without
 from storage import fixes as fix_table
 from storage import progress as progress_table
 
@@ -35,8 +37,8 @@ class Judgement:
 
     new: fixes to insert, sorted by (vehicle, time), quality final.
     repeats: fixes whose (vehicle, time) is stored already or came earlier in the batch.
-    vehicles: those with new fixes, ascending; `shown` has one row for each: the newest clean fix
-        known, or the newest of all where the batch gave no clean one (its quality says so).
+    vehicles: those with new fixes or replayed, ascending; `shown` has one row for each: the newest
+        clean fix known, or the newest of all where there was no clean one (its quality says so).
     replayed: vehicles whose stored intervals that started after `settled_until`, or whose key is
         in `pending`, must become `intervals`; their resume marks after it are obsolete.
     changed: stored fixes whose quality is not what it was.
@@ -61,9 +63,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Feed:
-    """What the judge is given: rows sorted by (vehicle, time)."""
+    """What the judge is given: rows sorted by (vehicle, time), and weighings."""
 
     fixes: FixBatch
+    loads: Loads
     settled: Bool
     is_new: Bool
     replayed: I32
@@ -73,32 +76,43 @@ class _Feed:
 class LiveJudge:
     """A judge with its vehicles' states in memory, and the means to rebuild them."""
 
-    def __init__(self, judge: Judge, region: Region) -> None:
+    def __init__(self, judge: Judge, weigher: Weigher, region: Region) -> None:
         self._judge = judge
+        self._weigher = weigher
         self._region = region
         self._progress = Progress()
+        # Of vehicles whose state is in memory: the stored weighings since their `needs_from`.
+        self._loads = NO_LOADS
 
-    def replace_rules(self, judge: Judge) -> None:
+    def replace_rules(self, judge: Judge, weigher: Weigher) -> None:
         """Judge by new rules from the next batch on; states are rebuilt as vehicles appear."""
         self._judge = judge
+        self._weigher = weigher
         self._progress.forget_states()
+        self._loads = NO_LOADS
 
     def forget(self, vehicles: I32) -> None:
         """Trust nothing in memory about these vehicles: their transaction was not committed."""
         self._progress.make_room(vehicles)
         self._progress.forget(vehicles)
         self._judge.forget(vehicles)
+        self._loads = without(self._loads, vehicles)
 
-    async def judge(self, conn: AsyncConnection, fixes: FixBatch) -> Judgement:
-        """Judge fixes of known vehicles. If the transaction then fails, call `forget`."""
+    async def judge(
+        self, conn: AsyncConnection, fixes: FixBatch, loads: Loads = NO_LOADS
+    ) -> Judgement:
+        """Judge fixes of known vehicles. If the transaction then fails, call `forget`.
+
+        loads: weighings of known vehicles that are stored since a moment ago.
+        """
         fixes = mark_arrival(fixes, self._region)
         fixes = fixes.take(fixes.order())
-        await self._learn(conn, np.unique(fixes.vehicle))
+        await self._learn(conn, np.union1d(fixes.vehicle, loads.vehicle).astype(np.int32))
         is_new = await self._find_new(conn, fixes)
         new, repeats = fixes.take(is_new), fixes.take(~is_new)
         judged_rows = np.flatnonzero(is_judged(new, self._region))
-        feed = await self._make_feed(conn, new.take(judged_rows))
-        judged = self._judge.advance(feed.fixes, feed.settled)
+        feed = await self._make_feed(conn, new.take(judged_rows), loads)
+        judged = self._judge.advance(feed.fixes, feed.settled, feed.loads)
         new.quality[judged_rows] = judged.quality[feed.is_new]
         return self._conclude(new, repeats, feed, judged)
 
@@ -119,25 +133,31 @@ class LiveJudge:
             is_new[maybe[stored]] = False
         return is_new
 
-    async def _make_feed(self, conn: AsyncConnection, new: FixBatch) -> _Feed:
+    async def _make_feed(self, conn: AsyncConnection, new: FixBatch, loads: Loads) -> _Feed:
         """The new fixes, and before and among them the stored ones that must be replayed."""
         progress = self._progress
-        vehicles, first = np.unique(new.vehicle, return_index=True)
-        earliest = new.time[first]
+        vehicles, earliest = _earliest(
+            new, loads.take(loads.time <= progress.judged_until[loads.vehicle])
+        )
         judged_until = progress.judged_until[vehicles]
         late = earliest <= judged_until
-        replay = late | (~progress.resumed[vehicles] & (judged_until > BEGINNING_US))
-        # Exact state is known at a mark: the newest one before a late fix, else the latest of all.
-        mark, start = judged_until.copy(), progress.needs_from[vehicles]
+        is_seen = judged_until > BEGINNING_US
+        replay = late | (~progress.resumed[vehicles] & is_seen)
+        # Exact state is known at a mark: the newest before what is late, else the latest of all.
+        mark = judged_until.copy()
+        start = np.where(is_seen, progress.needs_from[vehicles], BEGINNING_US)
         if late.any():
             mark[late], start[late] = await progress_table.marks_before(
                 conn, vehicles[late], earliest[late]
             )
-        self._judge.forget(vehicles[replay | ~progress.resumed[vehicles]])
+        blank = replay | ~progress.resumed[vehicles]
+        await self._gather_loads(conn, vehicles[blank], start[blank], loads)
+        given = loads_of(self._loads, vehicles)
+        self._judge.forget(vehicles[blank])
         replayed = vehicles[replay]
         if not len(replayed):
             nothing = np.zeros(len(new), np.bool_)
-            return _Feed(new, nothing, ~nothing, replayed, np.empty(0, np.int64))
+            return _Feed(new, given, nothing, ~nothing, replayed, np.empty(0, np.int64))
         stored = await fix_table.stretch(conn, replayed, start[replay])
         stored = stored.take(is_judged(stored, self._region))
         marks = mark[np.searchsorted(vehicles, stored.vehicle)]
@@ -145,7 +165,18 @@ class LiveJudge:
         order = both.order()
         settled = np.concatenate([stored.time <= marks, np.zeros(len(new), np.bool_)])[order]
         is_new = (order >= len(stored)).astype(np.bool_)
-        return _Feed(both.take(order), settled, is_new, replayed, mark[replay])
+        return _Feed(both.take(order), given, settled, is_new, replayed, mark[replay])
+
+    async def _gather_loads(
+        self, conn: AsyncConnection, blank: I32, start: I64, new: Loads
+    ) -> None:
+        """Have in memory what the judge needs of weighings.
+
+        blank: vehicles that begin without state, at the instants `start`: theirs are read back.
+        """
+        stored = await self._weigher.stored(conn, blank, start)
+        held = without(new.take(self._progress.resumed[new.vehicle]), blank)
+        self._loads = without(self._loads, blank).joined(stored).joined(held)
 
     def _conclude(self, new: FixBatch, repeats: FixBatch, feed: _Feed, judged: Judged) -> Judgement:
         progress = self._progress
@@ -156,19 +187,25 @@ class LiveJudge:
         marked = _first_of_quarters(fixes, feed.settled, before)
         changed = ~feed.is_new & ~feed.settled & (fixes.quality != feed.fixes.quality)
 
-        vehicles, last_new = _last_rows(new.vehicle)
-        stored_until = np.maximum(progress.stored_until[vehicles], new.time[last_new])
+        arrived, last_new = _last_rows(new.vehicle)
+        progress.stored_until[arrived] = np.maximum(
+            progress.stored_until[arrived], new.time[last_new]
+        )
         progress.judged_until[fed] = fixes.time[last_fed]
         progress.needs_from[fed] = judged.needs_from[last_fed]
         progress.resumed[fed] = True
-        progress.stored_until[vehicles] = stored_until
+        needed = self._loads.time >= progress.needs_from[self._loads.vehicle]
+        self._loads = self._loads.take(needed)
+        silent = fixes.take(last_fed[~np.isin(fed, arrived)])
+        newest = FixBatch.concat([new.take(last_new), silent])
+        vehicles = np.sort(newest.vehicle)
         return Judgement(
             new=new,
             repeats=repeats,
             intervals=judged.intervals,
             vehicles=vehicles,
-            shown=_newest_clean(fixes, new, last_new),
-            stored_until=stored_until,
+            shown=_newest_clean(fixes, newest),
+            stored_until=progress.stored_until[vehicles],
             judged_until=progress.judged_until[vehicles],
             needs_from=progress.needs_from[vehicles],
             replayed=feed.replayed,
@@ -178,6 +215,16 @@ class LiveJudge:
             marks=fixes.take(marked),
             mark_needs_from=judged.needs_from[marked],
         )
+
+
+def _earliest(fixes: FixBatch, loads: Loads) -> tuple[I32, I64]:
+    """The vehicles of fixes and weighings, ascending, and the time of the first of either."""
+    vehicle = np.concatenate([fixes.vehicle, loads.vehicle])
+    time = np.concatenate([fixes.time, loads.time])
+    vehicles, row = np.unique(vehicle, return_inverse=True)
+    earliest = np.full(len(vehicles), END_US, np.int64)
+    np.minimum.at(earliest, row, time)
+    return vehicles, earliest
 
 
 def _last_rows(sorted_vehicle: I32) -> tuple[I32, Rows]:
@@ -203,11 +250,10 @@ def _first_of_quarters(fixes: FixBatch, settled: Bool, before: I64) -> Rows:
     return np.flatnonzero(~settled & (quarter != previous))
 
 
-def _newest_clean(judged: FixBatch, new: FixBatch, last_new: Rows) -> FixBatch:
-    """For each vehicle with new fixes its newest clean fix; its newest one where none is clean."""
+def _newest_clean(judged: FixBatch, newest: FixBatch) -> FixBatch:
+    """For each vehicle its newest clean fix that was judged; its newest one where none is clean."""
     clean = judged.take(judged.quality & np.uint16(DISQUALIFYING) == 0)
     vehicles, rows = _last_rows(clean.vehicle)
-    newest = new.take(last_new)
-    without = ~np.isin(newest.vehicle, vehicles)
-    shown = FixBatch.concat([clean.take(rows), newest.take(without)])
+    without_clean = ~np.isin(newest.vehicle, vehicles)
+    shown = FixBatch.concat([clean.take(rows), newest.take(without_clean)])
     return shown.take(np.argsort(shown.vehicle))

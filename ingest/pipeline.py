@@ -5,6 +5,7 @@ behind; whoever calls it then tries again. Processing a batch twice changes noth
 """
 
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from psycopg import AsyncConnection
@@ -18,17 +19,18 @@ from devices.weigh_csv import weigh_csv
 from geofence.errors import GeofenceError
 from geofence.interval import Interval
 from geofence.judge import Judge
+from geofence.loads import NO_LOADS, Loads
 from geofence.profile import Profile
 from geofence.quality import Region
 from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
-from geofence.rules.overload import judge_weighing
 from ingest.directory import Directory, Tenure, TimedNames
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
+from ingest.weighing import Weigher
 from storage import fixes as fix_table
 from storage import progress as progress_table
 from storage import quarantine as quarantine_table
@@ -78,6 +80,7 @@ class Pipeline:
         self._router = router
         self._live: LiveJudge | None = None
         self._rulebook: Rulebook | None = None
+        self._weigher: Weigher | None = None
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
         self._drivers: dict[str, int] = {}
@@ -99,6 +102,7 @@ class Pipeline:
             snapshot.vehicles,
             timezone=self._options.timezone,
             roads=self._options.roads,
+            stations=snapshot.stations,
         )
         station_codecs = {
             code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))
@@ -106,11 +110,12 @@ class Pipeline:
         }
         # Nothing below this line fails: the rules are taken over as a whole or not at all.
         self._rulebook = rulebook
-        judge = Judge(rulebook)
+        judge, weigher = Judge(rulebook), Weigher(rulebook)
         if self._live is None:
-            self._live = LiveJudge(judge, self._options.region)
+            self._live = LiveJudge(judge, weigher, self._options.region)
         else:
-            self._live.replace_rules(judge)
+            self._live.replace_rules(judge, weigher)
+        self._weigher = weigher
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot
@@ -136,7 +141,7 @@ class Pipeline:
         intake = take_in(batch, self._router, self._codec, self._directory)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
             intake = take_in(batch, self._router, self._codec, self._directory)
-        vehicles = np.unique(intake.fixes.vehicle)
+        vehicles = np.union1d(intake.fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
         # Days and drivers are made before the transaction: what is remembered of them then stays
         # true if it is rolled back.
         await fix_table.ensure_days(conn, intake.fixes.time)
@@ -159,9 +164,9 @@ class Pipeline:
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch
     ) -> Outcome:
         assert self._live is not None
-        judgement = await self._live.judge(conn, fixes)
+        weighed, loads = await self._weigh(conn, intake)
+        judgement = await self._live.judge(conn, fixes, loads)
         await _store(conn, judgement)
-        weighed = await self._weigh(conn, intake)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
             messages=len(batch),
@@ -193,35 +198,24 @@ class Pipeline:
         known = intake.fixes.driver >= 0
         return np.where(known, ids[np.where(known, intake.fixes.driver, 0)], -1).astype(np.int32)
 
-    async def _weigh(self, conn: AsyncConnection, intake: Intake) -> list[Interval]:
-        """Store and judge weighings.
+    async def _weigh(self, conn: AsyncConnection, intake: Intake) -> tuple[list[Interval], Loads]:
+        """Store and judge weighings. Returns the overloads, and what new weighings say.
 
         Each verdict is a function of its weighing alone, so judging a redelivered one again
         writes what is there already.
         """
         assert self._snapshot is not None
-        assert self._rulebook is not None
+        assert self._weigher is not None
         weighings = intake.weighings
         if not len(weighings):
-            return []
-        await weighing_table.insert(
+            return [], NO_LOADS
+        is_new = await weighing_table.insert(
             conn, weighings, intake.weighing_vehicle, intake.weighing_station
         )
-        found: list[Interval] = []
-        for row in range(len(weighings)):
-            vehicle = self._snapshot.vehicle(int(intake.weighing_vehicle[row]))
-            station = self._snapshot.station(int(intake.weighing_station[row]))
-            when = int(weighings.time[row])
-            found += judge_weighing(
-                weighings,
-                row,
-                vehicle,
-                station,
-                self._rulebook.profile_at(when),
-                self._rulebook.load_limits_at(when),
-            )
+        stations = [self._snapshot.station(number) for number in intake.weighing_station.tolist()]
+        found, weighed = self._weigher.judge(weighings, intake.weighing_vehicle, stations)
         await violation_table.write(conn, found)
-        return found
+        return found, Loads.of(compress(weighed, is_new.tolist()))
 
 
 async def _store(conn: AsyncConnection, judgement: Judgement) -> None:

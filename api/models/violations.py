@@ -58,7 +58,10 @@ class Violation(Model):
     kind: Annotated[str, Field(description="The rule that was broken (docs/rules.md).")]
     subject: Annotated[
         str,
-        Field(description="Code of the zone, route or weigh station it is about; empty: none."),
+        Field(
+            description="Code of the zone, route or weigh station it is about, or the map's id of "
+            "the road; empty: none."
+        ),
     ]
     rule_profile: Annotated[str, Field(description="The rule profile that found it.")]
     vehicle_id: Annotated[int, Field(description="Number of the vehicle (an identity, no unit).")]

@@ -90,7 +90,7 @@ async def show_violation(session: Asked, violation_id: ThisViolation) -> Respons
         most=session.options.most_evidence_fixes,
     )
     weighed: list[Weighing] = []
-    if violation.kind.startswith("overload"):
+    if violation.kind.startswith("overload_"):
         weighed = await weighings.weighings_at(
             session.conn, violation.vehicle_id, violation.subject, started_us
         )

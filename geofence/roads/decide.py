@@ -5,7 +5,6 @@ Belongs here: what is said of a fix once the filter has weighed it.
 
 from typing import Any
 
-from devices.batch import F32, I32, Bool
 from geofence.compile import inlined, kernel
 
 
@@ -54,11 +53,18 @@ def _likeliest_limit(roads: Any, now: int, count: int) -> tuple[int, int, float]
 
 
 @inlined
-def decide(
-    roads: Any, now: int, count: int, off: float, i: int, edge: I32, is_backward: Bool,
-    confidence: F32,
-) -> None:  # fmt: skip
-    """The likeliest limit's likeliest candidate, by the older generation.
+def _stroke_weight(roads: Any, now: int, count: int, stroke: int) -> float:
+    """The weight of all candidates on one stroke, in both directions."""
+    total = 0.0
+    for k in range(now, now + count):
+        if roads[k]["stroke"] == stroke:
+            total += roads[k]["weight"][0] + roads[k]["weight"][1]
+    return total
+
+
+@inlined
+def decide(roads: Any, now: int, count: int, off: float, i: int, out: Any) -> None:
+    """The likeliest limit's likeliest candidate, by the older generation, as fix i of `out`.
 
     Candidates that have the same limit are one: between them there is nothing to decide.
     """
@@ -70,6 +76,10 @@ def decide(
     if not total > 0.5:  # else no other limit can have more
         best, back, total = _likeliest_limit(roads, now, count)
     if best < 0 or off > total:
-        edge[i], is_backward[i], confidence[i] = -1, False, 0.0
+        out.edge[i], out.is_backward[i], out.confidence[i] = -1, False, 0.0
+        out.place_m[i], out.road_confidence[i] = 0.0, 0.0
     else:
-        edge[i], is_backward[i], confidence[i] = roads[best]["edge"], back == 1, total
+        out.edge[i], out.is_backward[i] = roads[best]["edge"], back == 1
+        out.confidence[i] = total
+        out.place_m[i] = roads[best]["place_m"]
+        out.road_confidence[i] = _stroke_weight(roads, now, count, roads[best]["stroke"])

@@ -103,11 +103,24 @@ class Fixes(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the filter says of each fix, shape (n,). edge -1: no road, confidence 0."""
+    """What the filter says of each fix, shape (n,). edge -1: no road, confidence 0.
+
+    place_m: along the edge's stroke. road_confidence: of that stroke, whatever its limits.
+    """
 
     edge: I32
     is_backward: Bool
     confidence: F32
+    place_m: F64
+    road_confidence: F32
+
+
+def blank_found(n: int) -> Found:
+    """Room for what is said of n fixes."""
+    return Found(
+        np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32),
+        np.empty(n, np.float64), np.empty(n, np.float32),
+    )  # fmt: skip
 
 
 LAST_DTYPE: Final = np.dtype(
@@ -363,7 +376,7 @@ def advance(
         off_likely = gaussian(p["roads_off_road_m"] / p["roads_sigma_m"])
         _settle(roads, now, count, 0, later < 2, off_likely, last)
         _settle(roads, now, count, 1, later < 1, off_likely, last)
-        decide(roads, now, count, last["off"][0], i, out.edge, out.is_backward, out.confidence)
+        decide(roads, now, count, last["off"][0], i, out)
         last["known"] = _drop_faint(roads, now, count)
         last["time"], last["lon"], last["lat"], last["cosine"] = time, lon, lat, cosine
         before, now = now, before

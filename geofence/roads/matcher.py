@@ -12,15 +12,16 @@ from devices.batch import F32, F64, I32, I64, Bool, FixBatch
 from geofence.roads.filter import (
     NEVER,
     Fixes,
-    Found,
     Roads,
     State,
     advance,
+    blank_found,
     blank_room,
     blank_state,
 )
 from geofence.roads.grid import build_grid, build_lines
 from geofence.roads.network import RoadNetwork
+from geofence.roads.posted import Posted, posted_spans
 from geofence.roads.ways import Rows
 
 
@@ -30,13 +31,14 @@ class RoadIndex:
 
     network: RoadNetwork
     roads: Roads
+    posted: Posted
 
     @classmethod
     def build(cls, network: RoadNetwork) -> "RoadIndex":
         """The index of a network."""
         grid = build_grid(network)
         roads = Roads(grid, build_lines(network), network.edges, network.loop_m)
-        return cls(network, roads)
+        return cls(network, roads, posted_spans(network))
 
 
 class Matched(NamedTuple):
@@ -44,11 +46,15 @@ class Matched(NamedTuple):
 
     edge: shape (n,), row of the network's edges, -1 on no road of the map. is_backward: against the
     direction of the edge. confidence: that the road's limit is right, 0 where there is no road.
+    place_m: metres along the edge's stroke. road_confidence: that the fix is on that stroke; 0 and
+    0 where there is no road.
     """
 
     edge: I32
     is_backward: Bool
     confidence: F32
+    place_m: F64
+    road_confidence: F32
 
 
 class RoadMatcher:
@@ -101,7 +107,7 @@ class RoadMatcher:
         n = len(fixes)
         if n:
             self.make_room(int(fixes.vehicle.max()) + 1)
-        out = Found(np.empty(n, np.int32), np.empty(n, np.bool_), np.empty(n, np.float32))
+        out = blank_found(n)
         columns = Fixes(
             np.require(fixes.vehicle, None, ["C", "W"]),
             np.require(fixes.time, None, ["C", "W"]),
@@ -112,4 +118,4 @@ class RoadMatcher:
             np.require(profile, None, ["C", "W"]),
         )
         advance(self._state, self._roads, self._params, self._memory_us, columns, self._room, out)
-        return Matched(out.edge, out.is_backward, out.confidence)
+        return Matched(*out)

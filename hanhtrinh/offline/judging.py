@@ -13,6 +13,7 @@ import numpy as np
 from devices.texts import normal_plate
 from geofence.interval import Interval
 from geofence.judge import Judge
+from geofence.loads import Loads, Weighed
 from geofence.quality import is_judged, mark_arrival
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
@@ -69,8 +70,9 @@ def judge_files(
     )
     names = [*table.names, *registry.weighed(table.names)]
     rulebook = build_rulebook(registry, options, names, roads)
-    weighed, unknown = _judge_weighings(registry, rulebook, names)
-    intervals = [*_judge_fixes(table, rulebook, options, progress, with_visits), *weighed]
+    overloads, loads, unknown = _judge_weighings(registry, rulebook, names)
+    judged = _judge_fixes(table, rulebook, options, loads, progress, with_visits)
+    intervals = [*judged, *overloads]
     lines = Lines(names, table.drivers, registry.driver_names)
     intervals.sort(key=lines.order)
     return Found(
@@ -84,7 +86,12 @@ def judge_files(
 
 
 def _judge_fixes(
-    table: FixTable, rulebook: Rulebook, options: Options, progress: Progress, with_visits: bool
+    table: FixTable,
+    rulebook: Rulebook,
+    options: Options,
+    loads: Loads,
+    progress: Progress,
+    with_visits: bool,
 ) -> Iterable[Interval]:
     judge = Judge(rulebook)
     found: dict[Key, Interval] = {}
@@ -93,7 +100,9 @@ def _judge_fixes(
         progress("judging", done, len(table))
         arrived = mark_arrival(batch, options.region)
         kept = arrived.take(is_judged(arrived, options.region))
-        judged = judge.advance(kept, np.zeros(len(kept), np.bool_))
+        # Weighings that an earlier batch of the vehicle has taken in do no harm.
+        own = loads.take(np.isin(loads.vehicle, np.unique(kept.vehicle)))
+        judged = judge.advance(kept, np.zeros(len(kept), np.bool_), own)
         for interval in judged.intervals:
             # A vehicle's fixes may be in several batches: what was open may have grown.
             if with_visits or interval.kind != VISIT:
@@ -105,11 +114,15 @@ def _judge_fixes(
 
 def _judge_weighings(
     registry: Registry, rulebook: Rulebook, names: list[str]
-) -> tuple[list[Interval], tuple[str, ...]]:
-    """What weighings of known vehicles come to, and the plates of the others."""
+) -> tuple[list[Interval], Loads, tuple[str, ...]]:
+    """What weighings of known vehicles come to, and the plates of the others.
+
+    Of two weighings of one station, time, lane and plate the first stays, as in the database.
+    """
     by_plate = {normal_plate(name): number for number, name in reversed([*enumerate(names)])}
     weighings = registry.weighings
     found: dict[Key, Interval] = {}
+    weighed: dict[tuple[str, int, int, str], Weighed] = {}
     unknown: dict[str, None] = {}
     for row, plate in enumerate(weighings.plate):
         number = by_plate.get(plate) if plate else None
@@ -117,13 +130,19 @@ def _judge_weighings(
             unknown[plate] = None
             continue
         code, time = weighings.station[row], int(weighings.time[row])
-        for interval in judge_weighing(
+        key = code, time, int(weighings.lane[row]), plate
+        if key in weighed:
+            continue
+        station = registry.stations.get(code) or plain_station(code)
+        overloads = judge_weighing(
             weighings,
             row,
             rulebook.vehicle_rules[number],
-            registry.stations.get(code) or plain_station(code),
+            station,
             rulebook.profile_at(time),
             rulebook.load_limits_at(time),
-        ):
+        )
+        weighed[key] = Weighed.of(weighings, row, number, station, overloads)
+        for interval in overloads:
             found.setdefault(key_of(interval), interval)
-    return [*found.values()], tuple(unknown)
+    return [*found.values()], Loads.of(weighed.values()), tuple(unknown)

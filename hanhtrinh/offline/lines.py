@@ -24,7 +24,11 @@ SUBJECTS: Final[Mapping[str, tuple[str, ...]]] = {
     "route": (
         "off_route", "unscheduled_stop", "missed_stop", "wrong_order", "late_departure", "not_run",
     ),
-    "station": ("overload_gross", "overload_axle", "overload_cargo", "station_avoided"),
+    "station": (
+        "overload_gross", "overload_axle", "overload_cargo", "overloaded_stretch",
+        "station_avoided",
+    ),
+    "road": ("bridge_limit",),
 }  # fmt: skip
 """What the subject of an interval is called, by its kind; where it has one of no such kind, it is
 called `subject`."""

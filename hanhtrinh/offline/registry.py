@@ -124,4 +124,5 @@ def build_rulebook(
         registry.rules(names),
         timezone=options.timezone,
         roads=roads,
+        stations=list(registry.stations.values()),
     )

@@ -1,5 +1,6 @@
 """`--weighings`: records of weigh stations, JSON lines or CSV; and `--stations`: where they are."""
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,13 +12,20 @@ from devices.batch import WeighingBatch
 from devices.codec import LATEST_AHEAD_US, Codec
 from devices.weigh_csv import WEIGH_CSV
 from devices.weigh_json import WEIGH_JSON
-from geofence.registry import StationKind, StationRule
+from geofence.errors import RegistryError
+from geofence.registry import GeoJson, StationKind, StationRule, WeeklyHours
+from geofence.station_table import checked_station
 from hanhtrinh.offline.fixes import LATEST_US
-from hanhtrinh.offline.tables import read_table
+from hanhtrinh.offline.opening import OpeningError, weekly_hours
+from hanhtrinh.offline.tables import Row, read_table
 from hanhtrinh.offline.wrong_file import WrongFileError, text_of
 
 PIECE_CHARACTERS: Final = 200_000
 """Codecs take payloads of up to 1 MiB: a long table is given to them in pieces."""
+
+_STATION_COLUMNS: Final = (
+    "lon", "lat", "kind", "tolerance", "approach", "corridor_m", "two_way", "hours",
+)  # fmt: skip
 
 NO_ARRIVAL_US: Final = LATEST_US - LATEST_AHEAD_US
 """Files have no time of arrival: every time that positions may have is early enough."""
@@ -68,34 +76,56 @@ def _decoded(
 def read_stations(file: Path) -> dict[str, StationRule]:
     """Weigh stations of a CSV file, by code."""
     found: dict[str, StationRule] = {}
-    optional = ("lon", "lat", "kind", "tolerance")
-    for row in read_table(file, ("station",), optional):
+    for row in read_table(file, ("station",), _STATION_COLUMNS):
         code = row.name("station")
         if code in found:
             raise row.wrong("station", "expected every station once")
-        found[code] = _station(
-            code,
-            row.number("lon", -180.0, 180.0),
-            row.number("lat", -90.0, 90.0),
-            row.choice("kind", ("static", "wim"), "static"),
-            row.number("tolerance", 0.0, 0.5) or 0.0,
-        )
+        found[code] = _station(row, code)
     return found
 
 
 def plain_station(code: str) -> StationRule:
     """A station that no file says anything about: it weighs exactly, and nobody knows where."""
-    return _station(code, None, None, "static", 0.0)
+    return StationRule(id=0, code=code, lon=math.nan, lat=math.nan)
 
 
-def _station(
-    code: str, lon: float | None, lat: float | None, kind: str, tolerance: float
-) -> StationRule:
-    return StationRule(
+def _station(row: Row, code: str) -> StationRule:
+    lon, lat = row.number("lon", -180.0, 180.0), row.number("lat", -90.0, 90.0)
+    station = StationRule(
         id=0,
         code=code,
         lon=math.nan if lon is None else lon,
         lat=math.nan if lat is None else lat,
-        kind=cast("StationKind", kind),
-        tolerance=tolerance,
+        kind=cast("StationKind", row.choice("kind", ("static", "wim"), "static")),
+        tolerance=row.number("tolerance", 0.0, 0.5) or 0.0,
+        approach=_approach(row),
+        corridor_m=row.number("corridor_m", 1.0, 10_000.0),
+        is_two_way=row.choice("two_way", ("0", "1"), "0") == "1",
+        weekly_hours=_hours(row),
     )
+    try:
+        return checked_station(station)
+    except RegistryError as error:
+        raise WrongFileError(row.file, str(error), line=row.line, column="approach") from None
+
+
+def _approach(row: Row) -> GeoJson | None:
+    text = row.text("approach")
+    if not text:
+        return None
+    try:
+        geometry = json.loads(text)
+    except ValueError:
+        geometry = None
+    if not isinstance(geometry, dict) or geometry.get("type") != "LineString":
+        raise row.wrong("approach", "expected a GeoJSON LineString")
+    return geometry
+
+
+def _hours(row: Row) -> WeeklyHours | None:
+    if not row.text("hours"):
+        return None
+    try:
+        return weekly_hours(row.text("hours"))
+    except OpeningError as error:
+        raise WrongFileError(row.file, str(error), line=row.line, column="hours") from None

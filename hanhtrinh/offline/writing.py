@@ -22,14 +22,15 @@ from hanhtrinh.offline.lines import COMMON, Line
 OWN: Final = (
     "max_speed_kmh", "mean_speed_kmh", "limit_kmh", "limit_source", "max_excess_kmh", "band",
     "zone", "route", "direction", "max_offset_m", "left_at_m", "returned_at_m", "driving_s",
-    "unseen_s", "station", "measured_kg", "limit_kg", "excess_percent", "group",
+    "unseen_s", "station", "measured_kg", "limit_kg", "excess_percent", "group", "road",
+    "weighed_at",
 )  # fmt: skip
 """Fields of single rules that every table has a column for, whatever was found."""
 
 _INSTANTS: Final = ("started_at", "ended_at")
 _TEXTS: Final = (
     "kind", "rule_profile", "vehicle", "driver", "driver_name", "limit_source", "band", "zone",
-    "route", "direction", "station", "group",
+    "route", "direction", "station", "group", "road", "weighed_at",
 )  # fmt: skip
 
 

@@ -43,7 +43,8 @@ FROM route_stops ORDER BY route_id, direction, seq
 
 -- name: stations
 -- The weigh stations.
-SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map
+SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, approach,
+       corridor_m, is_two_way, weekly_hours
 FROM weigh_stations ORDER BY id
 
 -- name: add_operator
@@ -149,7 +150,8 @@ SELECT * FROM unnest(%(vehicle)s, %(route)s::text[], %(valid_from)s, %(valid_to)
 
 -- name: add_station
 -- A new weigh station.
-INSERT INTO weigh_stations (code, name, lon, lat, kind, tolerance, calibrated_until, column_map)
+INSERT INTO weigh_stations (code, name, lon, lat, kind, tolerance, calibrated_until, column_map,
+                            approach, corridor_m, is_two_way, weekly_hours)
 VALUES (%(code)s, %(name)s, %(lon)s, %(lat)s, %(kind)s, %(tolerance)s, %(calibrated_until)s,
-        %(column_map)s)
+        %(column_map)s, %(approach)s, %(corridor_m)s, %(is_two_way)s, %(weekly_hours)s)
 RETURNING id

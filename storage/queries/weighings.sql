@@ -12,3 +12,13 @@ FROM unnest(%(station)s, %(vehicle)s, %(time)s, %(received)s, %(lane)s, %(plate)
 CROSS JOIN (SELECT %(axle_kg)s::float8[] AS axle_kg, %(axle_spacing_m)s::float8[] AS axle_spacing_m) a
 ON CONFLICT (station_id, time, lane, plate) DO NOTHING
 RETURNING station_id, time, lane, plate
+
+-- name: since
+-- The weighings of each vehicle from its instant on, with their stations.
+SELECT w.vehicle_id, w.time, w.received, w.lane, w.plate, w.gross_kg, w.speed_kmh, w.length_m,
+       w.axle_kg, w.axle_spacing_m, s.id, s.code, s.lon, s.lat, s.name, s.kind, s.tolerance,
+       s.calibrated_until
+FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
+JOIN weighings w ON w.vehicle_id = k.vehicle_id AND w.time >= k.since
+JOIN weigh_stations s ON s.id = w.station_id
+ORDER BY w.vehicle_id, w.time, w.id

@@ -136,9 +136,27 @@ async def _vehicle_rules(
     return tuple(VehicleRule(*(*row[:10], tuple(routes.get(row[0], ())))) for row in vehicles)
 
 
+def _station(row: tuple[Any, ...]) -> StationRule:
+    hours = row[12]
+    return StationRule(
+        id=row[0],
+        code=row[1],
+        lon=row[2],
+        lat=row[3],
+        name=row[4],
+        kind=row[5],
+        tolerance=row[6],
+        calibrated_until=row[7],
+        approach=row[9],
+        corridor_m=row[10],
+        is_two_way=row[11],
+        weekly_hours=None if hours is None else tuple(tuple(span) for span in hours),
+    )
+
+
 async def _stations(cur: AsyncCursor) -> dict[str, Any]:
     rows = await _rows(cur, "stations")
     return {
-        "stations": tuple(StationRule(*row[:8]) for row in rows),
+        "stations": tuple(_station(row) for row in rows),
         "column_maps": {row[1]: row[8] for row in rows if row[8] is not None},
     }

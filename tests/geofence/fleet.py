@@ -14,8 +14,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from devices.batch import FixBatch, Input, Quality, inputs_word
+from geofence.interval import Interval
+from geofence.loads import NO_LOADS, Loads, Weighed
 from geofence.profile import shipped_profile
-from geofence.registry import Route, RouteStop, VehicleRoute, VehicleRule, Zone
+from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
 from tests.oracle.judge import judge
 from tests.oracle.world import Fix, World
@@ -91,6 +93,18 @@ ROUTES = [
           stops=(stop("outbound", 1, 33), stop("inbound", 1, 20))),
 ]  # fmt: skip
 
+STATIONS = [
+    StationRule(
+        1, "T1", at(20)[0], at(20)[1], approach=line((2,), (12,), (16, 1), (20,), (39,)),
+        corridor_m=150.0, is_two_way=True,
+    ),
+    StationRule(
+        2, "T2", at(12)[0], at(12)[1], approach=line((0,), (30,)), corridor_m=250.0,
+        weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")),
+    ),
+    StationRule(3, "T3", at(30)[0], at(30)[1]),
+]  # fmt: skip
+
 VEHICLES = [
     VehicleRule(1, gross_kg=9_000.0, routes=(VehicleRoute("AB"),)),
     VehicleRule(2, gross_kg=30_000.0, speed_limit_kmh=50.0),
@@ -100,7 +114,7 @@ VEHICLES = [
         gross_kg=10_000.0,
         routes=(VehicleRoute("AB"), VehicleRoute("AC", valid_to=AC_ENDS_US)),
     ),
-    VehicleRule(5, vehicle_class="bus", routes=(VehicleRoute("AC"),)),
+    VehicleRule(5, vehicle_class="bus", kind="bus", routes=(VehicleRoute("AC"),)),
 ]
 
 
@@ -128,23 +142,26 @@ PROFILES = {
         with_values(
             STEP_MODE, visits__confirm_in=4, visits__confirm_out=1, quality__frozen_fixes=3,
             quality__speed_differs_steps=1, quality__jump_resume_fixes=1,
+            station_avoided__before_m=900.0, station_avoided__behind_m=700.0,
         )
     ],
     "slow_to_leave": [
         with_values(
             FIX_MODE, visits__confirm_in=1, visits__confirm_out=4, quality__frozen_fixes=5,
             quality__jump_resume_fixes=5, quality__speed_differs_steps=4,
+            station_avoided__within_s=300.0,
         )
     ],
 }  # fmt: skip
 
 
 def rulebook(profiles):
-    return Rulebook.build(PROFILES[profiles], ZONES, ROUTES, VEHICLES)
+    return Rulebook.build(PROFILES[profiles], ZONES, ROUTES, VEHICLES, stations=STATIONS)
 
 
 def world(profiles):
-    return World(PROFILES[profiles], ZONES, ROUTES, {v.id: v for v in VEHICLES})
+    vehicles = {v.id: v for v in VEHICLES}
+    return World(PROFILES[profiles], ZONES, ROUTES, vehicles, stations=STATIONS)
 
 
 GAPS_S = [1, 5, 10, 10, 11, 20, 20, 20, 30, 30, 59, 60, 61, 119, 120, 121, 400, 900, 901]
@@ -251,7 +268,49 @@ def batch_of(motion):
     )
 
 
-def oracle_of(its_world, batch):
+def weighed(vehicle, time, gross_kg=0.0, *, station="T1", tolerance=0.0, indicative=False):
+    """A weighing of a vehicle; without a mass it is not overloaded."""
+    details = {
+        "measured_kg": gross_kg, "limit_kg": 10_000.0, "tolerance": tolerance,
+        "excess_percent": 20.0, "band": "10_20", "group": "gross",
+    }  # fmt: skip
+    place = at(4)
+    overload = Interval(
+        "overload_gross", vehicle, station, "qcvn31", -1, time, time, 0.0, 0, place, place,
+        is_open=False, details=details,
+    )  # fmt: skip
+    return Weighed(
+        vehicle, time, station, 1, gross_kg or 5_000.0, tolerance, indicative,
+        overload if gross_kg else None,
+    )  # fmt: skip
+
+
+BESIDE_S = [0, 0, 0.000001, -0.000001, 5, -5, -899, -900, -901, 30, 600]
+MASSES = [0.0, 12_000.0, 12_000.0, 18_000.0, 31_000.0]
+
+
+def seeded_loads(batch, seed):
+    """Weighings of the vehicles of a batch, near its fixes, some at one time, some far off."""
+    random = np.random.default_rng(seed)
+    found = []
+    for vehicle in np.unique(batch.vehicle).tolist():
+        times = batch.time[batch.vehicle == vehicle]
+        for _ in range(int(random.choice([0, 1, 1, 2, 3, 6]))):
+            time = int(random.choice(times)) + round(random.choice(BESIDE_S) * 1e6)
+            for _ in range(int(random.choice([1, 1, 1, 2]))):
+                mass = float(random.choice(MASSES))
+                station = str(random.choice(["T1", "T2"]))
+                found.append(
+                    weighed(
+                        vehicle, time, mass, station=station,
+                        tolerance=float(random.choice([0.0, 0.05])),
+                        indicative=bool(random.random() < 0.2),
+                    )
+                )  # fmt: skip
+    return Loads.of(found)
+
+
+def oracle_of(its_world, batch, loads=NO_LOADS):
     """What the oracle says of a batch: (quality bits, intervals)."""
     bits, intervals = np.zeros(len(batch), np.uint16), []
     for vehicle in np.unique(batch.vehicle).tolist():
@@ -264,7 +323,8 @@ def oracle_of(its_world, batch):
             )
             for i in rows
         ]  # fmt: skip
-        intervals += judge(its_world, its_world.vehicles[vehicle], fixes)
+        own = [load for load in loads.weighed if load.vehicle == vehicle]
+        intervals += judge(its_world, its_world.vehicles[vehicle], fixes, own)
         for i, fix in zip(rows, fixes, strict=True):
             bits[i] = sum(int(Quality[name.upper()]) for name in fix.quality)
     return bits, intervals

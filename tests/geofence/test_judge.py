@@ -13,6 +13,7 @@ from tests.geofence.fleet import (
     fleets,
     oracle_of,
     rulebook,
+    seeded_loads,
     seeded_motion,
     world,
 )
@@ -26,23 +27,24 @@ def unsettled(batch):
     return np.zeros(len(batch), np.bool_)
 
 
-def check_against_oracle(profiles, batch):
-    judged = Judge(RULEBOOKS[profiles]).advance(batch, unsettled(batch))
-    quality, intervals = oracle_of(WORLDS[profiles], batch)
+def check_against_oracle(profiles, batch, seed):
+    loads = seeded_loads(batch, seed)
+    judged = Judge(RULEBOOKS[profiles]).advance(batch, unsettled(batch), loads)
+    quality, intervals = oracle_of(WORLDS[profiles], batch, loads)
     assert judged.quality.tolist() == quality.tolist()
     assert by_key(judged.intervals) == by_key(intervals)
     return judged
 
 
 @settings(max_examples=120, deadline=None)
-@given(PROFILE, fleets())
-def test_one_batch_is_judged_as_by_the_oracle(profiles, batch):
-    check_against_oracle(profiles, batch)
+@given(PROFILE, fleets(), st.integers(0, 2**32 - 1))
+def test_one_batch_is_judged_as_by_the_oracle(profiles, batch, seed):
+    check_against_oracle(profiles, batch, seed)
 
 
 @pytest.mark.parametrize("profiles", PROFILES)
 @pytest.mark.parametrize("seed", range(3))
 def test_a_long_drive_is_judged_as_by_the_oracle(profiles, seed):
     batch = batch_of({v: seeded_motion(100 * seed + v) for v in (1, 2, 3, 5)})
-    judged = check_against_oracle(profiles, batch)
+    judged = check_against_oracle(profiles, batch, seed)
     assert judged.intervals

@@ -37,6 +37,12 @@ SLOW = {
 }
 
 
+STATION = StationRule(
+    UNKNOWN, "QL5", 106.7, 10.75, corridor_m=300.0,
+    approach={"type": "LineString", "coordinates": [[106.6, 10.75], [106.9, 10.75]]},
+)  # fmt: skip
+
+
 def new_pipeline() -> Pipeline:
     return Pipeline(OPTIONS, TopicRouter())
 
@@ -57,7 +63,7 @@ async def register(conn: AsyncConnection, vehicles: int = 3) -> list[int]:
     await registry.assign_devices(conn, devices, ids)
     await registry.add_zone(conn, Zone(UNKNOWN, "BAN", "banned", BANNED, min_duration_s=20))
     await registry.add_zone(conn, Zone(UNKNOWN, "SLOW", "speed", SLOW, speed_limits={"*": 50.0}))
-    await registry.add_station(conn, StationRule(UNKNOWN, "QL5", 106.7, 10.7))
+    await registry.add_station(conn, STATION)
     return ids
 
 
@@ -86,7 +92,29 @@ class Sent:
         return f"gsht/v1/json/imei-{self.device}", json.dumps(body).encode(), received
 
 
-def batch_of(sent: Sequence[Sent]) -> MessageBatch:
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A weighing as a station sends it; `at` in seconds after T0_S.
+
+    Over 17,600 kg is overloaded.
+    """
+
+    device: int
+    at: int
+    gross_kg: float
+
+    @property
+    def message(self) -> tuple[str, bytes, int]:
+        body = {
+            "time": T0_S + self.at,
+            "plate": f"29C{self.device:05d}",
+            "gross_kg": self.gross_kg,
+        }
+        received = (T0_S + self.at + 1) * 1_000_000
+        return "weigh/v1/json/QL5", json.dumps(body).encode(), received
+
+
+def batch_of(sent: Sequence[Sent | Scaled]) -> MessageBatch:
     messages = [s.message for s in sent]
     return MessageBatch(
         [m[0] for m in messages],

@@ -1,4 +1,4 @@
-"""The invariant: what is stored is a function of the set of fixes, and of nothing else."""
+"""The invariant: what is stored is a function of the set of fixes and weighings alone."""
 
 import asyncio
 from itertools import pairwise
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest.pipeline import Pipeline
 from ingest.source import MessageBatch
 from storage.database import connect
-from tests.ingest.fleet import Sent, batch_of, new_pipeline, register, stored_state
+from tests.ingest.fleet import Scaled, Sent, batch_of, new_pipeline, register, stored_state
 
 pytestmark = pytest.mark.integration
 
@@ -20,23 +20,32 @@ STEP_S = 10
 
 TABLES = (
     "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, "
-    "violation_versions, violations, quarantine"
+    "violation_versions, violations, quarantine, weighings"
 )
 
 
 @st.composite
 def drives(draw):
-    """Fixes of up to three vehicles on an east-west road through a banned and a speed zone."""
-    sent = []
+    """Fixes of up to three vehicles on an east-west road through a banned and a speed zone.
+
+    Some are weighed on the way, before it or after it.
+    """
+    sent: list[Sent | Scaled] = []
     for device in range(draw(st.integers(1, 3))):
-        at, lon = 0, 106.69
+        at, lon, lat = 0, 106.69, 10.75
         for _ in range(draw(st.integers(1, 40))):
             at += STEP_S * draw(st.sampled_from([1, 1, 1, 1, 2, 6, 7, 13, 90, 91]))
             lon += draw(st.sampled_from([0.0, 0.0005, 0.002, 0.002, 0.004, -0.003, 0.3]))
             lon = min(lon, 106.9)
+            if draw(st.integers(0, 5)) == 0:
+                lat = draw(st.sampled_from([10.75, 10.756]))
             speed = draw(st.sampled_from([0.0, 40.0, 60.0, 85.0, 90.0, 230.0]))
             valid = draw(st.sampled_from([True, True, True, False]))
-            sent.append(Sent(device, at, round(lon, 6), 10.75, speed, valid))
+            sent.append(Sent(device, at, round(lon, 6), lat, speed, valid))
+        for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
+            weighed_at = draw(st.integers(-90, at // STEP_S + 3)) * STEP_S
+            weighed_at += draw(st.sampled_from([0, 0, 3]))
+            sent.append(Scaled(device, weighed_at, draw(st.sampled_from([12e3, 20e3, 30e3]))))
     return sent
 
 
@@ -167,3 +176,49 @@ def test_a_unique_violation_by_another_writer_is_raised_and_then_healed(register
             return await stored_state(conn)
 
     assert len(asyncio.run(go())["fixes"]) == 3
+
+
+def kinds(state):
+    return [(row[0], row[4], row[5], row[8]) for row in state["violations"]]
+
+
+def test_a_weighing_that_comes_after_the_fixes_draws_the_stretch_that_it_would_have_drawn(
+    registered,
+):
+    drive = [Sent(0, at, round(106.40 + at * 0.0002, 6), 10.75, 60.0) for at in range(0, 3000, 60)]
+    weighed = Scaled(0, 610, 20e3)
+    weighed_again = Scaled(0, 1810, 12e3)
+    in_time: list[Sent | Scaled] = [*drive, weighed, weighed_again]
+    in_time.sort(key=lambda s: s.at)
+    expected = asyncio.run(outcome_of(registered, [(in_time, "go")]))
+    stretches = [row for row in kinds(expected) if row[0] == "overloaded_stretch"]
+    ((_, started, ended, fixes),) = stretches
+    assert (ended - started).total_seconds() == 1800 - 660
+    assert fixes == 20
+    for parts in (
+        [(drive, "go"), ([weighed], "go"), ([weighed_again], "go")],
+        [(drive, "go"), ([weighed_again], "restart"), ([weighed], "fail")],
+        [([weighed, weighed_again], "go"), (drive[20:], "restart"), (drive[:20], "go")],
+        [(drive[::2], "go"), ([weighed_again, weighed], "fail"), (drive[1::2], "go")],
+    ):
+        assert asyncio.run(outcome_of(registered, parts)) == expected
+
+
+def test_a_stretch_ends_where_a_late_weighing_finds_the_vehicle_unladen(registered):
+    drive = [Sent(0, at, round(106.40 + at * 0.0002, 6), 10.75, 60.0) for at in range(0, 3000, 60)]
+
+    async def go():
+        async with await connect(registered, name="test") as conn:
+            pipeline = new_pipeline()
+            await pipeline.refresh(conn)
+            found = []
+            for part in ([Scaled(0, 5, 20e3)], drive, [Scaled(0, 1205, 12e3)]):
+                await pipeline.process(conn, batch_of(part))
+                rows = await conn.execute(
+                    "SELECT status, duration_s FROM violations WHERE kind = 'overloaded_stretch'"
+                )
+                found.append(await rows.fetchall())
+            return found
+
+    # What is open goes on in place: no fact of it was ever said to be final.
+    assert asyncio.run(go()) == [[], [("open", 2880.0)], [("final", 1140.0)]]

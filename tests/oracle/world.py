@@ -1,12 +1,13 @@
 """What fixes are judged by: the registry and the profiles, asked one question at a time."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from geofence.profile import Profile
-from geofence.registry import Route, VehicleRule, Zone
+from geofence.registry import Route, StationRule, VehicleRule, Zone
 from tests.oracle.earth import is_inside
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -40,6 +41,7 @@ class World:
     routes: list[Route]
     vehicles: dict[int, VehicleRule]
     timezone: str = "Asia/Ho_Chi_Minh"
+    stations: Sequence[StationRule] = ()
 
     def local(self, time):
         utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from geofence.errors import RegistryError as UnjudgeableError
 from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, Zone
 from storage import registry
 from storage.errors import AlreadyThereError, NotThereError, RegistryError
@@ -66,7 +67,11 @@ def test_the_picture_holds_what_was_added(database):
         zone = await registry.add_zone(conn, replace(ZONE, operator_id=owner))
         route = await registry.add_route(conn, replace(ROUTE, operator_id=owner))
         await registry.assign_routes(conn, [vehicle], ["52"], 7, 9)
-        station = StationRule(0, "TC-15", 105.9, 20.9, "Trạm 15", "wim", 0.05, 77)
+        station = StationRule(
+            0, "TC-15", 105.9, 20.9, "Trạm 15", "wim", 0.05, 77, corridor_m=40.0, is_two_way=True,
+            approach={"type": "LineString", "coordinates": [[105.9, 20.8], [105.9, 21.0]]},
+            weekly_hours=(("mon", "06:00", "22:00"),),
+        )  # fmt: skip
         station = await registry.add_station(conn, station, {"plate": "Bien so"})
         driver = await registry.add_driver(conn, "790123456789", "Nguyễn Văn A", owner)
         assert await registry.operator_id(conn, "HTX-01") == owner
@@ -85,6 +90,17 @@ def test_the_picture_holds_what_was_added(database):
     assert snapshot.devices == (Tenure("866000000000001", vehicle, BEGINNING_US, END_US),)
     assert snapshot.plates == (Tenure("29B12345", vehicle, 5, END_US),)
     assert snapshot.drivers == {"790123456789": driver}
+
+
+def test_a_station_whose_approach_does_not_lead_by_it_is_refused(database):
+    far = StationRule(0, "TC-15", 105.9, 20.9, approach=LINE, corridor_m=40.0)
+
+    async def work(conn):
+        with pytest.raises(UnjudgeableError, match="within 40 m of the station"):
+            await registry.add_station(conn, far)
+        return await registry.load(conn)
+
+    assert connected(database, work).stations == ()
 
 
 def test_many_are_added_at_once_and_their_ids_come_in_order(database):

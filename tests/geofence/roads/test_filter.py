@@ -36,10 +36,12 @@ def test_the_filter_says_what_its_slow_twin_says(rows):
     batch = batch_of(rows)
     matched, fixes = match(batch), fixes_of(batch)
     for i in range(len(fixes)):
-        (edge, back, confidence), margin = TWIN.decide(fixes[: i + 1])
+        (edge, back, confidence, at_m, on_road), margin = TWIN.decide(fixes[: i + 1])
         assert matched.confidence[i] == pytest.approx(confidence, abs=1e-5)
         if margin > 1e-6:
             assert (matched.edge[i], matched.is_backward[i]) == (edge, back)
+            assert matched.place_m[i] == pytest.approx(at_m, abs=1e-3)
+            assert matched.road_confidence[i] == pytest.approx(on_road, abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,6 +59,8 @@ def test_batches_and_other_vehicles_make_no_difference(rows, others, seed):
         found = match(batch.take(part), matcher)
         assert found.edge.tolist() == whole.edge[part].tolist()
         assert found.confidence.tolist() == whole.confidence[part].tolist()
+        assert found.place_m.tolist() == whole.place_m[part].tolist()
+        assert found.road_confidence.tolist() == whole.road_confidence[part].tolist()
 
 
 @settings(max_examples=60, deadline=None)
@@ -72,6 +76,9 @@ def test_fixes_since_the_memory_begins_give_the_same_match_again(rows):
         later = rest >= i
         assert again.edge[later].tolist() == whole.edge[rest[later]].tolist()
         assert again.confidence[later].tolist() == whole.confidence[rest[later]].tolist()
+        assert again.place_m[later].tolist() == whole.place_m[rest[later]].tolist()
+        ours, theirs = again.road_confidence[later], whole.road_confidence[rest[later]]
+        assert ours.tolist() == theirs.tolist()
 
 
 def test_a_forgotten_vehicle_begins_anew():

@@ -113,7 +113,8 @@ def limit(east, north, way, *, vehicle=1, confidence=1.0, back=False, time=START
     batch = batch_of([(time, east, north, 50.0, np.nan)], vehicle)
     edges = np.flatnonzero(NETWORK.ways["way"][NETWORK.edges["row"]] == way)
     edge = edges[:1] if way >= 0 else np.array([-1])
-    matched = Matched(edge.astype(np.int32), np.array([back]), np.array([confidence], np.float32))
+    sure = np.array([confidence], np.float32)
+    matched = Matched(edge.astype(np.int32), np.array([back]), sure, np.zeros(1), sure)
     located = locate(BOOKS[book], batch, matched)
     return float(located.limit_kmh[0]), LimitSource(int(located.limit_source[0])).name.lower()
 
@@ -174,7 +175,8 @@ def test_of_a_zone_and_a_road_with_the_same_limit_the_zone_is_named():
     zone = Zone(1, "same", "speed", box(0, -50, 300, 50), speed_limits={"*": 60.0})
     book = rulebook([zone], VEHICLES)
     batch = batch_of([(START_US, 100, 0, 50.0, 90.0)])
-    matched = Matched(np.zeros(1, np.int32), np.zeros(1, np.bool_), np.ones(1, np.float32))
+    sure = np.ones(1, np.float32)
+    matched = Matched(np.zeros(1, np.int32), np.zeros(1, np.bool_), sure, np.zeros(1), sure)
     located = locate(book, batch, matched)
     assert located.limit_zone.tolist() == [0]
 

@@ -145,7 +145,10 @@ class Twin:
         return [(c, w / total) for c, w in weights], off / total
 
     def decide(self, fixes):
-        """(edge, is_backward, confidence) of the last fix, and how far the next one lies behind."""
+        """What the filter says of the last fix, and how far the next best lies behind.
+
+        (edge, is_backward, confidence, place_m, road_confidence).
+        """
         weights, off = self.after(fixes)
         groups: dict[int, list[Any]] = {}
         for c, w in weights:
@@ -153,12 +156,14 @@ class Twin:
             groups.setdefault(int(self.network.edges[c[0]][name]), []).append((w, c))
         ranked = sorted(((sum(w for w, _ in g), g) for g in groups.values()), key=lambda x: -x[0])
         if not ranked or off > ranked[0][0]:
-            return (-1, False, 0.0), 0.0
+            return (-1, False, 0.0, 0.0, 0.0), 0.0
         inside = sorted(ranked[0][1], key=lambda x: -x[0])
         best = inside[0][1]
         margins = [ranked[0][0] - w for w, _ in ranked[1:]] + [ranked[0][0] - off]
         margins += [inside[0][0] - w for w, _ in inside[1:]]
-        return (best[0], best[1], ranked[0][0]), min(margins)
+        strokes = self.network.edges["stroke"]
+        on_stroke = sum(w for c, w in weights if strokes[c[0]] == strokes[best[0]])
+        return (best[0], best[1], ranked[0][0], best[2], on_stroke), min(margins)
 
 
 def fixes_of(batch):
