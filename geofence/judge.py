@@ -178,7 +178,7 @@ def _distinct(sorted_vehicle: I32) -> I32:
 
 def _parts(fixes: FixBatch) -> Iterator[tuple[slice, FixBatch]]:
     """The fixes piece by piece, without copies of what the judge reads."""
-    if len(fixes) <= PART:
+    if 0 < len(fixes) <= PART:
         yield slice(None), fixes
         return
     for begin in range(0, len(fixes), PART):

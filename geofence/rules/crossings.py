@@ -86,7 +86,7 @@ class Crossings(Stateless):
         emit: bool,
     ) -> list[Findings]:
         """See Rule."""
-        if not emit or not len(self._zone_row):
+        if not (emit and len(self._zone_row) and len(track.time)):
             return []
         steps = self._steps(track)
         ends = np.stack([np.stack(steps.lon, 1), np.stack(steps.lat, 1)], 2)
