@@ -6,19 +6,21 @@ by `rules.overload`, how long it is believed by `rules.known_load`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.batch import F64, I32, I64, Bool, WeighingBatch
+from devices.describe import rfc3339
 from geofence.interval import Details, Interval
 from geofence.registry import StationRule
 
 CARGO: Final = "overload_cargo"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weighed:
     """One weighing of a known vehicle.
 
@@ -63,6 +65,29 @@ class Weighed:
     def mass_kg(self) -> float:
         """The gross mass that the vehicle has at least, NaN: it is not overloaded."""
         return float("nan") if self.overload is None else self.gross_kg * (1.0 - self.tolerance)
+
+    @cached_property
+    def stretch_details(self) -> Details:
+        """What the stretch of an overloaded vehicle says of the weighing that it began with."""
+        assert self.overload is not None
+        said = self.overload.details
+        return {
+            "overload_kind": self.overload.kind,
+            "measured_kg": said["measured_kg"],
+            "limit_kg": said["limit_kg"],
+            "tolerance": said["tolerance"],
+            "excess_percent": said["excess_percent"],
+            "band": said["band"],
+            "group": said["group"],
+            "gross_kg": self.gross_kg,
+            "weighed_at": self.weighed_at,
+            "indicative": self.is_indicative,
+        }
+
+    @cached_property
+    def weighed_at(self) -> str:
+        """Its time, RFC 3339."""
+        return rfc3339(self.time)
 
 
 def _worst(found: Sequence[Interval]) -> Interval | None:

@@ -18,13 +18,16 @@ from simulators.vehicles import SimulatedVehicle
 NOISE: Final = 0.004
 """Standard deviation of a scale's reading, as a fraction: a verified scale."""
 
+DRIVES_OFF_S: Final = 2.0
+"""How soon a vehicle leaves the scale once it has read it: before its next fix but one."""
+
 AXLES_TO_BUMPERS_M: Final = 3.0
 
 
 def weigh_phase(drive: Drive, station: StationRule) -> float:
     """The phase at which a drive past the station is weighed there."""
     phase = drive.when(drive.line.nearest_m(station.lon, station.lat))
-    return phase + WEIGH_STAY_S / 2 if station.kind == "static" else phase
+    return phase + WEIGH_STAY_S - DRIVES_OFF_S if station.kind == "static" else phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from devices.batch import I64
 KINDS = (
     "speeding", "zone_entry", "zone_exit", "zone_dwell", "banned_zone", "off_route", "data_gap",
     "overload_gross", "overload_axle", "overload_cargo",
+    "overloaded_stretch",
 )  # fmt: skip
 """Every kind that is planned, in the order of docs/rules.md."""
 

@@ -209,7 +209,7 @@ def silent(make: Make, drive: Drive, part: float) -> Script:
 
 
 def overloaded(world: World, kind: str, make: Make) -> Script:
-    """A lorry that carries too much past the static station."""
+    """A lorry that carries too much past the static station, and on until it is weighed again."""
     station = world.station("CAN-DONG")
     if kind == "overload_cargo":
         make = replace(make, cargo_kg=7_000.0)
@@ -218,7 +218,9 @@ def overloaded(world: World, kind: str, make: Make) -> Script:
     drive = lorry_drive(world, make, "vanh-dai-dong")
     phase = weigh_phase(drive, station)
     stretch = Stretch(kind, station.code, phase, phase, 0.0, 0, 0)
-    return Script(make, drive, (stretch,), _before((stretch,)), load_kg=AXLES_OVERLOADED_KG[kind])
+    onward = Stretch("overloaded_stretch", station.code, phase, phase + drive.period_s, 0.0, 2, 0)
+    plan = (stretch, onward)
+    return Script(make, drive, plan, _before(plan), load_kg=AXLES_OVERLOADED_KG[kind])
 
 
 def _before(stretches: Sequence[Stretch]) -> tuple[float, float]:

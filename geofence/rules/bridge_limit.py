@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64
-from devices.describe import rfc3339
 from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.loads import Weighed
@@ -272,7 +271,7 @@ class BridgeLimit(StatePerVehicle):
                 "tolerance": load.tolerance,
                 "excess_percent": (load.mass_kg - limit_kg) * 100.0 / limit_kg,
                 "station": load.station,
-                "weighed_at": rfc3339(load.time),
+                "weighed_at": load.weighed_at,
                 "indicative": load.is_indicative,
             }
             way = str(int(self._posted.way[run.over - 1]))

@@ -10,9 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from devices.describe import rfc3339
 from geofence.compile import kernel
-from geofence.interval import Details, Interval
+from geofence.interval import Interval
 from geofence.loads import NO_LOADS, Loads, Weighed
 from geofence.roads.matcher import Matched
 from geofence.rulebook import Rulebook
@@ -314,22 +313,8 @@ class KnownLoad(StatePerVehicle):
         profiles = self._rulebook.profiles
         return [
             interval_of(
-                run, KIND, load.station, profiles[run.profile].id, stretch_details(load),
+                run, KIND, load.station, profiles[run.profile].id, load.stretch_details,
                 is_open=is_open,
             )
             for run, load in zip(rows_of(runs), weighed, strict=True)
         ]  # fmt: skip
-
-
-def stretch_details(weighed: Weighed) -> Details:
-    """What a stretch says of the weighing that it began with."""
-    assert weighed.overload is not None
-    overload = weighed.overload.details
-    names = ("measured_kg", "limit_kg", "tolerance", "excess_percent", "band", "group")
-    return {
-        "overload_kind": weighed.overload.kind,
-        **{name: overload[name] for name in names},
-        "gross_kg": weighed.gross_kg,
-        "weighed_at": rfc3339(weighed.time),
-        "indicative": weighed.is_indicative,
-    }

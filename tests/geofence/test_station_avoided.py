@@ -22,6 +22,10 @@ STATION = StationRule(1, "T1", 106.0, 10.0 + 10_000 * METRES_NORTH, approach=ROA
 """On a road to the north, 10 km from its beginning."""
 
 
+def number(interval, name):
+    return interval.details[name]
+
+
 def avoided(places, station=STATION, vehicle=None, every_s=60, profile=None):
     """(station, first fix, last fix, left before, returned behind, driven) of a drive.
 
@@ -37,8 +41,8 @@ def avoided(places, station=STATION, vehicle=None, every_s=60, profile=None):
     return [
         (
             i.subject, (i.started - START_US) // (every_s * 1_000_000),
-            (i.ended - START_US) // (every_s * 1_000_000), round(i.details["left_before_m"]),
-            round(i.details["returned_behind_m"]), round(i.distance_m, -2),
+            (i.ended - START_US) // (every_s * 1_000_000), round(number(i, "left_before_m")),
+            round(number(i, "returned_behind_m")), round(i.distance_m, -2),
         )
         for i in judged.intervals
         if i.kind == "station_avoided"
@@ -109,8 +113,13 @@ def test_a_station_that_was_closed_was_not_avoided():
 
 
 def test_only_goods_vehicles_are_to_stop_there():
-    for kind, expected in (("rigid", 1), ("tractor_semi", 1), ("bus", 0), ("car", 0)):
-        assert len(avoided(detour(), vehicle=VehicleRule(1, kind=kind))) == expected
+    for rule, expected in (
+        (VehicleRule(1, kind="rigid"), 1),
+        (VehicleRule(1, kind="tractor_semi"), 1),
+        (VehicleRule(1, kind="bus"), 0),
+        (VehicleRule(1, kind="car"), 0),
+    ):
+        assert len(avoided(detour(), vehicle=rule)) == expected
 
 
 def test_who_comes_back_after_more_than_two_hours_was_elsewhere():

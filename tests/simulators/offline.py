@@ -5,9 +5,11 @@ import numpy as np
 from devices.batch import FixBatch
 from geofence.interval import Interval
 from geofence.judge import Judge
+from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
 from geofence.quality import Region, mark_arrival
 from geofence.rulebook import Rulebook
+from geofence.rules.overload import judge_weighing
 from simulators.fleet import Fleet
 
 START_US = 1_790_000_000_000_000
@@ -23,9 +25,27 @@ def rulebook_of(fleet: Fleet) -> Rulebook:
     )
 
 
-def judged(fleet: Fleet, fixes: FixBatch) -> list[Interval]:
+def loads_of(fleet: Fleet, rulebook: Rulebook, until_us: int) -> Loads:
+    """What the fleet's weighings up to a time say."""
+    weighings = fleet.weighbridges.between(START_US, until_us)
+    by_plate = {vehicle.plate: vehicle.rule for vehicle in fleet.vehicles}
+    found: list[Weighed] = []
+    for row in range(len(weighings)):
+        vehicle = by_plate[weighings.plate[row]]
+        station = fleet.world.station(weighings.station[row])
+        when = int(weighings.time[row])
+        profile, limits = rulebook.profile_at(when), rulebook.load_limits_at(when)
+        overloads = judge_weighing(weighings, row, vehicle, station, profile, limits)
+        found.append(Weighed.of(weighings, row, vehicle.id, station, overloads))
+    return Loads.of(found)
+
+
+def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
     """The violations in the fixes (vehicle: rows of the fleet from 0, in any order)."""
     fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
     ordered = fixes.take(fixes.order())
-    found = Judge(rulebook_of(fleet)).advance(ordered, np.zeros(len(ordered), np.bool_)).intervals
+    rulebook = rulebook_of(fleet)
+    loads = loads_of(fleet, rulebook, until_us)
+    settled = np.zeros(len(ordered), np.bool_)
+    found = Judge(rulebook).advance(ordered, settled, loads).intervals
     return [interval for interval in found if interval.kind != "zone_visit"]

@@ -38,7 +38,7 @@ def test_every_planned_violation_is_found_within_one_step_and_none_is_invented(
     fleet = a_fleet(vehicles, seed)
     until = START_US + 1800 * US
     fixes = fleet.due(START_US, until, interval_s)
-    found = judged(fleet, fixes)
+    found = judged(fleet, fixes, until)
     for plan in planned(fleet, fixes, until):
         (match,) = [
             interval
@@ -58,7 +58,7 @@ def test_what_counts_as_planned_at_any_moment_is_what_is_found_by_then(cut_s, di
     fleet = a_fleet()
     until = START_US + cut_s * US
     fixes = fleet.due(START_US, until, 10)
-    found = judged(fleet, spoil_fixes(fixes, dirt, 1, START_US))
+    found = judged(fleet, spoil_fixes(fixes, dirt, 1, START_US), until)
     expected = count_by_kind(planned(fleet, fixes, until))
     assert Counter(interval.kind for interval in found) == expected
 
