@@ -21,9 +21,8 @@ from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.data_gap import DataGap
 from geofence.rules.gps_lost import GpsLost
 from geofence.rules.moved_unseen import MovedUnseen
-from geofence.rules.off_route import OffRoute
 from geofence.rules.power_cut import PowerCut
-from geofence.rules.route_stops import RouteStops
+from geofence.rules.route_trips import RouteTrips
 from geofence.rules.rule import Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.visits import Visits
@@ -102,8 +101,7 @@ class Judge:
             Speeding(rulebook),
             DataGap(rulebook),
             Visits(rulebook),
-            OffRoute(rulebook),
-            RouteStops(rulebook),
+            RouteTrips(rulebook),
             MovedUnseen(rulebook),
             PowerCut(rulebook),
         )

@@ -1,7 +1,8 @@
-"""Where fixes lie: zones, the limit in force, and the offset from the vehicle's routes.
+"""Where fixes lie: zones, and the limit in force.
 
 Belongs here: what can be said of a fix on its own, for all fixes at once. What follows from one
-fix after another is for the rules.
+fix after another is for the rules, and so is what only few fixes are asked for, as how far from a
+route they lie.
 """
 
 import math
@@ -10,10 +11,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
+from devices.batch import F32, I32, I64, U8, Bool, FixBatch
 from geofence.compile import kernel
 from geofence.hours import minute_of_week
-from geofence.paths import path_offsets
 from geofence.roads.matcher import Matched
 from geofence.rulebook import Rulebook
 from geofence.zone_table import NOBODY, ZoneCode
@@ -30,7 +30,7 @@ class LimitSource(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """Where n fixes lie. R is `Rulebook.routes_per_vehicle`.
+    """Where n fixes lie.
 
     zone_start: shape (n + 1,). Fix i lies in the zones zone_row[zone_start[i]:zone_start[i + 1]].
     zone_row: shape (zone_start[-1],), rows of `Rulebook.zones`, ascending within a fix: every zone
@@ -40,9 +40,6 @@ class Located:
     limit_kmh: shape (n,), the limit in force. limit_source: `LimitSource`. limit_zone: row of the
         zone that gave it, -1 none.
     matched: the road of each fix; None: the rulebook has no roads.
-    route_row: shape (n, R), row of `Rulebook.routes` in force in each slot of the vehicle, -1 none.
-    offset_m: shape (n, R, 2), distance from that route's path, outbound and inbound, NaN none.
-    along_m: the same shape: metres along that path to the nearest point of it.
     """
 
     zone_start: I64
@@ -52,9 +49,6 @@ class Located:
     limit_source: U8
     limit_zone: I32
     matched: Matched | None
-    route_row: I32
-    offset_m: F64
-    along_m: F64
 
 
 def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) -> Located:
@@ -75,9 +69,6 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
             rulebook, fixes, matched, zone_start, zone_row, zone_applies, limit_kmh, limit_source,
             limit_zone,
         )  # fmt: skip
-    table = rulebook.route_table
-    route_row = table.in_force(fixes.vehicle, fixes.time)
-    offset_m, along_m = path_offsets(table.paths, fixes.lon, fixes.lat, route_row)
     return Located(
         zone_start=zone_start,
         zone_row=zone_row,
@@ -86,9 +77,6 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
         limit_source=limit_source,
         limit_zone=limit_zone,
         matched=matched,
-        route_row=route_row,
-        offset_m=offset_m,
-        along_m=along_m,
     )
 
 

@@ -25,6 +25,7 @@ class Route(msgspec.Struct, frozen=True):
     outbound: msgspec.Raw
     inbound: msgspec.Raw
     stops: msgspec.Raw
+    slots: msgspec.Raw
     valid_from: str | None
     valid_to: str | None
     created_at: str

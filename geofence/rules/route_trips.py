@@ -1,0 +1,620 @@
+"""Trips on fixed routes and all that is judged of them, docs/rules.md section 3.
+
+Kinds `route_trip`, `off_route`, `unscheduled_stop`, `missed_stop`, `wrong_order`.
+
+Belongs here: the state of each vehicle that is ever registered for a route, and the loop that hands
+each decided fix to the kernels of the kinds. What each of them does is in its own file.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from devices.batch import F64, I32, I64, Bool
+from geofence.compile import kernel
+from geofence.interval import Interval
+from geofence.locate import Located
+from geofence.paths import find_near, path_offset
+from geofence.route_table import route_in_force
+from geofence.rulebook import Rulebook
+from geofence.rules.off_route import KIND as OFF_ROUTE
+from geofence.rules.off_route import (
+    OFF_DTYPE,
+    come_back,
+    describe_off,
+    select_long_enough,
+    stray,
+)
+from geofence.rules.plain_fix import (
+    AWAY,
+    IN_A,
+    NOT_PLAIN,
+    ON_TRIP,
+    drive_on,
+    stand_of,
+    stay_in,
+    stays_near,
+    stops_plainly,
+)
+from geofence.rules.route_stops import come_by, is_at_stop
+from geofence.rules.route_trip import (
+    NO_ROUTE,
+    Queue,
+    arrive,
+    fill,
+    is_decided,
+    is_in_terminal,
+    is_in_trip,
+    is_in_visit,
+    needs_since,
+    new_queue,
+    place_of,
+)
+from geofence.rules.rule import Key, Records, Track
+from geofence.rules.stop_findings import STOP_KINDS, TRIP_KINDS, describe_stop, describe_trip
+from geofence.rules.trip_facts import (
+    ARRIVED,
+    BROKEN_OFF,
+    FACTS_DTYPE,
+    LAST_DTYPE,
+    copy_fix,
+    describe_trips,
+    go_on,
+    note_gap,
+    outcome_at,
+)
+from geofence.rules.trip_facts import KIND as ROUTE_TRIP
+from geofence.rules.unscheduled_stop import KIND as UNSCHEDULED_STOP
+from geofence.rules.unscheduled_stop import (
+    SLOW,
+    STOP_DTYPE,
+    end_stop,
+    may_begin,
+    pace_of,
+    select_reported,
+    slow_down,
+    take_pace,
+)
+from geofence.rules.visit import OPEN
+from geofence.zone_table import ZoneCode
+
+ROOM: Final = 256
+"""Findings of one kind that are collected before they are described."""
+
+
+class _Book(NamedTuple):
+    """What kernels ask of routes and profiles."""
+
+    params: Records
+    routes: Records
+    start: I64
+    ends: F64
+    along_m: F64
+    length_m: F64
+    chunk_start: I64
+    chunk_box: F64
+    stop_start: I64
+    stop_lon: F64
+    stop_lat: F64
+    stop_number: I32
+
+
+class _Registered(NamedTuple):
+    """Who is registered for what, columns of RouteTable; row_of: by vehicle its row v, -1 none."""
+
+    row_of: I32
+    start: I64
+    route: I32
+    slot: I32
+    begins: I64
+    ends: I64
+
+
+class _Zones(NamedTuple):
+    """In which terminals fixes lie, as in `is_in_terminal`."""
+
+    start: I64
+    row: I32
+    applies: Bool
+    terminal_of: I32
+
+
+class _State(NamedTuple):
+    """What is known of each slot s (row v: of each vehicle), beside the queue.
+
+    trips, off, stops: shape (m,), FACTS_DTYPE, OFF_DTYPE, STOP_DTYPE. seen: shape (m, 2, most), as
+    in `come_by`. near: shape (m,), a segment of the path that the vehicle was near, or any number.
+    last: shape (n,), LAST_DTYPE, the last decided fix.
+    """
+
+    trips: Records
+    off: Records
+    stops: Records
+    seen: I32
+    near: I32
+    last: Records
+
+
+class _Found(NamedTuple):
+    """What is over, and in `count` how much of it: off, stops, trips. ends and seen: of trips."""
+
+    count: I32
+    off: Records
+    stops: Records
+    trips: Records
+    ends: Records
+    seen: I32
+
+
+@kernel
+def _is_off_all(queue: Queue, state: _State, book: _Book, v: int, pos: int) -> bool:
+    """Whether a decided fix that lies in no visit is off every route that it is on a trip of."""
+    fix = queue.fixes[v, pos]
+    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
+        item = queue.items[s, pos]
+        if not is_in_trip(item):
+            continue
+        near = find_near(
+            fix["lon"], fix["lat"], fix["scale_m"], 2 * item["route"] + item["direction"],
+            book.routes[item["route"]]["corridor_m"], state.near[s],
+            book.start, book.ends, book.chunk_start, book.chunk_box,
+        )  # fmt: skip
+        if near >= 0:
+            state.near[s] = near
+            return False
+    return True
+
+
+@kernel
+def _place(book: _Book, fix: Any, item: Any) -> tuple[float, float]:
+    """How far from the path of its trip a fix lies, and how far along it."""
+    return path_offset(
+        fix["lon"], fix["lat"], 2 * item["route"] + item["direction"], book.start, book.ends,
+        book.along_m, book.length_m, book.chunk_start, book.chunk_box,
+    )  # fmt: skip
+
+
+@kernel
+def _may_stop(queue: Queue, book: _Book, v: int, pos: int) -> bool:
+    """Whether a fix lies where the vehicle may stop: in a terminal or near an announced stop."""
+    fix = queue.fixes[v, pos]
+    if fix["in_terminal"]:
+        return True
+    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
+        item = queue.items[s, pos]
+        if is_in_visit(item):
+            return True
+        path = 2 * item["route"] + item["direction"]
+        if is_in_trip(item) and is_at_stop(
+            path, fix, book.params, book.stop_start, book.stop_lon, book.stop_lat
+        ):
+            return True
+    return False
+
+
+@kernel
+def _end_trip(
+    queue: Queue, state: _State, found: _Found, book: _Book, v: int, s: int, pos: int
+) -> None:
+    """End the trip of a slot before a decided fix that does not belong to it."""
+    fix, item, trip = queue.fixes[v, pos], queue.items[s, pos], state.trips[s]
+    count, params = found.count, book.params
+    count[0] = come_back(state.off[s], params, found.off, count[0])
+    count[1] = end_stop(state.stops[s], params, found.stops, count[1])
+    trip["is_on_trip"] = False
+    trip["outcome"] = outcome_at(trip, item)
+    if trip["outcome"] != BROKEN_OFF:
+        note_gap(trip, fix, params)
+    if trip["outcome"] == ARRIVED:
+        path = 2 * trip["route"] + trip["direction"]
+        come_by(
+            path, trip["fixes"] + 1, fix, state.last[v], params, book.stop_start, book.stop_lon,
+            book.stop_lat, book.stop_number, state.seen, s,
+        )  # fmt: skip
+    found.trips[count[2]] = trip
+    for k in range(state.seen.shape[2]):
+        found.seen[count[2], 0, k] = state.seen[s, 0, k]
+        found.seen[count[2], 1, k] = state.seen[s, 1, k]
+    copy_fix(found.ends[count[2]], fix)
+    count[2] += 1
+
+
+@kernel
+def _follow(
+    state: _State, found: _Found, book: _Book, v: int, s: int, fix: Any, item: Any,
+    is_off: bool, may_stop: bool,
+) -> None:  # fmt: skip
+    """Take a fix of the trip that a slot is on: its stops, and the run off the route."""
+    count, params, trip, stop = found.count, book.params, state.trips[s], state.stops[s]
+    come_by(
+        2 * item["route"] + item["direction"], trip["fixes"], fix, state.last[v], params,
+        book.stop_start, book.stop_lon, book.stop_lat, book.stop_number, state.seen, s,
+    )  # fmt: skip
+    pace = pace_of(fix["speed_kmh"], params[fix["profile"]])
+    offset_m, along_m = 0.0, 0.0
+    if is_off or may_begin(stop, pace):
+        offset_m, along_m = _place(book, fix, item)
+    if is_off:
+        count[0] = stray(
+            state.off[s], trip["vehicle"], fix, item, (offset_m, along_m), params, found.off,
+            count[0],
+        )  # fmt: skip
+    else:
+        count[0] = come_back(state.off[s], params, found.off, count[0])
+    if may_begin(stop, pace):
+        slow_down(stop, trip["vehicle"], fix, item, not may_stop, along_m)
+    else:
+        count[1] = take_pace(stop, fix, pace, params, found.stops, count[1])
+
+
+@kernel
+def _judge(queue: Queue, state: _State, found: _Found, book: _Book, v: int, vehicle: int) -> None:
+    """Judge the oldest fix of a vehicle's queue, which is decided, on all of its routes.
+
+    A fix in a terminal of one of them, or near the path of one that it is on a trip of, is off
+    none.
+    """
+    pos = queue.head[v]
+    fix = queue.fixes[v, pos]
+    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
+    needs, in_visit, on_trip = fix["time"], False, False
+    for s in range(begin, end):
+        item = queue.items[s, pos]
+        if is_in_visit(item):
+            needs, in_visit = min(needs, item["visit_since"]), True
+        elif is_in_trip(item):
+            needs, on_trip = min(needs, item["left_since"]), True
+    is_off = on_trip and not in_visit and _is_off_all(queue, state, book, v, pos)
+    may_stop = on_trip and _may_stop(queue, book, v, pos)
+    for s in range(begin, end):
+        trip, item = state.trips[s], queue.items[s, pos]
+        if is_in_trip(item):
+            if not trip["is_on_trip"]:
+                for k in range(state.seen.shape[2]):
+                    state.seen[s, 0, k] = 0
+                    state.seen[s, 1, k] = 0
+            go_on(trip, vehicle, fix, item, state.last[v], needs)
+            note_gap(trip, fix, book.params)
+            _follow(state, found, book, v, s, fix, item, is_off, may_stop)
+        elif trip["is_on_trip"]:
+            _end_trip(queue, state, found, book, v, s, pos)
+
+
+@kernel
+def _is_decided(queue: Queue, v: int) -> bool:
+    """Whether the oldest fix that waits is decided for every slot of the vehicle."""
+    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
+        if not is_decided(queue.items[s, queue.head[v]]):
+            return False
+    return True
+
+
+@kernel
+def _take_in(
+    queue: Queue, state: _State, found: _Found, book: _Book, track: Track, i: int, v: int,
+    now: I32, inside: Bool,
+) -> int:  # fmt: skip
+    """Take fix i, which stands at the queue's end, into it; judge what is decided.
+
+    now: the route in each slot. inside: shape (slots, 2), whether it lies in their terminals.
+    Returns from when on the state depends on fixes.
+    """
+    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
+    for s in range(begin, end):
+        in_a, in_b = inside[s - begin, 0], inside[s - begin, 1]
+        arrive(queue, v, s, now[s - begin], in_a, in_b, track, i, book.params)
+    queue.queued[v] += 1
+    while queue.queued[v] > 0 and _is_decided(queue, v):
+        _judge(queue, state, found, book, v, track.vehicle[i])
+        copy_fix(state.last[v], queue.fixes[v, queue.head[v]])
+        queue.head[v] = place_of(queue.head[v], 1, queue.fixes.shape[1])
+        queue.queued[v] -= 1
+    since = needs_since(queue, v, track.time[i])
+    for s in range(begin, end):
+        if state.trips[s]["is_on_trip"]:
+            since = min(since, state.trips[s]["needs"])
+    return since
+
+
+@kernel
+def _ask_registry(
+    registered: _Registered, queue: Queue, state: _State, vehicle: int, v: int, time: int, now: I32
+) -> bool:
+    """Fill in the route in each slot of a vehicle; False: it has none, and nothing is going on."""
+    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
+    concerned = queue.queued[v] > 0
+    for s in range(begin, end):
+        route = route_in_force(
+            vehicle, s - begin, time, registered.start, registered.route, registered.slot,
+            registered.begins, registered.ends,
+        )  # fmt: skip
+        now[s - begin] = route
+        concerned |= route != NO_ROUTE or queue.trips[s]["is_known"]
+        concerned |= state.trips[s]["is_on_trip"]
+    return concerned
+
+
+@kernel
+def _look_round(
+    zones: _Zones, routes: Records, i: int, slots: int, now: I32, inside: Bool, fix: Any
+) -> None:
+    """Note which terminals a fix lies in."""
+    start, row, applies, terminal_of = zones
+    in_terminal = is_in_terminal(i, -1, start, row, applies, terminal_of)
+    fix["in_terminal"] = in_terminal
+    for k in range(slots):
+        for side in range(2):
+            inside[k, side] = False
+            if in_terminal and now[k] != NO_ROUTE:
+                route = routes[now[k]]
+                place = route["terminal_a"] if side == 0 else route["terminal_b"]
+                inside[k, side] = is_in_terminal(i, place, start, row, applies, terminal_of)
+
+
+@kernel
+def _is_plain(
+    queue: Queue, state: _State, book: _Book, v: int, fix: Any, now: I32, inside: Bool, stand: I32
+) -> bool:
+    """Whether a fix is plain to all slots of a vehicle of which none waits; what it is to each."""
+    plain, begin = True, queue.slot_start[v]
+    for s in range(begin, queue.slot_start[v + 1]):
+        k, trip = s - begin, state.trips[s]
+        stand[k] = stand_of(
+            fix, now[k], queue.trips[s], trip, state.off[s], queue.terminals[s, 0],
+            queue.terminals[s, 1], inside[k, 0], inside[k, 1], book.params,
+        )  # fmt: skip
+        plain &= stand[k] != NOT_PLAIN
+        if stand[k] == ON_TRIP and plain:
+            plain = stays_near(
+                fix, trip, book.routes, state.near, s, book.start, book.ends, book.chunk_start,
+                book.chunk_box,
+            )  # fmt: skip
+            plain &= stops_plainly(
+                fix, trip, state.stops[s], book.params, book.stop_start, book.stop_lon,
+                book.stop_lat,
+            )  # fmt: skip
+    return plain
+
+
+@kernel
+def _pass(
+    queue: Queue, state: _State, found: _Found, book: _Book, v: int, fix: Any, stand: I32
+) -> int:
+    """Take a plain fix; returns from when on the state depends on fixes."""
+    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
+    needs = fix["time"]
+    for s in range(begin, end):
+        if stand[s - begin] == ON_TRIP:
+            needs = min(needs, queue.trips[s]["left_since"])
+        elif stand[s - begin] != AWAY:
+            visit = queue.terminals[s, stand[s - begin] - IN_A]
+            stay_in(visit, fix)
+            needs = min(needs, visit["started"])
+    since = needs
+    for s in range(begin, end):
+        if stand[s - begin] == ON_TRIP:
+            drive_on(
+                fix, state.trips[s], state.stops[s], state.last[v], needs, book.params,
+                book.stop_start, book.stop_lon, book.stop_lat, book.stop_number, state.seen, s,
+                found.stops,
+            )  # fmt: skip
+            since = min(since, state.trips[s]["needs"])
+    copy_fix(state.last[v], fix)
+    return since
+
+
+@kernel
+def _advance(
+    queue: Queue, state: _State, found: _Found, book: _Book, registered: _Registered,
+    zones: _Zones, track: Track, needs_from: I64, first: int, now: I32, inside: Bool, stand: I32,
+) -> int:  # fmt: skip
+    """Advance from fix `first` on; returns the fix that it stopped before, as `found` is full.
+
+    now, inside, stand: of each slot the route, whether the fix lies in its terminals, and what
+    `stand_of` says; shape (R,), (R, 2), (R,), of no meaning before and after.
+    """
+    row_of, vehicle, time = registered.row_of, track.vehicle, track.time
+    head, queued, slot_start, count = queue.head, queue.queued, queue.slot_start, found.count
+    room = queue.fixes.shape[1]
+    stopped = len(time)
+    for i in range(first, len(time)):
+        v = row_of[vehicle[i]]
+        if v < 0 or not _ask_registry(registered, queue, state, vehicle[i], v, time[i], now):
+            continue
+        if max(count[0], count[1], count[2]) > ROOM or queued[v] == room:
+            stopped = i
+            break
+        fix = queue.fixes[v, place_of(head[v], queued[v], room)]
+        fill(fix, track, i)
+        slots = slot_start[v + 1] - slot_start[v]
+        _look_round(zones, book.routes, i, slots, now, inside, fix)
+        if queued[v] == 0 and _is_plain(queue, state, book, v, fix, now, inside, stand):
+            since = _pass(queue, state, found, book, v, fix, stand)
+        else:
+            since = _take_in(queue, state, found, book, track, i, v, now, inside)
+        needs_from[i] = min(needs_from[i], since)
+    return stopped
+
+
+class RouteTrips:
+    """Trips of each vehicle that is ever registered for a route, on each of its routes."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+        params, table, stops = rulebook.params, rulebook.route_table, rulebook.stop_table
+        # A side is decided within this many fixes: the queue never grows longer.
+        room = int(max(params["visits_confirm_in"].max(), params["visits_confirm_out"].max())) + 1
+        slots = table.slots_of_vehicles()
+        self._vehicle_of = np.flatnonzero(slots > 0).tolist()
+        self._queue = new_queue(slots[slots > 0], room)
+        self._state = _new_state(len(self._queue.head), len(self._queue.trips), stops.most)
+        self._found = _new_found(ROOM + 1 + room * table.slots, stops.most)
+        paths = table.paths
+        self._book = _Book(
+            params, table.rows, paths.start, paths.ends, paths.along_m, paths.length_m,
+            paths.chunk_start, paths.chunk_box,
+            stops.start, stops.lon, stops.lat, stops.number,
+        )  # fmt: skip
+        self._registered = _Registered(
+            np.where(slots > 0, np.cumsum(slots > 0) - 1, -1).astype(np.int32),
+            table.period_start, table.period_route, table.period_slot, table.period_from,
+            table.period_to,
+        )  # fmt: skip
+        self._now = np.zeros(table.slots, np.int32)
+        self._inside = np.zeros((table.slots, 2), np.bool_)
+        self._stand = np.zeros(table.slots, np.int32)
+        zones = rulebook.zone_table.rows
+        is_terminal = zones["kind"] == ZoneCode.TERMINAL
+        self._terminal_of = np.where(is_terminal, zones["place"], -1).astype(np.int32)
+
+    def make_room(self, vehicles: int) -> None:
+        """See Rule. There is room already: the rulebook says who is registered."""
+
+    def forget(self, vehicles: I32) -> None:
+        """See Rule."""
+        queue, state = self._queue, self._state
+        rows = self._rows(vehicles)
+        queue.queued[rows] = 0
+        for row in rows.tolist():
+            slots = self._slots(row)
+            queue.trips[slots] = np.zeros((), queue.trips.dtype)
+            queue.terminals[slots] = np.zeros((), queue.terminals.dtype)
+            state.trips[slots] = np.zeros((), FACTS_DTYPE)
+            state.off[slots] = np.zeros((), OFF_DTYPE)
+            state.stops[slots] = np.zeros((), STOP_DTYPE)
+
+    def advance(
+        self, track: Track, located: Located, needs_from: I64, *, emit: bool
+    ) -> list[Interval]:
+        """See Rule."""
+        if not len(self._queue.head):
+            return []
+        zones = _Zones(
+            located.zone_start, located.zone_row, located.zone_applies, self._terminal_of
+        )
+        intervals: list[Interval] = []
+        at, n = 0, len(track.time)
+        while at < n:
+            self._found.count[:] = 0
+            stopped = _advance(
+                self._queue, self._state, self._found, self._book, self._registered, zones, track,
+                needs_from, at, self._now, self._inside, self._stand,
+            )  # fmt: skip
+            if stopped == at:
+                raise RuntimeError("route_trips: a side was not decided within the fixes it takes")
+            if emit:
+                intervals += self._describe()
+            at = stopped
+        return intervals
+
+    def _describe(self) -> list[Interval]:
+        """What has been found to be over."""
+        found = self._found
+        off, stops, trips = found.count.tolist()
+        arrived = found.trips[:trips]["outcome"] == ARRIVED
+        return [
+            *describe_off(self._rulebook, found.off[:off], is_open=False),
+            *describe_stop(self._rulebook, found.stops[:stops], is_open=False),
+            *describe_trip(
+                self._rulebook, found.trips[:trips][arrived], found.seen[:trips][arrived]
+            ),
+            *describe_trips(self._rulebook, found.trips[:trips], found.ends[:trips]),
+        ]
+
+    def open_intervals(self, vehicles: I32) -> list[Interval]:
+        """See Rule. Only fixes of which it is certain that they belong to the trip are in it.
+
+        Which stops a trip missed is judged when it is over.
+        """
+        rows = self._rows(vehicles)
+        if not len(rows):
+            return []
+        slots = np.concatenate([np.arange(*self._span(row)) for row in rows.tolist()])
+        params, state = self._rulebook.params, self._state
+        trips, off, stops = state.trips[slots], state.off[slots], state.stops[slots]
+        is_long: Bool = np.empty(len(off), np.bool_)
+        select_long_enough(off, params, is_long)
+        is_stop: Bool = np.empty(len(stops), np.bool_)
+        select_reported(stops, params, is_stop)
+        return [
+            *describe_trips(self._rulebook, trips[trips["is_on_trip"]], None),
+            *describe_off(self._rulebook, off[is_long], is_open=True),
+            *describe_stop(self._rulebook, stops[is_stop], is_open=True),
+        ]
+
+    def pending(self, vehicles: I32) -> list[Key]:
+        """See Rule."""
+        keys: list[Key] = []
+        for row in self._rows(vehicles).tolist():
+            places = (self._queue.head[row] + np.arange(self._queue.queued[row])) % (
+                self._queue.fixes.shape[1]
+            )
+            times = self._queue.fixes[row, places]["time"].tolist()
+            for slot in range(*self._span(row)):
+                vehicle = self._vehicle_of[row]
+                keys += self._waiting(vehicle, times, self._queue.items[slot, places]["route"])
+                keys += self._going_on(vehicle, slot)
+        return keys
+
+    def _waiting(self, vehicle: int, times: list[int], routes: I32) -> list[Key]:
+        """What may have begun at fixes that are not decided."""
+        return [
+            (kind, vehicle, self._rulebook.routes[route].code, time)
+            for time, route in zip(times, routes.tolist(), strict=True)
+            if route != NO_ROUTE
+            for kind in (ROUTE_TRIP, OFF_ROUTE, *STOP_KINDS)
+        ]
+
+    def _going_on(self, vehicle: int, slot: int) -> list[Key]:
+        """What has begun in a slot and is not over."""
+        began: list[tuple[str, Any, int]] = []
+        trip, off, stop = (
+            self._state.trips[slot], self._state.off[slot], self._state.stops[slot],
+        )  # fmt: skip
+        if trip["is_on_trip"]:
+            began.append((ROUTE_TRIP, trip["route"], trip["left"]))
+            began += [(kind, trip["route"], trip["started"]) for kind in TRIP_KINDS]
+        if off["is_off"]:
+            began.append((OFF_ROUTE, off["route"], off["started"]))
+        if stop["is_standing"] or stop["pace"] == SLOW:
+            began.append((UNSCHEDULED_STOP, stop["route"], stop["started"]))
+        for visit in self._queue.terminals[slot]:
+            if visit["stage"] == OPEN:  # its last fix so far may be that from which a trip begins
+                began.append((ROUTE_TRIP, self._queue.trips[slot]["route"], visit["ended"]))
+        return [
+            (kind, vehicle, self._rulebook.routes[int(route)].code, int(start))
+            for kind, route, start in began
+        ]
+
+    def _rows(self, vehicles: I32) -> I32:
+        """Rows of those of the vehicles that are ever registered for a route."""
+        rows = self._registered.row_of[vehicles[vehicles < len(self._registered.row_of)]]
+        return rows[rows >= 0]
+
+    def _span(self, row: int) -> tuple[int, int]:
+        return int(self._queue.slot_start[row]), int(self._queue.slot_start[row + 1])
+
+    def _slots(self, row: int) -> slice:
+        return slice(*self._span(row))
+
+
+def _new_state(vehicles: int, slots: int, most: int) -> _State:
+    return _State(
+        trips=np.zeros(slots, FACTS_DTYPE),
+        off=np.zeros(slots, OFF_DTYPE),
+        stops=np.zeros(slots, STOP_DTYPE),
+        seen=np.zeros((slots, 2, most), np.int32),
+        near=np.zeros(slots, np.int32),
+        last=np.zeros(vehicles, LAST_DTYPE),
+    )
+
+
+def _new_found(room: int, most: int) -> _Found:
+    return _Found(
+        count=np.zeros(3, np.int32),
+        off=np.zeros(room, OFF_DTYPE),
+        stops=np.zeros(room, STOP_DTYPE),
+        trips=np.zeros(room, FACTS_DTYPE),
+        ends=np.zeros(room, LAST_DTYPE),
+        seen=np.zeros((room, 2, most), np.int32),
+    )
