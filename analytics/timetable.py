@@ -65,6 +65,7 @@ class SlotShare:
     open: int
     share_pct: float | None
     is_marked: bool
+    not_run_days: tuple[date, ...]
 
 
 def day_of(departed_us: int, profile: Profile, timezone: ZoneInfo) -> date:
@@ -240,12 +241,13 @@ def shares(runs: Iterable[SlotRun], profile: Profile) -> list[SlotShare]:
     profile: in force on the first day of the month. Slots of one direction and local time are one
     slot, whatever their version and day.
     """
-    by_slot: dict[tuple[Direction, str], list[Outcome]] = {}
+    by_slot: dict[tuple[Direction, str], list[SlotRun]] = {}
     for run in runs:
-        by_slot.setdefault((run.slot.direction, run.slot.departs), []).append(run.outcome)
+        by_slot.setdefault((run.slot.direction, run.slot.departs), []).append(run)
     least_pct = profile.number("timetable.min_share_pct")
     found: list[SlotShare] = []
-    for (direction, departs), outcomes in by_slot.items():
+    for (direction, departs), its_runs in by_slot.items():
+        outcomes = [run.outcome for run in its_runs]
         missed, late = outcomes.count("not_run"), outcomes.count("late")
         run_count = outcomes.count("run") + late
         decided = run_count + missed
@@ -261,6 +263,7 @@ def shares(runs: Iterable[SlotRun], profile: Profile) -> list[SlotShare]:
                 open=len(outcomes) - decided,
                 share_pct=share_pct,
                 is_marked=share_pct is not None and 100 * run_count < least_pct * decided,
+                not_run_days=tuple(r.slot.day for r in its_runs if r.outcome == "not_run"),
             )
         )
     return sorted(found, key=lambda s: (s.direction != "outbound", s.departs))

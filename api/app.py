@@ -17,6 +17,7 @@ from api.resources import (
     quarantine,
     routes,
     service,
+    timetables,
     vehicles,
     violations,
     weighings,
@@ -33,7 +34,7 @@ Errors are problem details (RFC 9457) with a stable `code`.
 """
 
 RESOURCES: Final = (
-    vehicles, journeys, positions, violations, weighings, zones, routes, quarantine,
+    vehicles, journeys, positions, violations, weighings, zones, routes, timetables, quarantine,
 )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from psycopg import AsyncConnection
 
-from devices.batch import I32, I64
+from devices.batch import I32, I64, UNKNOWN
 from geofence.interval import Interval
 from geofence.rules.rule import Key
-from storage.arrays import Float8s, Instants, Int4s, cursor
+from storage.arrays import Float8s, Instant, Instants, Int4s, cursor
 from storage.queries import queries
 
 SQL = queries("route_trips")
@@ -87,3 +87,38 @@ def route_id(trip: Interval) -> int:
 
 def _detail(trip: Interval, name: str) -> Any:
     return trip.details[name]
+
+
+async def lock(conn: AsyncConnection, code: str) -> None:
+    """Wait until no other transaction compares the trips of a route; it is kept until the end."""
+    await cursor(conn).execute(SQL["lock"], {"code": code})
+
+
+async def departures(conn: AsyncConnection, code: str, first: int, last: int) -> list[Interval]:
+    """The trips of all versions of a route that departed from `first` to before `last`, in order.
+
+    Of each what a timetable asks for, as an instant: its departure.
+    """
+    cur = cursor(conn)
+    params = {"code": code, "first": Instant(first), "last": Instant(last)}
+    await cur.execute(SQL["departures"], params)
+    return [_departure(code, *row) for row in await cur.fetchall()]
+
+
+def _departure(code: str, vehicle: int, route: int, *row: Any) -> Interval:
+    direction, departed, outcome, driver, profile, lon, lat = row
+    return Interval(
+        kind=KIND,
+        vehicle=vehicle,
+        subject=code,
+        profile=profile,
+        driver=UNKNOWN if driver is None else driver,
+        started=departed,
+        ended=departed,
+        distance_m=0.0,
+        fixes=1,
+        start=(lon, lat),
+        end=(lon, lat),
+        is_open=outcome == "under_way",
+        details={"route_id": route, "direction": direction, "outcome": outcome},
+    )

@@ -202,6 +202,13 @@ def test_a_month_marks_slots_that_are_run_too_seldom():
     ]
 
 
+def test_a_month_names_the_days_on_which_nobody_ran_a_slot():
+    days = [MONDAY, date(2026, 5, 5)]
+    runs = [run for day in days for run in judged(slots("06:00"), [trip("06:00")], day=day)]
+    (one,) = shares(runs, PROFILE)
+    assert (one.run, one.not_run_days) == (1, (days[1],))
+
+
 def test_a_share_of_what_is_not_decided_is_none():
     (one,) = shares(judged(slots("06:00"), [], until=us("06:00")), PROFILE)
     assert (one.share_pct, one.is_marked, one.open) == (None, False, 1)

@@ -1,6 +1,6 @@
 """Fixed routes of files."""
 
-from tests.hanhtrinh.judged import box, collection, drive, feature, fixes, judge, lines, stamp
+from tests.hanhtrinh.judged import box, collection, drive, feature, fixes, judge, lines, said, stamp
 
 PATH = {"type": "LineString", "coordinates": [[105.5, 21.0], [105.5, 21.5]]}
 
