@@ -28,6 +28,7 @@ UNUSED_AFTER_S: Final = 30 * 86_400
 """Folders of other versions that no process has used for this long are removed."""
 
 _config: Any = numba.core.config
+_njit: Any = numba.njit  # numba's type stubs leave out _nrt
 _deciding = threading.Lock()
 
 
@@ -104,7 +105,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     references need counting, which takes atomic instructions for every array that a loop touches
     and is several times the cost of many a loop.
     """
-    return _compiled(function, counts_references=False)
+    return _compiled(function, counts=False)
 
 
 def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -112,15 +113,14 @@ def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     It is slower: its references are counted.
     """
-    return _compiled(function, counts_references=True)
+    return _compiled(function, counts=True)
 
 
-def _compiled(function: Callable[P, R], *, counts_references: bool) -> Callable[P, R]:
+def _compiled(function: Callable[P, R], *, counts: bool) -> Callable[P, R]:
     with _deciding:
         before = _config.CACHE_DIR
         _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
         try:
-            jit = numba.njit(cache=True, nogil=True, _nrt=counts_references)
-            return cast("Callable[P, R]", jit(function))
+            return cast("Callable[P, R]", _njit(cache=True, nogil=True, _nrt=counts)(function))
         finally:
             _config.CACHE_DIR = before

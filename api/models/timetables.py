@@ -32,14 +32,10 @@ class TimetableSlot(Model):
     direction: Annotated[Direction, Field(description="outbound: from A to B; inbound: back.")]
     departs: Annotated[str, Field(description="Local time, HH:MM.")]
     slots: Annotated[int, Field(description="Days on which it was due (count).")]
-    run: Annotated[
-        int, Field(description="Days on which a vehicle ran it, late ones too (count).")
-    ]
+    run: Annotated[int, Field(description="Days on which a vehicle ran it, late ones too (count).")]
     late: Annotated[int, Field(description="Days on which that vehicle left late (count).")]
     not_run: Annotated[int, Field(description="Days on which nobody ran it (count).")]
-    open: Annotated[
-        int, Field(description="Days on which a departure may still serve it (count).")
-    ]
+    open: Annotated[int, Field(description="Days on which a departure may still serve it (count).")]
     share_percent: Annotated[
         float | None, Field(description="run of run and not_run, percent; null: there are none.")
     ]

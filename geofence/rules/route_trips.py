@@ -136,9 +136,9 @@ class _State(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What is over, and in `count` how much of it: off, stops, trips. ends and seen: of trips."""
+    """What is over, and in `counts` how much of it: off, stops, trips. ends and seen: of trips."""
 
-    count: I32
+    counts: I32
     off: Records
     stops: Records
     trips: Records
@@ -198,7 +198,7 @@ def _end_trip(
 ) -> None:
     """End the trip of a slot before a decided fix that does not belong to it."""
     fix, item, trip = queue.fixes[v, pos], queue.items[s, pos], state.trips[s]
-    count, params = found.count, book.params
+    count, params = found.counts, book.params
     count[0] = come_back(state.off[s], params, found.off, count[0])
     count[1] = end_stop(state.stops[s], params, found.stops, count[1])
     trip["is_on_trip"] = False
@@ -225,7 +225,7 @@ def _follow(
     is_off: bool, may_stop: bool,
 ) -> None:  # fmt: skip
     """Take a fix of the trip that a slot is on: its stops, and the run off the route."""
-    count, params, trip, stop = found.count, book.params, state.trips[s], state.stops[s]
+    count, params, trip, stop = found.counts, book.params, state.trips[s], state.stops[s]
     come_by(
         2 * item["route"] + item["direction"], trip["fixes"], fix, state.last[v], params,
         book.stop_start, book.stop_lon, book.stop_lat, book.stop_number, state.seen, s,
@@ -331,7 +331,7 @@ def _ask_registry(
         now[s - begin] = route
         concerned |= route != NO_ROUTE or queue.trips[s]["is_known"]
         concerned |= state.trips[s]["is_on_trip"]
-    return concerned
+    return bool(concerned)
 
 
 @kernel
@@ -400,7 +400,7 @@ def _pass(
             )  # fmt: skip
             since = min(since, state.trips[s]["needs"])
     copy_fix(state.last[v], fix)
-    return since
+    return int(since)
 
 
 @kernel
@@ -414,7 +414,7 @@ def _advance(
     `stand_of` says; shape (R,), (R, 2), (R,), of no meaning before and after.
     """
     row_of, vehicle, time = registered.row_of, track.vehicle, track.time
-    head, queued, slot_start, count = queue.head, queue.queued, queue.slot_start, found.count
+    head, queued, slot_start, count = queue.head, queue.queued, queue.slot_start, found.counts
     room = queue.fixes.shape[1]
     stopped = len(time)
     for i in range(first, len(time)):
@@ -495,7 +495,7 @@ class RouteTrips:
         intervals: list[Interval] = []
         at, n = 0, len(track.time)
         while at < n:
-            self._found.count[:] = 0
+            self._found.counts[:] = 0
             stopped = _advance(
                 self._queue, self._state, self._found, self._book, self._registered, zones, track,
                 needs_from, at, self._now, self._inside, self._stand,
@@ -510,7 +510,7 @@ class RouteTrips:
     def _describe(self) -> list[Interval]:
         """What has been found to be over."""
         found = self._found
-        off, stops, trips = found.count.tolist()
+        off, stops, trips = found.counts.tolist()
         arrived = found.trips[:trips]["outcome"] == ARRIVED
         return [
             *describe_off(self._rulebook, found.off[:off], is_open=False),
@@ -611,7 +611,7 @@ def _new_state(vehicles: int, slots: int, most: int) -> _State:
 
 def _new_found(room: int, most: int) -> _Found:
     return _Found(
-        count=np.zeros(3, np.int32),
+        counts=np.zeros(3, np.int32),
         off=np.zeros(room, OFF_DTYPE),
         stops=np.zeros(room, STOP_DTYPE),
         trips=np.zeros(room, FACTS_DTYPE),

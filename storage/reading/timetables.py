@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
-from geofence.interval import Interval
+from geofence.interval import Details, Interval
 from geofence.registry import BEGINNING_US, END_US, Route, RouteSlot
 from storage.reading.blocks import load_blocks
 from storage.reading.loading import all_rows, rows_of
@@ -62,7 +62,7 @@ async def departures(
     """
 
     def departure(vehicle: int, route: int, direction: str, at: int, outcome: str) -> Interval:
-        details = {"route_id": route, "direction": direction, "outcome": outcome}
+        details: Details = {"route_id": route, "direction": direction, "outcome": outcome}
         return Interval(
             "route_trip", vehicle, code, "", -1, at, at, 0.0, 1, NOWHERE, NOWHERE,
             outcome == "under_way", details,

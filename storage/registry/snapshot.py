@@ -136,7 +136,7 @@ async def _routes(cur: AsyncCursor) -> tuple[Route, ...]:
         on = None if days is None else tuple(days)
         slots[route_id].append(RouteSlot(direction, departs, on, *dates))
     return tuple(
-        Route(*row, tuple(stops.get(row[0], ())), tuple(slots.get(row[0], ())))
+        Route(*(*row, tuple(stops.get(row[0], ())), tuple(slots.get(row[0], ()))))
         for row in await _rows(cur, "routes")
     )
 

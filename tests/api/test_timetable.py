@@ -1,5 +1,7 @@
 """A route compared with its timetable: what is counted, and who may see it."""
 
+from typing import Any
+
 import pytest
 
 from geofence.registry import Route, RouteSlot
@@ -79,7 +81,7 @@ def test_what_is_no_month_is_refused(own_api, month):
 
 
 def test_slots_are_written_and_read_with_their_route(own_api):
-    facts = {
+    facts: dict[str, Any] = {
         "code": "R-N", "corridor_m": 100.0, "terminal_a": "term-a", "terminal_b": "term-b",
         "outbound": LINE, "inbound": LINE,
         "slots": [
@@ -92,12 +94,10 @@ def test_slots_are_written_and_read_with_their_route(own_api):
     made = own_api.inspector.ask("POST", "/routes", json=facts)
     assert made.status_code == 201, made.text
     assert own_api.inspector.get("/routes/R-N")["slots"] == facts["slots"]
-    for wrong in (
-        {"departs": "24:00"},
-        {"days": []},
-        {"days": ["mon", "mon"]},
-        {"direction": "up"},
-    ):
+    wrongs: list[dict[str, Any]] = [
+        {"departs": "24:00"}, {"days": []}, {"days": ["mon", "mon"]}, {"direction": "up"},
+    ]  # fmt: skip
+    for wrong in wrongs:
         slot = facts["slots"][0] | wrong
         problem = own_api.inspector.problem(
             "POST", "/routes", json=facts | {"code": "R-M", "slots": [slot]}

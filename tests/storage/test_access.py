@@ -93,7 +93,7 @@ async def populate(dsn: str) -> None:
             np.array([station.id], np.int32),
         )
         visit = replace(BASE, kind="zone_visit", vehicle=vehicle, details={"zone_id": zone.id})
-        facts = {
+        facts: dict[str, float | str] = {
             "route_id": route.id,
             "direction": "inbound",
             "outcome": "arrived",

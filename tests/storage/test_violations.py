@@ -222,7 +222,12 @@ def test_visits_are_written_by_key_and_replaced_from_where_judging_began_again(p
     assert none == []
 
 
-ROUTE_FACTS = {"route_id": 1, "direction": "outbound", "outcome": "under_way", "unseen_s": 1.5}
+ROUTE_FACTS: dict[str, float | str] = {
+    "route_id": 1,
+    "direction": "outbound",
+    "outcome": "under_way",
+    "unseen_s": 1.5,
+}
 TRIP = replace(BASE, kind="route_trip", subject=ROUTE.code, details=ROUTE_FACTS, is_open=True)
 
 
