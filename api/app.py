@@ -15,6 +15,7 @@ from api.resources import (
     journeys,
     positions,
     quarantine,
+    rates,
     routes,
     service,
     timetables,
@@ -34,7 +35,8 @@ Errors are problem details (RFC 9457) with a stable `code`.
 """
 
 RESOURCES: Final = (
-    vehicles, journeys, positions, violations, weighings, zones, routes, timetables, quarantine,
+    vehicles, journeys, rates, positions, violations, weighings, zones, routes, timetables,
+    quarantine,
 )  # fmt: skip
 
 

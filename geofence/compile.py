@@ -105,7 +105,15 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     references need counting, which takes atomic instructions for every array that a loop touches
     and is several times the cost of many a loop.
     """
-    return _compiled(function, counts=False)
+    return _compiled(function)
+
+
+def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`; its code becomes part of every kernel that calls it.
+
+    For what is called for each fix with several arrays: to hand one over is to copy seven words.
+    """
+    return _compiled(function, forceinline=True)
 
 
 def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -113,14 +121,15 @@ def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
     It is slower: its references are counted.
     """
-    return _compiled(function, counts=True)
+    return _compiled(function, _nrt=True)
 
 
-def _compiled(function: Callable[P, R], *, counts: bool) -> Callable[P, R]:
+def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
+    options = {"cache": True, "nogil": True, "_nrt": False} | options
     with _deciding:
         before = _config.CACHE_DIR
         _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
         try:
-            return cast("Callable[P, R]", _njit(cache=True, nogil=True, _nrt=counts)(function))
+            return cast("Callable[P, R]", _njit(**options)(function))
         finally:
             _config.CACHE_DIR = before

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I64
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
@@ -106,7 +106,7 @@ def _box_distance_m(lon: float, lat: float, scale: float, boxes: F64, at: int) -
     return math.sqrt(x * x + y * y)
 
 
-@kernel
+@inlined_kernel
 def find_near(
     lon: float,
     lat: float,

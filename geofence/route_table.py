@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel
 from geofence.errors import GeometryError, RegistryError
 from geofence.geometry import parse_path
 from geofence.hours import DAYS
@@ -190,7 +190,7 @@ def _free_slot(taken: list[dict[str, tuple[int, int]]], code: str, begins: int) 
     return len(taken) - 1
 
 
-@kernel
+@inlined_kernel
 def route_in_force(
     vehicle: int,
     slot: int,

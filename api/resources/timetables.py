@@ -14,8 +14,8 @@ from api.access import Asked, Session, closed_router
 from api.changing import ThisCode
 from api.encoding import json_answer
 from api.models.timetables import Timetable
+from api.months import month_of, profile_of
 from api.openapi import problems
-from api.options import ApiOptions
 from api.problems import Problem
 from api.queries import MonthQuery
 from geofence.hours import DAY_US
@@ -73,8 +73,8 @@ async def show_timetable(
     if not await is_known(session.conn, code):
         changing.raise_not_found("route", code)
     options = session.options
-    first, last = _month(query.month)
-    profiles = {day: _profile_of(options, day) for day in days_between(first, last)}
+    first, last = month_of(query.month)
+    profiles = {day: profile_of(options, day) for day in days_between(first, last)}
     zone = ZoneInfo(options.timezone)
     begin = span_of(first, profiles[first], zone)[0]
     last_day = last - timedelta(days=1)
@@ -119,17 +119,3 @@ def _check_seen(session: Session, code: str, versions: list[Route]) -> None:
             "forbidden", f"route {code!r}: expected a route of your own: of others you do not see "
             "all trips"
         )  # fmt: skip
-
-
-def _month(text: str) -> tuple[date, date]:
-    """The first day of a month and of the next."""
-    first = date.fromisoformat(f"{text}-01")
-    return first, (first + timedelta(days=31)).replace(day=1)
-
-
-def _profile_of(options: ApiOptions, day: date) -> Profile:
-    for profile in options.profiles:
-        begins, ends = profile.effective_from, profile.effective_to
-        if (begins is None or begins <= day) and (ends is None or day < ends):
-            return profile
-    raise RuntimeError(f"profiles: expected one in force on {day}")

@@ -8,7 +8,7 @@ do with such a fix, without the queue. Kernels take arrays, not tuples of them: 
 from typing import Any, Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel
 from geofence.paths import find_near
 from geofence.rules.route_stops import come_by, is_at_stop
 from geofence.rules.route_trip import NO_ROUTE, extend_to
@@ -34,7 +34,7 @@ ON_TRIP: Final = 4
 """On a trip, as at the fix before, in no terminal."""
 
 
-@kernel
+@inlined_kernel
 def stand_of(
     fix: Any, route: int, known: Any, trip: Any, off: Any, visit_a: Any, visit_b: Any,
     in_a: bool, in_b: bool, params: Records,
@@ -62,7 +62,7 @@ def stand_of(
     return stand
 
 
-@kernel
+@inlined_kernel
 def stays_near(
     fix: Any, trip: Any, routes: Records, near: I32, s: int,
     start: I64, ends: F64, chunk_start: I64, chunk_box: F64,
@@ -77,7 +77,7 @@ def stays_near(
     return bool(found >= 0)
 
 
-@kernel
+@inlined_kernel
 def stops_plainly(
     fix: Any, trip: Any, stop: Any, params: Records, start: I64, lon: F64, lat: F64
 ) -> bool:
@@ -92,7 +92,7 @@ def stops_plainly(
     return plain
 
 
-@kernel
+@inlined_kernel
 def stay_in(visit: Any, fix: Any) -> None:
     """Make a fix the last of an open visit to a terminal, as the one before it was."""
     visit["fixes"] += 1
@@ -104,7 +104,7 @@ def stay_in(visit: Any, fix: Any) -> None:
     visit["end_profile"] = fix["profile"]
 
 
-@kernel
+@inlined_kernel
 def drive_on(
     fix: Any, trip: Any, stop: Any, last: Any, needs: int, params: Records,
     stop_start: I64, stop_lon: F64, stop_lat: F64, stop_number: I32, seen: I32, s: int,

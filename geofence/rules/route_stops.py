@@ -7,7 +7,7 @@ missed is said in `stop_findings`; `route_trips` puts it together.
 from typing import Any, Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
@@ -33,7 +33,7 @@ def reach_of(fix: Any, metres: float) -> tuple[float, float]:
     return lon_deg, metres / METRES_PER_DEGREE
 
 
-@kernel
+@inlined_kernel
 def come_by(
     path: int, ordinal: int, fix: Any, last: Any, params: Records,
     start: I64, lon: F64, lat: F64, number: I32, seen: I32, s: int,
@@ -66,7 +66,7 @@ def come_by(
             seen[s, 1, number[k]] = ordinal
 
 
-@kernel
+@inlined_kernel
 def is_at_stop(path: int, fix: Any, params: Records, start: I64, lon: F64, lat: F64) -> bool:
     """Whether a fix lies at an announced stop of a path, compulsory or not."""
     radius_m = params[fix["profile"]]["route_stops_stop_radius_m"]

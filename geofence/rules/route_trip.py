@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import lon_scale_m
 from geofence.rules.rule import Records, Track
 from geofence.rules.visit import ENTERING, FREE, OPEN, VISIT_FIELDS, breaks_off, take_side
@@ -107,7 +107,7 @@ def new_queue(slots: I32, room: int) -> Queue:
     )
 
 
-@kernel
+@inlined_kernel
 def is_in_terminal(
     i: int, place: int, zone_start: I64, zone_row: I32, zone_applies: Bool, terminal_of: I32
 ) -> bool:
@@ -177,7 +177,7 @@ def place_of(head: int, k: int, room: int) -> int:
     return place if place < room else place - room
 
 
-@kernel
+@inlined_kernel
 def fill(fix: Any, track: Track, i: int) -> None:
     """Put fix i of the track into a place of the queue; in_terminal is left to others."""
     fix["driver"] = track.driver[i]

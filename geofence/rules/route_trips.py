@@ -10,20 +10,17 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from devices.batch import F64, I32, I64, Bool
-from geofence.compile import kernel
+from devices.batch import I32, I64, Bool
+from geofence.compile import inlined_kernel, kernel
 from geofence.interval import Interval
 from geofence.locate import Located
-from geofence.paths import find_near, path_offset
 from geofence.route_table import route_in_force
 from geofence.rulebook import Rulebook
 from geofence.rules.off_route import KIND as OFF_ROUTE
 from geofence.rules.off_route import (
     OFF_DTYPE,
-    come_back,
     describe_off,
     select_long_enough,
-    stray,
 )
 from geofence.rules.plain_fix import (
     AWAY,
@@ -36,17 +33,13 @@ from geofence.rules.plain_fix import (
     stays_near,
     stops_plainly,
 )
-from geofence.rules.route_stops import come_by, is_at_stop
+from geofence.rules.route_judging import take_in
+from geofence.rules.route_state import Found, RouteBook, RouteState, new_found, new_state
 from geofence.rules.route_trip import (
     NO_ROUTE,
     Queue,
-    arrive,
     fill,
-    is_decided,
     is_in_terminal,
-    is_in_trip,
-    is_in_visit,
-    needs_since,
     new_queue,
     place_of,
 )
@@ -54,49 +47,22 @@ from geofence.rules.rule import Key, Records, Track
 from geofence.rules.stop_findings import STOP_KINDS, TRIP_KINDS, describe_stop, describe_trip
 from geofence.rules.trip_facts import (
     ARRIVED,
-    BROKEN_OFF,
     FACTS_DTYPE,
-    LAST_DTYPE,
     copy_fix,
     describe_trips,
-    go_on,
-    note_gap,
-    outcome_at,
 )
 from geofence.rules.trip_facts import KIND as ROUTE_TRIP
 from geofence.rules.unscheduled_stop import KIND as UNSCHEDULED_STOP
 from geofence.rules.unscheduled_stop import (
     SLOW,
     STOP_DTYPE,
-    end_stop,
-    may_begin,
-    pace_of,
     select_reported,
-    slow_down,
-    take_pace,
 )
 from geofence.rules.visit import OPEN
 from geofence.zone_table import ZoneCode
 
 ROOM: Final = 256
 """Findings of one kind that are collected before they are described."""
-
-
-class _Book(NamedTuple):
-    """What kernels ask of routes and profiles."""
-
-    params: Records
-    routes: Records
-    start: I64
-    ends: F64
-    along_m: F64
-    length_m: F64
-    chunk_start: I64
-    chunk_box: F64
-    stop_start: I64
-    stop_lon: F64
-    stop_lat: F64
-    stop_number: I32
 
 
 class _Registered(NamedTuple):
@@ -119,206 +85,15 @@ class _Zones(NamedTuple):
     terminal_of: I32
 
 
-class _State(NamedTuple):
-    """What is known of each slot s (row v: of each vehicle), beside the queue.
-
-    trips, off, stops: shape (m,), FACTS_DTYPE, OFF_DTYPE, STOP_DTYPE. seen: shape (m, 2, most), as
-    in `come_by`. near: shape (m,), a segment of the path that the vehicle was near, or any number.
-    last: shape (n,), LAST_DTYPE, the last decided fix.
-    """
-
-    trips: Records
-    off: Records
-    stops: Records
-    seen: I32
-    near: I32
-    last: Records
-
-
-class _Found(NamedTuple):
-    """What is over, and in `counts` how much of it: off, stops, trips. ends and seen: of trips."""
-
-    counts: I32
-    off: Records
-    stops: Records
-    trips: Records
-    ends: Records
-    seen: I32
-
-
-@kernel
-def _is_off_all(queue: Queue, state: _State, book: _Book, v: int, pos: int) -> bool:
-    """Whether a decided fix that lies in no visit is off every route that it is on a trip of."""
-    fix = queue.fixes[v, pos]
-    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
-        item = queue.items[s, pos]
-        if not is_in_trip(item):
-            continue
-        near = find_near(
-            fix["lon"], fix["lat"], fix["scale_m"], 2 * item["route"] + item["direction"],
-            book.routes[item["route"]]["corridor_m"], state.near[s],
-            book.start, book.ends, book.chunk_start, book.chunk_box,
-        )  # fmt: skip
-        if near >= 0:
-            state.near[s] = near
-            return False
-    return True
-
-
-@kernel
-def _place(book: _Book, fix: Any, item: Any) -> tuple[float, float]:
-    """How far from the path of its trip a fix lies, and how far along it."""
-    return path_offset(
-        fix["lon"], fix["lat"], 2 * item["route"] + item["direction"], book.start, book.ends,
-        book.along_m, book.length_m, book.chunk_start, book.chunk_box,
-    )  # fmt: skip
-
-
-@kernel
-def _may_stop(queue: Queue, book: _Book, v: int, pos: int) -> bool:
-    """Whether a fix lies where the vehicle may stop: in a terminal or near an announced stop."""
-    fix = queue.fixes[v, pos]
-    if fix["in_terminal"]:
-        return True
-    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
-        item = queue.items[s, pos]
-        if is_in_visit(item):
-            return True
-        path = 2 * item["route"] + item["direction"]
-        if is_in_trip(item) and is_at_stop(
-            path, fix, book.params, book.stop_start, book.stop_lon, book.stop_lat
-        ):
-            return True
-    return False
-
-
-@kernel
-def _end_trip(
-    queue: Queue, state: _State, found: _Found, book: _Book, v: int, s: int, pos: int
-) -> None:
-    """End the trip of a slot before a decided fix that does not belong to it."""
-    fix, item, trip = queue.fixes[v, pos], queue.items[s, pos], state.trips[s]
-    count, params = found.counts, book.params
-    count[0] = come_back(state.off[s], params, found.off, count[0])
-    count[1] = end_stop(state.stops[s], params, found.stops, count[1])
-    trip["is_on_trip"] = False
-    trip["outcome"] = outcome_at(trip, item)
-    if trip["outcome"] != BROKEN_OFF:
-        note_gap(trip, fix, params)
-    if trip["outcome"] == ARRIVED:
-        path = 2 * trip["route"] + trip["direction"]
-        come_by(
-            path, trip["fixes"] + 1, fix, state.last[v], params, book.stop_start, book.stop_lon,
-            book.stop_lat, book.stop_number, state.seen, s,
-        )  # fmt: skip
-    found.trips[count[2]] = trip
-    for k in range(state.seen.shape[2]):
-        found.seen[count[2], 0, k] = state.seen[s, 0, k]
-        found.seen[count[2], 1, k] = state.seen[s, 1, k]
-    copy_fix(found.ends[count[2]], fix)
-    count[2] += 1
-
-
-@kernel
-def _follow(
-    state: _State, found: _Found, book: _Book, v: int, s: int, fix: Any, item: Any,
-    is_off: bool, may_stop: bool,
-) -> None:  # fmt: skip
-    """Take a fix of the trip that a slot is on: its stops, and the run off the route."""
-    count, params, trip, stop = found.counts, book.params, state.trips[s], state.stops[s]
-    come_by(
-        2 * item["route"] + item["direction"], trip["fixes"], fix, state.last[v], params,
-        book.stop_start, book.stop_lon, book.stop_lat, book.stop_number, state.seen, s,
-    )  # fmt: skip
-    pace = pace_of(fix["speed_kmh"], params[fix["profile"]])
-    offset_m, along_m = 0.0, 0.0
-    if is_off or may_begin(stop, pace):
-        offset_m, along_m = _place(book, fix, item)
-    if is_off:
-        count[0] = stray(
-            state.off[s], trip["vehicle"], fix, item, (offset_m, along_m), params, found.off,
-            count[0],
-        )  # fmt: skip
-    else:
-        count[0] = come_back(state.off[s], params, found.off, count[0])
-    if may_begin(stop, pace):
-        slow_down(stop, trip["vehicle"], fix, item, not may_stop, along_m)
-    else:
-        count[1] = take_pace(stop, fix, pace, params, found.stops, count[1])
-
-
-@kernel
-def _judge(queue: Queue, state: _State, found: _Found, book: _Book, v: int, vehicle: int) -> None:
-    """Judge the oldest fix of a vehicle's queue, which is decided, on all of its routes.
-
-    A fix in a terminal of one of them, or near the path of one that it is on a trip of, is off
-    none.
-    """
-    pos = queue.head[v]
-    fix = queue.fixes[v, pos]
-    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
-    needs, in_visit, on_trip = fix["time"], False, False
-    for s in range(begin, end):
-        item = queue.items[s, pos]
-        if is_in_visit(item):
-            needs, in_visit = min(needs, item["visit_since"]), True
-        elif is_in_trip(item):
-            needs, on_trip = min(needs, item["left_since"]), True
-    is_off = on_trip and not in_visit and _is_off_all(queue, state, book, v, pos)
-    may_stop = on_trip and _may_stop(queue, book, v, pos)
-    for s in range(begin, end):
-        trip, item = state.trips[s], queue.items[s, pos]
-        if is_in_trip(item):
-            if not trip["is_on_trip"]:
-                for k in range(state.seen.shape[2]):
-                    state.seen[s, 0, k] = 0
-                    state.seen[s, 1, k] = 0
-            go_on(trip, vehicle, fix, item, state.last[v], needs)
-            note_gap(trip, fix, book.params)
-            _follow(state, found, book, v, s, fix, item, is_off, may_stop)
-        elif trip["is_on_trip"]:
-            _end_trip(queue, state, found, book, v, s, pos)
-
-
-@kernel
-def _is_decided(queue: Queue, v: int) -> bool:
-    """Whether the oldest fix that waits is decided for every slot of the vehicle."""
-    for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
-        if not is_decided(queue.items[s, queue.head[v]]):
-            return False
-    return True
-
-
-@kernel
-def _take_in(
-    queue: Queue, state: _State, found: _Found, book: _Book, track: Track, i: int, v: int,
-    now: I32, inside: Bool,
-) -> int:  # fmt: skip
-    """Take fix i, which stands at the queue's end, into it; judge what is decided.
-
-    now: the route in each slot. inside: shape (slots, 2), whether it lies in their terminals.
-    Returns from when on the state depends on fixes.
-    """
-    begin, end = queue.slot_start[v], queue.slot_start[v + 1]
-    for s in range(begin, end):
-        in_a, in_b = inside[s - begin, 0], inside[s - begin, 1]
-        arrive(queue, v, s, now[s - begin], in_a, in_b, track, i, book.params)
-    queue.queued[v] += 1
-    while queue.queued[v] > 0 and _is_decided(queue, v):
-        _judge(queue, state, found, book, v, track.vehicle[i])
-        copy_fix(state.last[v], queue.fixes[v, queue.head[v]])
-        queue.head[v] = place_of(queue.head[v], 1, queue.fixes.shape[1])
-        queue.queued[v] -= 1
-    since = needs_since(queue, v, track.time[i])
-    for s in range(begin, end):
-        if state.trips[s]["is_on_trip"]:
-            since = min(since, state.trips[s]["needs"])
-    return since
-
-
-@kernel
+@inlined_kernel
 def _ask_registry(
-    registered: _Registered, queue: Queue, state: _State, vehicle: int, v: int, time: int, now: I32
+    registered: _Registered,
+    queue: Queue,
+    state: RouteState,
+    vehicle: int,
+    v: int,
+    time: int,
+    now: I32,
 ) -> bool:
     """Fill in the route in each slot of a vehicle; False: it has none, and nothing is going on."""
     begin, end = queue.slot_start[v], queue.slot_start[v + 1]
@@ -334,7 +109,7 @@ def _ask_registry(
     return bool(concerned)
 
 
-@kernel
+@inlined_kernel
 def _look_round(
     zones: _Zones, routes: Records, i: int, slots: int, now: I32, inside: Bool, fix: Any
 ) -> None:
@@ -351,9 +126,16 @@ def _look_round(
                 inside[k, side] = is_in_terminal(i, place, start, row, applies, terminal_of)
 
 
-@kernel
+@inlined_kernel
 def _is_plain(
-    queue: Queue, state: _State, book: _Book, v: int, fix: Any, now: I32, inside: Bool, stand: I32
+    queue: Queue,
+    state: RouteState,
+    book: RouteBook,
+    v: int,
+    fix: Any,
+    now: I32,
+    inside: Bool,
+    stand: I32,
 ) -> bool:
     """Whether a fix is plain to all slots of a vehicle of which none waits; what it is to each."""
     plain, begin = True, queue.slot_start[v]
@@ -376,9 +158,9 @@ def _is_plain(
     return plain
 
 
-@kernel
+@inlined_kernel
 def _pass(
-    queue: Queue, state: _State, found: _Found, book: _Book, v: int, fix: Any, stand: I32
+    queue: Queue, state: RouteState, found: Found, book: RouteBook, v: int, fix: Any, stand: I32
 ) -> int:
     """Take a plain fix; returns from when on the state depends on fixes."""
     begin, end = queue.slot_start[v], queue.slot_start[v + 1]
@@ -405,7 +187,7 @@ def _pass(
 
 @kernel
 def _advance(
-    queue: Queue, state: _State, found: _Found, book: _Book, registered: _Registered,
+    queue: Queue, state: RouteState, found: Found, book: RouteBook, registered: _Registered,
     zones: _Zones, track: Track, needs_from: I64, first: int, now: I32, inside: Bool, stand: I32,
 ) -> int:  # fmt: skip
     """Advance from fix `first` on; returns the fix that it stopped before, as `found` is full.
@@ -431,7 +213,7 @@ def _advance(
         if queued[v] == 0 and _is_plain(queue, state, book, v, fix, now, inside, stand):
             since = _pass(queue, state, found, book, v, fix, stand)
         else:
-            since = _take_in(queue, state, found, book, track, i, v, now, inside)
+            since = take_in(queue, state, found, book, track, i, v, now, inside)
         needs_from[i] = min(needs_from[i], since)
     return stopped
 
@@ -447,10 +229,10 @@ class RouteTrips:
         slots = table.slots_of_vehicles()
         self._vehicle_of = np.flatnonzero(slots > 0).tolist()
         self._queue = new_queue(slots[slots > 0], room)
-        self._state = _new_state(len(self._queue.head), len(self._queue.trips), stops.most)
-        self._found = _new_found(ROOM + 1 + room * table.slots, stops.most)
+        self._state = new_state(len(self._queue.head), len(self._queue.trips), stops.most)
+        self._found = new_found(ROOM + 1 + room * table.slots, stops.most)
         paths = table.paths
-        self._book = _Book(
+        self._book = RouteBook(
             params, table.rows, paths.start, paths.ends, paths.along_m, paths.length_m,
             paths.chunk_start, paths.chunk_box,
             stops.start, stops.lon, stops.lat, stops.number,
@@ -596,25 +378,3 @@ class RouteTrips:
 
     def _slots(self, row: int) -> slice:
         return slice(*self._span(row))
-
-
-def _new_state(vehicles: int, slots: int, most: int) -> _State:
-    return _State(
-        trips=np.zeros(slots, FACTS_DTYPE),
-        off=np.zeros(slots, OFF_DTYPE),
-        stops=np.zeros(slots, STOP_DTYPE),
-        seen=np.zeros((slots, 2, most), np.int32),
-        near=np.zeros(slots, np.int32),
-        last=np.zeros(vehicles, LAST_DTYPE),
-    )
-
-
-def _new_found(room: int, most: int) -> _Found:
-    return _Found(
-        counts=np.zeros(3, np.int32),
-        off=np.zeros(room, OFF_DTYPE),
-        stops=np.zeros(room, STOP_DTYPE),
-        trips=np.zeros(room, FACTS_DTYPE),
-        ends=np.zeros(room, LAST_DTYPE),
-        seen=np.zeros((room, 2, most), np.int32),
-    )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import IN_VISIT, begin_at, extend_to, is_in_visit
@@ -60,7 +60,7 @@ LAST_DTYPE: Final = np.dtype(
 """One fix: the last decided one of a vehicle, or the one at which a trip ended."""
 
 
-@kernel
+@inlined_kernel
 def copy_fix(last: Any, fix: Any) -> None:
     """Keep a fix of the queue."""
     last["time"] = fix["time"]
@@ -92,7 +92,7 @@ def go_on(trip: Any, vehicle: int, fix: Any, item: Any, last: Any, needs: int) -
     trip["left_m"] = fix["step_m"]
 
 
-@kernel
+@inlined_kernel
 def note_gap(trip: Any, fix: Any, params: Records) -> None:
     """Count the time of a step that is too long to tell the way."""
     if fix["gap_us"] > params[fix["step_profile"]]["route_stops_max_gap_us"]:

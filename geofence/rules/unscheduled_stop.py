@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.rules.route_trip import begin_at, extend_to
 from geofence.rules.rule import Records
 from geofence.rules.run import RUN_FIELDS
@@ -49,7 +49,7 @@ def may_begin(stop: Any, pace: int) -> bool:
     return bool(pace == SLOW and not stop["is_standing"] and stop["pace"] != SLOW)
 
 
-@kernel
+@inlined_kernel
 def take_pace(stop: Any, fix: Any, pace: int, params: Records, out: Records, emitted: int) -> int:
     """Take a fix of the trip at which no stop may begin; returns how many are emitted then."""
     if stop["is_standing"]:
@@ -78,7 +78,7 @@ def slow_down(
     stop["pace"] = SLOW
 
 
-@kernel
+@inlined_kernel
 def end_stop(stop: Any, params: Records, out: Records, emitted: int) -> int:
     """End the stop, if there is one: with its last fix so far. The trip may be over, too."""
     if is_reported(stop, params):

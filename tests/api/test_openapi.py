@@ -9,6 +9,7 @@ from api.app import serve_app
 from api.geojson import Collection
 from api.models import (
     journeys,
+    rates,
     routes,
     service,
     timetables,
@@ -20,6 +21,7 @@ from api.models import (
 from api.options import ApiOptions
 from api.problems import CODES, MEDIA_TYPE, Flaw
 from api.resources.journeys import Stop, Summary, Trip
+from api.resources.rates import RateShown
 from api.resources.routes import RouteWithVersions
 from api.resources.timetables import SlotShown, TimetableShown
 from api.resources.violations import Evidence, ViolationWithEvidence
@@ -144,6 +146,7 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (VersionInForce, zones.VersionInForce),
         (Route, routes.Route),
         (RouteWithVersions, routes.RouteDetail),
+        (RateShown, rates.MonthlyRate),
         (TimetableShown, timetables.Timetable),
         (SlotShown, timetables.TimetableSlot),
         (QuarantineReason, service.QuarantineReason),

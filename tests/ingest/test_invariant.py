@@ -154,29 +154,52 @@ def test_trips_and_late_departures_do_not_depend_on_how_the_fixes_came(with_rout
     assert asyncio.run(outcome_of(with_route, ways)) == expected
 
 
-def test_a_departure_that_is_heard_of_last_takes_the_slot_of_another_vehicle(with_route):
-    # T0 is 15:53:20 local. Two leave at 16:20 and 16:36; another at 16:20:10 is heard of last.
-    def run(device, departs):
-        steps = [(-120, 106.65), (-60, 106.65), (0, 106.65), (60, 106.66), (120, 106.67)]
-        return [Sent(device, departs + at, lon, 10.75, 40.0) for at, lon in steps]
+def setting_out(device, departs):
+    """A bus that leaves A so many seconds after T0, which is 15:53:20 local."""
+    steps = [(-120, 106.65), (-60, 106.65), (0, 106.65), (60, 106.66), (120, 106.67)]
+    return [Sent(device, departs + at, lon, 10.75, 40.0) for at, lon in steps]
 
+
+async def late_departures(conn):
+    query = (
+        "SELECT vehicle_id, details->>'slot', status, version FROM violations"
+        " WHERE kind = 'late_departure' AND status <> 'withdrawn' ORDER BY started_at"
+    )
+    return await (await conn.execute(query)).fetchall()
+
+
+def test_a_departure_that_is_heard_of_last_takes_the_slot_of_another_vehicle(with_route):
+    # Two leave at 16:20 and 16:36; another at 16:20:10 is heard of last.
     async def go():
         async with await connect(with_route, name="test") as conn:
             pipeline = new_pipeline()
             await pipeline.refresh(conn)
-            query = (
-                "SELECT vehicle_id, details->>'slot', status, version FROM violations"
-                " WHERE kind = 'late_departure' ORDER BY started_at"
-            )
             found = []
-            for part in (run(0, 1_600), run(1, 2_560), run(2, 1_610)):
+            for part in (setting_out(0, 1_600), setting_out(1, 2_560), setting_out(2, 1_610)):
                 await pipeline.process(conn, batch_of(part))
-                found.append(await (await conn.execute(query)).fetchall())
+                found.append(await late_departures(conn))
             return found
 
     one, two, three = asyncio.run(go())
     assert one == two == []
     assert three == [(1, "2025-10-09 16:00", "final", 1)]
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_workers_that_judge_vehicles_of_one_route_at_once_end_as_one_would(with_route, again):
+    async def work(device, departs):
+        async with await connect(with_route, name="test") as conn:
+            pipeline = new_pipeline()
+            await pipeline.refresh(conn)
+            for sent in setting_out(device, departs):
+                await pipeline.process(conn, batch_of([sent]))
+
+    async def go():
+        await asyncio.gather(work(0, 1_600), work(1, 2_560), work(2, 1_610))
+        async with await connect(with_route, name="test") as conn:
+            return await late_departures(conn)
+
+    assert [row[:2] for row in asyncio.run(go())] == [(1, "2025-10-09 16:00")]
 
 
 def test_a_revised_violation_keeps_its_past_and_a_withdrawn_one_stays_readable(registered):
