@@ -15,8 +15,10 @@ from api.resources import (
     journeys,
     positions,
     quarantine,
+    rates,
     routes,
     service,
+    timetables,
     vehicles,
     violations,
     weighings,
@@ -33,7 +35,8 @@ Errors are problem details (RFC 9457) with a stable `code`.
 """
 
 RESOURCES: Final = (
-    vehicles, journeys, positions, violations, weighings, zones, routes, quarantine,
+    vehicles, journeys, rates, positions, violations, weighings, zones, routes, timetables,
+    quarantine,
 )  # fmt: skip
 
 

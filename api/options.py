@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from analytics.stops import StopRule
+from geofence.profile import Profile, shipped_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class ApiOptions:
         problem that asks for a shorter window.
     most_evidence_fixes: fixes of a violation's own interval that are shown; beyond, the journey.
     stops: how stops and trips are found in a journey.
+    profiles, timezone: what timetables are compared by, as the worker's; together the profiles
+        cover all time.
     """
 
     version: str = "0.1.0"
@@ -26,3 +29,5 @@ class ApiOptions:
     most_track_fixes: int = 3_000_000
     most_evidence_fixes: int = 10_000
     stops: StopRule = field(default_factory=StopRule)
+    profiles: tuple[Profile, ...] = field(default_factory=lambda: (shipped_profile(),))
+    timezone: str = "Asia/Ho_Chi_Minh"

@@ -193,6 +193,13 @@ class VersionQuery(Query):
     ] = None
 
 
+class MonthQuery(Query):
+    month: Annotated[
+        str,
+        Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", description="A local month, YYYY-MM."),
+    ]
+
+
 class RepairQuery(Query):
     repair: Annotated[
         bool,

@@ -15,22 +15,20 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 import numba.core.config
 import platformdirs
-from numba.core import types
-from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 UNUSED_AFTER_S: Final = 30 * 86_400
 """Folders of other versions that no process has used for this long are removed."""
 
 _config: Any = numba.core.config
+_njit: Any = numba.njit  # numba's type stubs leave out _nrt
 _deciding = threading.Lock()
 
 
@@ -99,64 +97,39 @@ def cache_folder() -> Path:
 FOLDER: Final = cache_folder()
 
 
-def _compiled(function: Callable[P, R], inline: Literal["never", "always"]) -> Callable[P, R]:
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function to machine code at its first call, without the interpreter's lock.
+
+    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels. They
+    make and return no arrays, views for themselves apart: who calls them gives them room. So no
+    references need counting, which takes atomic instructions for every array that a loop touches
+    and is several times the cost of many a loop.
+    """
+    return _compiled(function)
+
+
+def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`; its code becomes part of every kernel that calls it.
+
+    For what is called for each fix with several arrays: to hand one over is to copy seven words.
+    """
+    return _compiled(function, forceinline=True)
+
+
+def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`, for functions that make arrays, and for those that call one that returns some.
+
+    It is slower: its references are counted.
+    """
+    return _compiled(function, _nrt=True)
+
+
+def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
+    options = {"cache": True, "nogil": True, "_nrt": False} | options
     with _deciding:
         before = _config.CACHE_DIR
         _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
         try:
-            made = numba.njit(cache=True, nogil=True, inline=inline)(function)
+            return cast("Callable[P, R]", _njit(**options)(function))
         finally:
             _config.CACHE_DIR = before
-    return cast("Callable[P, R]", made)
-
-
-def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function to machine code at its first call, without the interpreter's lock.
-
-    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
-    """
-    return _compiled(function, "never")
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """As `kernel`, made a part of each kernel that calls it: for what is called at every fix."""
-    return _compiled(function, "always")
-
-
-def _bare(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """A value in compiled code, its arrays without their owners."""
-    if isinstance(kind, types.BaseTuple):
-        for place, inner in enumerate(cast("Any", kind)):
-            bare = _bare(context, builder, inner, builder.extract_value(value, place))
-            value = builder.insert_value(value, bare, place)
-    elif isinstance(kind, types.Array):
-        array = context.make_array(kind)(context, builder, value)
-        array.meminfo = array.meminfo.type(None)
-        value = array._getvalue()  # noqa: SLF001 numba's way to the value of a struct
-    return value
-
-
-class _Same(Protocol):
-    def __call__(self, value: T, /) -> T: ...
-
-
-def _same(value: T, /) -> T:
-    return value
-
-
-def _without_owners(typing: Any, value: Any) -> Any:  # noqa: ARG001 intrinsics are given it
-    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _bare(context, builder, signature.return_type, values[0])
-
-    return value(value), build
-
-
-uncounted: Final[_Same] = (
-    _same if _config.DISABLE_JIT else cast("_Same", intrinsic(_without_owners))
-)
-"""In kernels: an array, or a tuple with arrays in it, whose references are not counted.
-
-Compiled code counts an array's references up and down wherever a function is given it, with locked
-instructions: at every fix that takes longer than the work. What its caller gave a kernel lives
-until it returns, so a kernel may stop counting it. It must not return it.
-"""

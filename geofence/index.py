@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from devices.batch import F64, I32, I64
 from geofence.geometry import Shape
 from geofence.grid.build import Fineness
-from geofence.grid.find import find_zones
+from geofence.grid.find import AHEAD, find_zones
 from geofence.grid.keep import kept_grid
 from geofence.grid.layout import lay_out
 
@@ -60,9 +60,11 @@ class ZoneIndex:
         start = np.zeros(len(lon) + 1, np.int64)
         rows = np.empty(len(lon) + 16, np.int32)
         doubts = np.empty((16, 2), np.int64)
-        progress = np.zeros(3, np.int64)
+        progress, ahead = np.zeros(3, np.int64), np.zeros((2, AHEAD), np.int64)
         while True:
-            find_zones(self._layout.outlines, self._grid, lon, lat, start, rows, doubts, progress)
+            find_zones(
+                self._layout.outlines, self._grid, lon, lat, start, rows, doubts, progress, ahead
+            )  # fmt: skip
             if progress[0] == len(lon):
                 break
             rows, doubts = _longer(rows), _longer(doubts)

@@ -27,9 +27,8 @@ from geofence.rules.gps_lost import GpsLost
 from geofence.rules.known_load import KnownLoad
 from geofence.rules.last import LastFixes
 from geofence.rules.moved_unseen import MovedUnseen
-from geofence.rules.off_route import OffRoute
 from geofence.rules.power_cut import PowerCut
-from geofence.rules.route_stops import RouteStops
+from geofence.rules.route_trips import RouteTrips
 from geofence.rules.rule import Findings, Heard, Key, RawRule, Rule, Stateful, Track, grown
 from geofence.rules.speeding import Speeding
 from geofence.rules.station_avoided import StationAvoided
@@ -200,8 +199,7 @@ class Judge:
             DataGap(rulebook, self._last),
             Visits(rulebook),
             Crossings(rulebook, self._last),
-            OffRoute(rulebook),
-            RouteStops(rulebook),
+            RouteTrips(rulebook),
             MovedUnseen(rulebook, self._last),
             PowerCut(rulebook),
             StationAvoided(rulebook),

@@ -1,7 +1,8 @@
-"""Where fixes lie: zones, the limit in force, and the offset from the vehicle's routes.
+"""Where fixes lie: zones, and the limit in force.
 
 Belongs here: what can be said of a fix on its own, for all fixes at once. What follows from one
-fix after another is for the rules.
+fix after another is for the rules, and so is what only few fixes are asked for, as how far from a
+route they lie.
 """
 
 import math
@@ -12,9 +13,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
-from geofence.compile import inlined, kernel, uncounted
+from geofence.compile import inlined_kernel, kernel
 from geofence.hours import minute_of_week
-from geofence.paths import path_offsets
 from geofence.roads.limits import Limits, edge_limit_kmh
 from geofence.roads.matcher import Matched
 from geofence.rulebook import Rows, Rulebook
@@ -34,7 +34,7 @@ class LimitSource(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """Where n fixes lie. R is `Rulebook.routes_per_vehicle`.
+    """Where n fixes lie.
 
     zone_start: shape (n + 1,). Fix i lies in the zones zone_row[zone_start[i]:zone_start[i + 1]].
     zone_row: shape (zone_start[-1],), rows of `Rulebook.zones`, ascending within a fix: every zone
@@ -44,9 +44,6 @@ class Located:
     limit_kmh: shape (n,), the limit in force. limit_source: `LimitSource`. limit_zone: row of the
         zone that gave it, -1 none.
     matched: the road of each fix; None: the rulebook has no roads.
-    route_row: shape (n, R), row of `Rulebook.routes` in force in each slot of the vehicle, -1 none.
-    offset_m: shape (n, R, 2), distance from that route's path, outbound and inbound, NaN none.
-    along_m: the same shape: metres along that path to the nearest point of it.
     """
 
     zone_start: I64
@@ -56,9 +53,6 @@ class Located:
     limit_source: U8
     limit_zone: I32
     matched: Matched | None
-    route_row: I32
-    offset_m: F64
-    along_m: F64
 
 
 def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) -> Located:
@@ -77,9 +71,6 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
             rulebook, fixes, matched, zone_start, zone_row, zone_applies, limit_kmh, limit_source,
             limit_zone,
         )  # fmt: skip
-    table = rulebook.route_table
-    route_row = table.in_force(fixes.vehicle, fixes.time)
-    offset_m, along_m = path_offsets(table.paths, fixes.lon, fixes.lat, route_row)
     return Located(
         zone_start=zone_start,
         zone_row=zone_row,
@@ -88,9 +79,6 @@ def locate(rulebook: Rulebook, fixes: FixBatch, matched: Matched | None = None) 
         limit_source=limit_source,
         limit_zone=limit_zone,
         matched=matched,
-        route_row=route_row,
-        offset_m=offset_m,
-        along_m=along_m,
     )
 
 
@@ -227,7 +215,7 @@ class ZoneColumns(NamedTuple):
     limit_kmh: F32
 
 
-@inlined
+@inlined_kernel
 def _replaces_road(zones: ZoneColumns, i: int, vehicle_class: int) -> bool:
     """Whether a zone of fix i replaces limits of roads. One without a limit for the class does not.
 
@@ -247,7 +235,6 @@ def _road_kernel(
     time: I64, profile: I32, matched: Matched, limit: F32, source: U8, zone: I32,
 ) -> None:  # fmt: skip
     """at_least: by profile, the confidence that a match must have."""
-    limits, zones, matched = uncounted((limits, zones, matched))
     for i in range(len(limit)):
         edge = matched.edge[i]
         if edge < 0 or matched.confidence[i] < at_least[profile[i]]:

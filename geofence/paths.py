@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from devices.batch import F64, I64
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
@@ -22,6 +22,9 @@ from geofence.geodesy import (
 
 CHUNK: Final = 32
 """Segments to a box: a path of 5,000 points is 157 boxes, most of them ruled out at once."""
+
+LIKELY: Final = 8
+"""Segments tried before all others: a vehicle is found a little farther along than it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +96,62 @@ def _chunk_boxes(ends: F64) -> F64:
 
 
 @kernel
-def _box_distance_m(lon: float, lat: float, scale: float, box: F64) -> float:
+def _box_distance_m(lon: float, lat: float, scale: float, boxes: F64, at: int) -> float:
     """A lower bound of the distance to anything in a box, in the local plane at the point."""
-    dx = 0.0
-    if lon < box[0]:
-        dx = box[0] - lon
-    elif lon > box[2]:
-        dx = lon - box[2]
-    dx = min(dx, max(0.0, 360.0 - dx - (box[2] - box[0])))  # the other way round may be shorter
-    dy = max(0.0, box[1] - lat, lat - box[3])
+    west, south, east, north = boxes[at, 0], boxes[at, 1], boxes[at, 2], boxes[at, 3]
+    dx = max(0.0, west - lon, lon - east)
+    dx = min(dx, max(0.0, 360.0 - dx - (east - west)))  # the other way round may be shorter
+    dy = max(0.0, south - lat, lat - north)
     x, y = dx * scale, dy * METRES_PER_DEGREE
     return math.sqrt(x * x + y * y)
+
+
+@inlined_kernel
+def find_near(
+    lon: float,
+    lat: float,
+    scale_m: float,
+    path: int,
+    within_m: float,
+    likely: int,
+    start: I64,
+    ends: F64,
+    chunk_start: I64,
+    chunk_box: F64,
+) -> int:
+    """A segment of a path at most `within_m` from a point, -1: there is none.
+
+    scale_m: `lon_scale_m(lat)`.
+    likely: the segment that is tried first, and then the next ones; any number will do. One is
+        found if and only if the distance that `path_offset` gives is at most `within_m`.
+    """
+    # One way out: returns from within loops would have every array counted as used and unused.
+    found, scale = -1, scale_m
+    for s in range(max(likely, start[path]), min(likely + LIKELY, start[path + 1])):
+        distance, _ = scaled_segment_offset(
+            lon, lat, scale, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3]
+        )
+        if distance <= within_m:
+            found = s
+            break
+    first, end = chunk_start[path], chunk_start[path + 1]
+    ahead = (likely - start[path]) // CHUNK
+    for k in range(first, end if found < 0 else first):
+        chunk = first + (k - first + ahead) % (end - first)
+        # A micrometre more: bound and distance are rounded differently.
+        if _box_distance_m(lon, lat, scale, chunk_box, chunk) > within_m + 1e-6:
+            continue
+        begin = start[path] + (chunk - first) * CHUNK
+        for s in range(begin, min(begin + CHUNK, start[path + 1])):
+            distance, _ = scaled_segment_offset(
+                lon, lat, scale, ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3]
+            )
+            if distance <= within_m:
+                found = s
+                break
+        if found >= 0:
+            break
+    return found
 
 
 @kernel
@@ -127,7 +175,7 @@ def path_offset(
     first = chunk_start[path]
     likely, nearest = first, math.inf
     for chunk in range(first, chunk_start[path + 1]):
-        bound = _box_distance_m(lon, lat, scale, chunk_box[chunk])
+        bound = _box_distance_m(lon, lat, scale, chunk_box, chunk)
         if bound < nearest:
             likely, nearest = chunk, bound
     limit = math.inf
@@ -140,7 +188,7 @@ def path_offset(
     best, along = math.inf, 0.0
     for chunk in range(first, chunk_start[path + 1]):
         # A micrometre more: bound and distance are rounded differently.
-        if _box_distance_m(lon, lat, scale, chunk_box[chunk]) > limit + 1e-6:
+        if _box_distance_m(lon, lat, scale, chunk_box, chunk) > limit + 1e-6:
             continue
         begin = start[path] + (chunk - first) * CHUNK
         for s in range(begin, min(begin + CHUNK, start[path + 1])):
@@ -150,46 +198,3 @@ def path_offset(
             if distance < best:
                 best, along = distance, along_m[s] + fraction * length_m[s]
     return best, along
-
-
-@kernel
-def _path_offsets(
-    lon: F64,
-    lat: F64,
-    route_row: I32,
-    start: I64,
-    ends: F64,
-    along_m: F64,
-    length_m: F64,
-    chunk_start: I64,
-    chunk_box: F64,
-    offset: F64,
-    along: F64,
-) -> None:
-    for i in range(route_row.shape[0]):
-        for slot in range(route_row.shape[1]):
-            route = route_row[i, slot]
-            for direction in range(2):
-                if route < 0:
-                    offset[i, slot, direction] = math.nan
-                    along[i, slot, direction] = math.nan
-                    continue
-                offset[i, slot, direction], along[i, slot, direction] = path_offset(
-                    lon[i], lat[i], 2 * route + direction, start, ends, along_m, length_m,
-                    chunk_start, chunk_box,
-                )  # fmt: skip
-
-
-def path_offsets(paths: Paths, lon: F64, lat: F64, route_row: I32) -> tuple[F64, F64]:
-    """Distance from and along the paths of routes, metres, shape (n, R, 2) each.
-
-    paths: those of route r are 2 * r (outbound) and 2 * r + 1 (inbound).
-    lon, lat: shape (n,), degrees. route_row: shape (n, R), -1 none, which gives NaN.
-    """
-    offset = np.empty((*route_row.shape, 2), np.float64)
-    along = np.empty_like(offset)
-    _path_offsets(
-        lon, lat, route_row, paths.start, paths.ends, paths.along_m, paths.length_m,
-        paths.chunk_start, paths.chunk_box, offset, along,
-    )  # fmt: skip
-    return offset, along

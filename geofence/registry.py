@@ -7,6 +7,7 @@ microseconds since 1970-01-01 UTC, half open: valid_from <= t < valid_to.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -75,6 +76,21 @@ class RouteStop:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteSlot:
+    """A departure that a route's timetable says there is, on some days.
+
+    departs: local time "HH:MM". days: "mon".."sun"; None: every day. valid_from, valid_to: the
+    first local day and the one after the last; None: as long as the version of the route.
+    """
+
+    direction: Direction
+    departs: str
+    days: tuple[str, ...] | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One version of a fixed route.
 
@@ -95,6 +111,7 @@ class Route:
     valid_from: int = BEGINNING_US
     valid_to: int = END_US
     stops: tuple[RouteStop, ...] = ()
+    slots: tuple[RouteSlot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Belongs here: checking routes of the registry and laying them out for kernels.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,13 +11,16 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel
 from geofence.errors import GeometryError, RegistryError
 from geofence.geometry import parse_path
+from geofence.hours import DAYS
 from geofence.paths import Paths
-from geofence.registry import Route, VehicleRule
+from geofence.registry import Route, RouteSlot, VehicleRule
 
 LEAST_SLOTS: Final = 2
+
+CLOCK: Final = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 
 ROUTE_DTYPE: Final = np.dtype(
     [
@@ -37,6 +41,25 @@ def _check_values(route: Route, terminals: Sequence[str]) -> None:
     for key, code in (("terminal_a", route.terminal_a), ("terminal_b", route.terminal_b)):
         if code not in terminals:
             raise RegistryError(f"{key}: expected the code of a terminal zone, got {code!r}")
+    for number, slot in enumerate(route.slots):
+        try:
+            check_slot(slot)
+        except RegistryError as error:
+            raise RegistryError(f"slots[{number}].{error}") from error
+
+
+def check_slot(slot: RouteSlot) -> None:
+    """Raises RegistryError, which names the property that is wrong."""
+    if slot.direction not in ("outbound", "inbound"):
+        raise RegistryError(f"direction: expected outbound or inbound, got {slot.direction!r}")
+    if not CLOCK.fullmatch(slot.departs):
+        raise RegistryError(f"departs: expected HH:MM from 00:00 to 23:59, got {slot.departs!r}")
+    if slot.days is not None:
+        wrong = [day for day in slot.days if day not in DAYS]
+        if wrong or not slot.days or len(set(slot.days)) < len(slot.days):
+            raise RegistryError(f"days: expected some of {', '.join(DAYS)}, got {slot.days!r}")
+    if slot.valid_from and slot.valid_to and slot.valid_from >= slot.valid_to:
+        raise RegistryError(f"valid_to: expected after {slot.valid_from}, got {slot.valid_to}")
 
 
 def check_route(route: Route, terminals: Sequence[str]) -> tuple[F64, F64]:
@@ -73,6 +96,13 @@ class RouteTable:
     period_from: I64
     period_to: I64
     unknown: tuple[tuple[int, str], ...]
+
+    def slots_of_vehicles(self) -> I32:
+        """How many slots each vehicle ever needs, shape (n_vehicles,); 0: it is on no route."""
+        slots = np.zeros(len(self.period_start) - 1, np.int32)
+        vehicle = np.repeat(np.arange(len(slots)), np.diff(self.period_start))
+        np.maximum.at(slots, vehicle, self.period_slot + 1)
+        return slots
 
     @classmethod
     def build(
@@ -119,16 +149,6 @@ class RouteTable:
             ),
         )
 
-    def in_force(self, vehicle: I32, time: I64) -> I32:
-        """The route in each slot of each fix's vehicle at its time, shape (n, R), -1 none."""
-        found = np.full((len(vehicle), self.slots), -1, np.int32)
-        if len(self.period_route):
-            _in_force(
-                vehicle, time, self.period_start, self.period_route, self.period_slot,
-                self.period_from, self.period_to, found,
-            )  # fmt: skip
-        return found
-
 
 def _rows_by_code(routes: Sequence[Route]) -> dict[str, list[int]]:
     """Rows of the versions of each code, the newest version first."""
@@ -170,19 +190,21 @@ def _free_slot(taken: list[dict[str, tuple[int, int]]], code: str, begins: int) 
     return len(taken) - 1
 
 
-@kernel
-def _in_force(
-    vehicle: I32,
-    time: I64,
-    period_start: I64,
+@inlined_kernel
+def route_in_force(
+    vehicle: int,
+    slot: int,
+    time: int,
+    start: I64,
     period_route: I32,
     period_slot: I32,
     period_from: I64,
     period_to: I64,
-    found: I32,
-) -> None:
-    for i in range(len(vehicle)):
-        for p in range(period_start[vehicle[i]], period_start[vehicle[i] + 1]):
-            slot = period_slot[p]
-            if found[i, slot] < 0 and period_from[p] <= time[i] < period_to[p]:
-                found[i, slot] = period_route[p]
+) -> int:
+    """The row of the route in one slot of a vehicle at an instant, -1 none."""
+    route = -1
+    for p in range(start[vehicle], start[vehicle + 1]):
+        if period_slot[p] == slot and period_from[p] <= time < period_to[p]:
+            route = period_route[p]
+            break
+    return route

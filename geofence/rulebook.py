@@ -158,6 +158,10 @@ class Rulebook:
         """The profile in force at an instant."""
         return self.profiles[int(self.profile_row(np.array([time_us], np.int64))[0])]
 
+    def profile_of(self, day: date) -> Profile:
+        """The profile in force on a local day."""
+        return self.profile_at(midnight_us(day, self.timezone))
+
     def load_limits_at(self, time_us: int) -> LoadLimits | None:
         """The tables of load limits in force at an instant; None: the profile knows none."""
         local = int(local_us(np.array([time_us], np.int64), self.timezone)[0])

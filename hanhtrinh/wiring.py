@@ -304,6 +304,8 @@ def api_options(settings: Settings) -> "ApiOptions":
         statement_timeout_s=api.statement_timeout_s,
         most_body_bytes=api.body_kib << 10,
         most_window_days=api.window_days,
+        profiles=profiles(settings),
+        timezone=settings.judge.timezone,
     )
 
 

@@ -29,6 +29,7 @@ from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.source import MessageBatch
+from ingest.timetables import Timetables
 from ingest.topics import TopicRouter
 from ingest.weighing import Weigher
 from storage import fixes as fix_table
@@ -38,6 +39,7 @@ from storage import registry as registry_tables
 from storage import violations as violation_table
 from storage import weighings as weighing_table
 from storage.registry import RegistrySnapshot
+from storage.route_trips import Departure
 
 UNKNOWN = frozenset({Unusable.UNKNOWN_DEVICE, Unusable.UNKNOWN_PLATE, Unusable.UNKNOWN_STATION})
 """Refusals that registering somebody mends."""
@@ -81,6 +83,7 @@ class Pipeline:
         self._live: LiveJudge | None = None
         self._rulebook: Rulebook | None = None
         self._weigher: Weigher | None = None
+        self._timetables: Timetables | None = None
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
         self._drivers: dict[str, int] = {}
@@ -111,6 +114,7 @@ class Pipeline:
         # Nothing below this line fails: the rules are taken over as a whole or not at all.
         self._rulebook = rulebook
         judge, weigher = Judge(rulebook), Weigher(rulebook)
+        self._timetables = Timetables(rulebook)
         if self._live is None:
             self._live = LiveJudge(judge, weigher, self._options.region)
         else:
@@ -164,9 +168,11 @@ class Pipeline:
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch
     ) -> Outcome:
         assert self._live is not None
+        assert self._timetables is not None
         weighed, loads = await self._weigh(conn, intake)
         judgement = await self._live.judge(conn, fixes, loads)
-        await _store(conn, judgement)
+        departures = await _store(conn, judgement)
+        await self._timetables.compare(conn, departures)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
             messages=len(batch),
@@ -218,8 +224,8 @@ class Pipeline:
         return found, Loads.of(compress(weighed, is_new.tolist()))
 
 
-async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
-    """Write what the judge concluded."""
+async def _store(conn: AsyncConnection, judgement: Judgement) -> frozenset[Departure]:
+    """Write what the judge concluded. Returns what has to be compared with timetables."""
     await fix_table.insert_fixes(conn, judgement.new)
     if len(judgement.repeats):
         await fix_table.insert_repeats(conn, judgement.repeats)
@@ -227,9 +233,12 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
     if len(changed):
         await fix_table.update_quality(conn, changed.vehicle, changed.time, changed.quality)
     replayed = set(judgement.replayed.tolist())
-    await violation_table.write(conn, [i for i in judgement.intervals if i.vehicle not in replayed])
+    written = await violation_table.write(
+        conn, [i for i in judgement.intervals if i.vehicle not in replayed]
+    )
+    departures = written.departures
     if replayed:
-        await violation_table.reconcile(
+        reconciled = await violation_table.reconcile(
             conn,
             judgement.replayed,
             judgement.settled_until,
@@ -237,6 +246,7 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
             [i for i in judgement.intervals if i.vehicle in replayed],
             "late data or rebuilt state",
         )
+        departures |= reconciled.departures
         await progress_table.drop_marks(conn, judgement.replayed, judgement.settled_until)
     marks = judgement.marks
     if len(marks):
@@ -252,6 +262,7 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
             judgement.needs_from,
             np.isin(judgement.vehicles, judgement.replayed) & clean,
         )
+    return departures
 
 
 def _quarantined(batch: MessageBatch, refused: list[Refused]) -> list[quarantine_table.Quarantined]:

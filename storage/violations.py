@@ -1,11 +1,13 @@
-"""Violations and their versions; with them, the visits to zones that judging emits alike.
+"""Violations and their versions; with them, the facts that judging emits alike.
+
+Facts are visits to zones and trips on routes.
 
 Functions that write work in the caller's transaction. Instants are microseconds since 1970 UTC.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -16,8 +18,8 @@ from psycopg.types.json import set_json_loads
 from devices.batch import I32, I64, UNKNOWN
 from geofence.interval import Interval
 from geofence.rules.rule import Key
-from storage import visits
-from storage.arrays import Float8s, Instants, Int4s, Int8s, cursor
+from storage import route_trips, visits
+from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, cursor
 from storage.queries import queries
 from storage.revisions import (
     Plan,
@@ -30,8 +32,11 @@ from storage.revisions import (
 
 SQL = queries("violations")
 
-WEIGHED: Final = ["overload_gross", "overload_axle", "overload_cargo"]
-"""Kinds that come from weighings: no fix, however late, changes them."""
+LATE_DEPARTURE: Final = "late_departure"
+
+NOT_OF_FIXES: Final = ["overload_gross", "overload_axle", "overload_cargo", LATE_DEPARTURE]
+"""Kinds that do not come from the fixes of one vehicle: from weighings, or from timetables, which
+look at all vehicles' trips."""
 
 WORKER: Final = "worker"
 """Who supersedes a version when no person does."""
@@ -39,12 +44,16 @@ WORKER: Final = "worker"
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many violations of each kind are new, went on, were revised, were withdrawn."""
+    """How many violations of each kind are new, went on, were revised, were withdrawn.
+
+    departures: of trips that are new, over or gone: their routes' timetables have to be compared.
+    """
 
     inserted: Mapping[str, int]
     updated: Mapping[str, int]
     revised: Mapping[str, int]
     withdrawn: Mapping[str, int]
+    departures: frozenset[route_trips.Departure] = frozenset()
 
 
 async def write(
@@ -55,9 +64,11 @@ async def write(
     Open violations grow in place and become final. Should one that is final turn out otherwise,
     its old facts are kept as a version, with the reason.
     """
-    seen, found = _split(intervals)
+    seen, trips, found = _split(intervals)
     await visits.write(conn, seen)
-    return await _write(conn, found, reason)
+    departures = await route_trips.write(conn, trips)
+    changes = await _write(conn, found, reason)
+    return replace(changes, departures=frozenset(departures))
 
 
 async def reconcile(
@@ -77,18 +88,22 @@ async def reconcile(
     facts are kept as versions. The review of a violation is never touched; where its facts changed
     under one, `revised_under_review` is set.
     """
-    seen, found = _split(intervals)
-    await visits.reconcile(
-        conn, vehicles, settled_until, [key for key in pending if key[0] == visits.KIND], seen
+    seen, trips, found = _split(intervals)
+    pending_of = {
+        kind: [key for key in pending if key[0] == kind] for kind in (visits.KIND, route_trips.KIND)
+    }
+    await visits.reconcile(conn, vehicles, settled_until, pending_of[visits.KIND], seen)
+    departures = await route_trips.reconcile(
+        conn, vehicles, settled_until, pending_of[route_trips.KIND], trips
     )
-    undecided = sorted(key for key in pending if key[0] != visits.KIND)
+    undecided = sorted(key for key in pending if key[0] not in pending_of)
     undecided_rows = await _stored(
         conn,
         "after",
         {
             "vehicle": Int4s(vehicles),
             "settled": Instants(settled_until),
-            "weighed": WEIGHED,
+            "not_of_fixes": NOT_OF_FIXES,
             "pending_kind": [key[0] for key in undecided],
             "pending_vehicle": Int4s(np.array([key[1] for key in undecided], np.int32)),
             "pending_subject": [key[2] for key in undecided],
@@ -97,15 +112,37 @@ async def reconcile(
     )
     # A found one that was decided before is no change, and must not look like a new one.
     rows = {row.id: row for row in [*undecided_rows, *await _stored_by_key(conn, found)]}
-    return await _carry_out(conn, plan_reconciliation(rows.values(), found), reason)
+    changes = await _carry_out(conn, plan_reconciliation(rows.values(), found), reason)
+    return replace(changes, departures=frozenset(departures))
 
 
-def _split(intervals: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
-    """Visits by key, and violations."""
+async def reconcile_departures(
+    conn: AsyncConnection, code: str, first: int, last: int, found: Sequence[Interval]
+) -> Changes:
+    """Let the late departures of a route that left from `first` to before `last` be these."""
+    rows = await _stored(
+        conn, "of_route", {"kind": LATE_DEPARTURE, "subject": code, "first": Instant(first),
+                           "last": Instant(last)},
+    )  # fmt: skip
+    return await _carry_out(conn, plan_reconciliation(rows, found), "trips of the day are others")
+
+
+def _split(
+    intervals: Sequence[Interval],
+) -> tuple[list[Interval], list[Interval], list[Interval]]:
+    """Visits and trips by key, and violations."""
     seen = {
         (i.vehicle, visits.zone_id(i), i.started): i for i in intervals if i.kind == visits.KIND
     }
-    return list(seen.values()), [i for i in intervals if i.kind != visits.KIND]
+    trips = {
+        (i.vehicle, route_trips.route_id(i), i.started): i
+        for i in intervals
+        if i.kind == route_trips.KIND
+    }
+    facts = (visits.KIND, route_trips.KIND)
+    return (
+        list(seen.values()), list(trips.values()), [i for i in intervals if i.kind not in facts],
+    )  # fmt: skip
 
 
 async def _write(conn: AsyncConnection, found: Sequence[Interval], reason: str) -> Changes:

@@ -1,6 +1,7 @@
 """Fixed routes: as they are read, and as they are written."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -36,6 +37,15 @@ FACTS: JsonDict = {
             "compulsory": True,
         }
     ],
+    "slots": [
+        {
+            "direction": "outbound",
+            "departs": "06:30",
+            "days": ["mon", "tue", "wed", "thu", "fri"],
+            "valid_from": None,
+            "valid_to": None,
+        }
+    ],
     "valid_from": "2026-05-01T00:00:00.000Z",
     "valid_to": None,
 }
@@ -61,6 +71,26 @@ class RouteStop(Model):
     compulsory: Annotated[bool, Field(description="It must be called at.")] = True
 
 
+class RouteSlot(Model):
+    """A departure that the timetable says there is, on some days."""
+
+    direction: Annotated[Direction, Field(description="outbound: from A to B; inbound: back.")]
+    departs: Annotated[
+        str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Local time, HH:MM.")
+    ]
+    days: Annotated[
+        list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None,
+        Field(min_length=1, max_length=7, description="Days of the week; null: every day."),
+    ] = None
+    valid_from: Annotated[
+        date | None, Field(description="First local day; null: as the version of the route.")
+    ] = None
+    valid_to: Annotated[
+        date | None,
+        Field(description="Local day after the last; null: as the version of the route."),
+    ] = None
+
+
 class RouteFacts(Model):
     """What a route is. Fixes are judged by the version in force at their own time."""
 
@@ -81,6 +111,14 @@ class RouteFacts(Model):
             default_factory=list,
             max_length=2_000,
             description="Announced stops by direction and seq.",
+        ),
+    ]
+    slots: Annotated[
+        list[RouteSlot],
+        Field(
+            default_factory=list,
+            max_length=2_000,
+            description="The timetable: departures that there are to be.",
         ),
     ]
     valid_from: Annotated[

@@ -153,6 +153,16 @@ async def _checked(
         valid_from=start,
         valid_to=registry.END_US if facts.valid_to is None else microseconds(facts.valid_to),
         stops=tuple(registry.RouteStop(**stop.model_dump()) for stop in facts.stops),
+        slots=tuple(
+            registry.RouteSlot(
+                slot.direction,
+                slot.departs,
+                None if slot.days is None else tuple(slot.days),
+                slot.valid_from,
+                slot.valid_to,
+            )
+            for slot in facts.slots
+        ),
     )
     terminals = await changes.terminals(session.conn, [facts.terminal_a, facts.terminal_b])
     try:

@@ -5,10 +5,8 @@ Belongs here: the one kernel that runs for every fix.
 
 from typing import Final
 
-import numpy as np
-
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined, kernel, uncounted
+from geofence.compile import inlined_kernel, kernel
 from geofence.grid.build import Grid
 from geofence.grid.layout import Outlines
 from geofence.grid.level import FAN, FAN_BITS
@@ -58,14 +56,16 @@ def after_entry(words: I32, at: int) -> int:
     return at + 1
 
 
-@inlined
-def _look_ahead(grid: Grid, lon: F64, lat: F64, begin: int, leaves: I64, touched: I64) -> None:
+@inlined_kernel
+def _look_ahead(grid: Grid, lon: F64, lat: F64, begin: int, ahead: I64) -> None:
     """Where the records of the next points begin, 0 if there is no zone.
 
     Many at once, because one point after another would wait for memory at each step to the next
     array. The processor reads ahead here, and the records are at hand when they are wanted.
-    touched means nothing: that it is written makes the reading happen.
+    ahead: shape (2, AHEAD), the second row means nothing: that it is written makes the reading
+    happen.
     """
+    leaves, touched = ahead[0], ahead[1]
     end = float(1 << grid.bits)
     some = min(AHEAD, len(lon) - begin)
     for k in range(some):
@@ -89,22 +89,23 @@ def find_zones(
     rows: I32,
     doubts: I64,
     progress: I64,
+    ahead: I64,
 ) -> None:
     """Rows of the zones of each point, and the doubtful ones among them.
 
     start: shape (n + 1,), each point's offset into rows; start[0] is given. doubts: shape (d, 2),
     the place of a row, and the point of which only shapely can say if that zone contains it.
-    progress: points, rows and doubts so far. Ends early where room in rows or doubts runs out.
+    progress: points, rows and doubts so far. ahead: room to work in, shape (2, AHEAD). Ends early
+    where room in rows or doubts runs out.
     """
-    outlines, grid = uncounted((outlines, grid))
     vertices, ends, reach_m = outlines.vertices, outlines.ends, outlines.reach_m
-    words, leaves, touched = grid.leaves, np.zeros(AHEAD, np.int64), np.zeros(AHEAD, np.int64)
+    words, leaves = grid.leaves, ahead[0]
     first, found, doubted = progress[0], progress[1], progress[2]
     for i in range(first, len(lon)):
-        ahead = (i - first) % AHEAD
-        if ahead == 0:
-            _look_ahead(grid, lon, lat, i, leaves, touched)
-        at = leaves[ahead]
+        here = (i - first) % AHEAD
+        if here == 0:
+            _look_ahead(grid, lon, lat, i, ahead)
+        at = leaves[here]
         if at > 0:
             entries = words[at]
             if found + entries > len(rows) or doubted + entries > len(doubts):

@@ -5,7 +5,7 @@ Belongs here: what is said of a fix once the filter has weighed it.
 
 from typing import Any
 
-from geofence.compile import inlined, kernel
+from geofence.compile import inlined_kernel, kernel
 
 
 @kernel
@@ -13,7 +13,7 @@ def _group(road: Any, side: int) -> int:
     return int(road["group_against"] if side else road["group_along"])
 
 
-@inlined
+@inlined_kernel
 def _group_weight(roads: Any, now: int, count: int, group: int) -> float:
     """The weight of all candidates that have one limit."""
     total = 0.0
@@ -25,7 +25,7 @@ def _group_weight(roads: Any, now: int, count: int, group: int) -> float:
     return total
 
 
-@inlined
+@inlined_kernel
 def _likeliest(roads: Any, now: int, count: int) -> tuple[int, int]:
     """The candidate with the most weight, and 1 if it is backward; -1: none has any."""
     best, best_back, most = -1, 0, 0.0
@@ -37,7 +37,7 @@ def _likeliest(roads: Any, now: int, count: int) -> tuple[int, int]:
     return best, best_back
 
 
-@inlined
+@inlined_kernel
 def _likeliest_limit(roads: Any, now: int, count: int) -> tuple[int, int, float]:
     """The likeliest candidate of the limit with the most weight, and that weight."""
     best, best_back, best_weight, most = -1, 0, 0.0, 0.0
@@ -52,7 +52,7 @@ def _likeliest_limit(roads: Any, now: int, count: int) -> tuple[int, int, float]
     return best, best_back, most
 
 
-@inlined
+@inlined_kernel
 def _stroke_weight(roads: Any, now: int, count: int, stroke: int) -> float:
     """The weight of all candidates on one stroke, in both directions."""
     total = 0.0
@@ -62,7 +62,7 @@ def _stroke_weight(roads: Any, now: int, count: int, stroke: int) -> float:
     return total
 
 
-@inlined
+@inlined_kernel
 def decide(roads: Any, now: int, count: int, off: float, i: int, out: Any) -> None:
     """The likeliest limit's likeliest candidate, by the older generation, as fix i of `out`.
 

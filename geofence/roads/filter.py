@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
-from geofence.compile import inlined, kernel, uncounted
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, near_haversine_m
 from geofence.roads.decide import decide
 from geofence.roads.grid import Grid
@@ -232,7 +232,7 @@ def _weigh(road: Any, square_m2: float, apart_deg: float, is_oneway: bool, p: An
     road["along"], road["against"] = along, against
 
 
-@inlined
+@inlined_kernel
 def _carry(
     roads: Any, before: int, now: int, count: int, last: Any, straight_m: float, detour_m: float
 ) -> None:
@@ -258,7 +258,7 @@ def _carry(
             after[g + 1] *= road["against"]
 
 
-@inlined
+@inlined_kernel
 def _settle(
     roads: Any, now: int, count: int, g: int, goes_on: bool, off_likely: float, last: Any
 ) -> None:
@@ -282,7 +282,7 @@ def _settle(
         roads[k]["weight"][against] *= share
 
 
-@inlined
+@inlined_kernel
 def _see(
     near: Any, count: int, network: Roads, heading: float, p: Any, roads: Any, now: int
 ) -> None:
@@ -296,7 +296,7 @@ def _see(
         _weigh(road, near[k]["square_m2"], apart_deg, edge["is_oneway"], p)
 
 
-@inlined
+@inlined_kernel
 def _grow_old(roads: Any, before: int, last: Any) -> None:
     """A span ends: the younger generation becomes the older one."""
     last["off"][0] = last["off"][1]
@@ -305,7 +305,7 @@ def _grow_old(roads: Any, before: int, last: Any) -> None:
         weight[0], weight[1] = weight[2], weight[3]
 
 
-@inlined
+@inlined_kernel
 def _drop_faint(roads: Any, now: int, count: int) -> int:
     """Forget what is too unlikely to be carried on; returns how many roads are left."""
     left = 0
@@ -343,8 +343,6 @@ def advance(
     state: State, network: Roads, params: Any, memory_us: int, fixes: Fixes, room: Room, out: Found
 ) -> None:
     """Take fixes in: fill `out`, change `state`."""
-    state, network, params, fixes = uncounted((state, network, params, fixes))
-    room, out = uncounted((room, out))
     near, roads, last = room.near, room.roads, room.last[0]
     before, now = 0, MOST_NEAR
     for i in range(len(fixes.time)):

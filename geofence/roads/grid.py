@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64
-from geofence.compile import kernel
+from geofence.compile import allocating_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_scale_m
 from geofence.registry import BEGINNING_US, END_US
 from geofence.roads.network import RoadNetwork
@@ -130,7 +130,7 @@ def _enter(keys: I64, table: I64, block: I32) -> None:
         block[slot] = b
 
 
-@kernel
+@allocating_kernel
 def _sort(cells: I64, owner: I32, blocks: I64, start: I32, segment: I32) -> None:
     """Fill start and segment: a counting sort, so that a cell's segments stay ascending."""
     size = _BLOCK * _BLOCK

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined, kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_difference, lon_scale_m
 from geofence.roads.grid import (
     CELLS_PER_DEGREE,
@@ -55,7 +55,7 @@ def blank_lists() -> Lists:
     return Lists(*(np.zeros(_AT_ONCE, np.int32) for _ in Lists._fields))
 
 
-@inlined
+@inlined_kernel
 def _offer(
     near: Any, count: int, road: int, segment: int, square_m2: float, fraction: float
 ) -> int:
@@ -84,7 +84,7 @@ def _offer(
     return count
 
 
-@inlined
+@inlined_kernel
 def _search_list(
     segment: I32,
     first: int,
@@ -136,7 +136,7 @@ def find_cell(key: I64, block: I32, row: int, column: int) -> int:
     return 64 * int(block[slot]) + cell_in_block(row, column)
 
 
-@inlined
+@inlined_kernel
 def find_lists(grid: Grid, lines: Any, lon: F64, lat: F64, begin: int, lists: Lists) -> None:
     """What the cells of fixes from `begin` on list, as far as there is room and there are fixes.
 
@@ -158,7 +158,7 @@ def find_lists(grid: Grid, lines: Any, lon: F64, lat: F64, begin: int, lists: Li
             lists.touched[k] = lines[lists.touched[k]]["edge"]
 
 
-@inlined
+@inlined_kernel
 def search(
     grid: Grid, lines: Any, edges: Any, first: int, last: int, lon: float, lat: float,
     scale: float, time: int, radius_m: float, near: Any,

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F32, I32, I64, U8, Bool
-from geofence.compile import kernel, uncounted
+from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import LimitSource, Located
 from geofence.parameters import SPEEDING_MODES
@@ -164,8 +164,6 @@ def _advance(
     out: Records,
 ) -> int:
     """Advance the states; returns how many runs were emitted: at most one for a fix."""
-    states, params, last, out = uncounted((states, params, last, out))
-    track, limits = uncounted((track, limits))
     vehicle, speed_kmh, gap_us = track.vehicle, track.speed_kmh, track.gap_us
     profile, step_profile, limit_kmh = track.profile, track.step_profile, limits[0]
     emitted = 0

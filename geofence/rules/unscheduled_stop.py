@@ -1,7 +1,7 @@
 """Stops of a vehicle on a route trip: kind `unscheduled_stop`, docs/rules.md section 3.
 
 Belongs here: kernels that follow one trip's stops (docs/rules.md, section 5), fix after fix. Which
-fixes belong to a trip is decided by `route_trip`; the rule is put together in `route_stops`.
+fixes belong to a trip is decided by `route_trip`; `route_trips` puts it together.
 """
 
 from typing import Any, Final
@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import kernel
+from geofence.compile import inlined_kernel, kernel
 from geofence.rules.route_trip import begin_at, extend_to
 from geofence.rules.rule import Records
 from geofence.rules.run import RUN_FIELDS
@@ -32,7 +32,7 @@ STOP_DTYPE: Final = np.dtype(
     ],
     align=True,
 )
-"""State by vehicle and slot. All zero: no fix of a trip was seen."""
+"""State by slot. All zero: no fix of a trip was seen."""
 
 
 @kernel
@@ -49,31 +49,36 @@ def may_begin(stop: Any, pace: int) -> bool:
     return bool(pace == SLOW and not stop["is_standing"] and stop["pace"] != SLOW)
 
 
-@kernel
-def take_pace(
-    stop: Any, item: Any, pace: int, unscheduled: bool, params: Records, out: Records, emitted: int
-) -> int:
-    """Take a fix of the trip; returns how many stops have been emitted then.
-
-    unscheduled: where `may_begin`, whether the fix lies where the vehicle is not to stop.
-    """
+@inlined_kernel
+def take_pace(stop: Any, fix: Any, pace: int, params: Records, out: Records, emitted: int) -> int:
+    """Take a fix of the trip at which no stop may begin; returns how many are emitted then."""
     if stop["is_standing"]:
         if pace == FAST and stop["pace"] == FAST:
             emitted = end_stop(stop, params, out, emitted)
         else:
-            extend_to(stop, item)
-    elif may_begin(stop, pace):
-        begin_at(stop, item)
-        stop["is_unscheduled"] = unscheduled
-        stop["along_m"] = item["along_m"][item["direction"]]
+            extend_to(stop, fix)
     elif pace == SLOW:
         stop["is_standing"] = True
-        extend_to(stop, item)
+        extend_to(stop, fix)
     stop["pace"] = pace
     return emitted
 
 
 @kernel
+def slow_down(
+    stop: Any, vehicle: int, fix: Any, item: Any, unscheduled: bool, along_m: float
+) -> None:
+    """Take a fix of the trip at which a stop may begin.
+
+    unscheduled: whether it lies where the vehicle is not to stop.
+    """
+    begin_at(stop, vehicle, fix, item)
+    stop["is_unscheduled"] = unscheduled
+    stop["along_m"] = along_m
+    stop["pace"] = SLOW
+
+
+@inlined_kernel
 def end_stop(stop: Any, params: Records, out: Records, emitted: int) -> int:
     """End the stop, if there is one: with its last fix so far. The trip may be over, too."""
     if is_reported(stop, params):

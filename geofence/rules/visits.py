@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import kernel, uncounted
+from geofence.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook
@@ -54,21 +54,19 @@ def _advance(
     zone_applies: Bool,
     needs_from: I64,
     first: int,
+    places: I32,
+    rows: I32,
     out: Records,
 ) -> tuple[int, int]:
     """Advance from fix `first` on: (the fix that it stopped before, how many were emitted).
 
     heads: by vehicle, its first slot. free: shape (2,), the first free slot and how many there are.
+    places, rows: room for the places that one fix is in, and for their zones.
     It stops where there might be too few free slots, or too little room in `out`.
     """
-    slots, heads, free, params, zones, out = uncounted((slots, heads, free, params, zones, out))
-    track, zone_row, zone_applies = uncounted((track, zone_row, zone_applies))
     vehicle, time = track.vehicle, track.time
     n = len(vehicle)
-    emitted, most = 0, 0
-    for i in range(first, n):
-        most = max(most, zone_start[i + 1] - zone_start[i])
-    places, rows = np.empty(2 * most, np.int32), np.empty(2 * most, np.int32)
+    emitted = 0
     for i in range(first, n):
         begin, end = zone_start[i], zone_start[i + 1]
         if heads[vehicle[i]] == NONE and begin == end:
@@ -248,12 +246,14 @@ class Visits:
         """See Rule."""
         found: list[Findings] = []
         out = np.empty(len(track.time) + 64, _SLOT)
+        most = 2 * int(np.diff(located.zone_start).max(initial=0))
+        places, rows = np.empty(most, np.int32), np.empty(most, np.int32)
         at, n = 0, len(track.time)
         while at < n:
             stopped, emitted = _advance(
                 self._slots, self._heads, self._free, self._rulebook.params,
                 self._rulebook.zone_table.rows, track, located.zone_start, located.zone_row,
-                located.zone_applies, needs_from, at, out,
+                located.zone_applies, needs_from, at, places, rows, out,
             )  # fmt: skip
             if emit and emitted:
                 found.append(Findings(out[:emitted].copy(), self._describe))

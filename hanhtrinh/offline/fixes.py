@@ -72,6 +72,11 @@ class FixTable:
         """Vehicles that have fixes."""
         return len(np.unique(self.columns["vehicle"]))
 
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last instant of all fixes; None: there are none."""
+        time = self.columns["time"]
+        return (int(time.min()), int(time.max())) if len(time) else None
+
     def batches(self, rows: int) -> Iterator[FixBatch]:
         """All fixes in order, in batches of about so many; a vehicle is cut only if it has more."""
         vehicle = self.columns["vehicle"][self.order]

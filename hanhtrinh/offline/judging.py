@@ -4,12 +4,13 @@ Files have no time of arrival, so no fix is marked late or future; of two fixes 
 time the first in the file stays, as in the database.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from analytics.timetable import NOT_RUN, late_departures
 from devices.texts import normal_plate
 from geofence.interval import Interval
 from geofence.judge import Judge
@@ -21,15 +22,17 @@ from hanhtrinh.offline.fixes import FixTable, column_map, read_fixes
 from hanhtrinh.offline.lines import Key, Line, Lines, key_of
 from hanhtrinh.offline.registry import Files, Options, Registry, build_rulebook, read_registry
 from hanhtrinh.offline.roads import read_roads
+from hanhtrinh.offline.timetables import judge_timetables
 from hanhtrinh.offline.weighings import plain_station
 from ingest.replay_columns import ColumnMap
 from ingest.replay_rows import BadRow
 
 BATCH_FIXES: Final = 250_000
-"""Judging takes some hundred bytes for a fix of the batch, and a little more for each route."""
+"""Judging takes some hundred bytes for a fix of the batch."""
 
-LEAST_FIXES: Final = 1_000
-VISIT: Final = "zone_visit"
+FACTS: Final = ("zone_visit", "route_trip")
+"""Kinds that are no violations."""
+
 Progress = Callable[[str, int, int | None], None]
 """(what is being done, how much of it is done, of how much: None not known)."""
 
@@ -71,12 +74,17 @@ def judge_files(
     names = [*table.names, *registry.weighed(table.names)]
     rulebook = build_rulebook(registry, options, names, roads)
     overloads, loads, unknown = _judge_weighings(registry, rulebook, names)
-    judged = _judge_fixes(table, rulebook, options, loads, progress, with_visits)
-    intervals = [*judged, *overloads]
+    found = _judge_fixes(table, rulebook, options, loads, progress)
+    slots = judge_timetables(rulebook, table.span(), found)
+    intervals = [*found, *overloads, *late_departures(slots)]
     lines = Lines(names, table.drivers, registry.driver_names)
-    intervals.sort(key=lines.order)
+    shown = [i for i in intervals if with_visits or i.kind not in FACTS]
+    shown.sort(key=lines.order)
     return Found(
-        lines=[lines.line(interval) for interval in intervals],
+        lines=[
+            *(lines.line(interval) for interval in shown),
+            *(lines.not_run(run) for run in slots if run.outcome == NOT_RUN),
+        ],
         fixes=table.read,
         vehicles=table.vehicles,
         bad=table.bad,
@@ -86,17 +94,12 @@ def judge_files(
 
 
 def _judge_fixes(
-    table: FixTable,
-    rulebook: Rulebook,
-    options: Options,
-    loads: Loads,
-    progress: Progress,
-    with_visits: bool,
-) -> Iterable[Interval]:
+    table: FixTable, rulebook: Rulebook, options: Options, loads: Loads, progress: Progress
+) -> list[Interval]:
     judge = Judge(rulebook)
     found: dict[Key, Interval] = {}
     done = 0
-    for batch in table.batches(max(LEAST_FIXES, BATCH_FIXES * 2 // rulebook.routes_per_vehicle)):
+    for batch in table.batches(BATCH_FIXES):
         progress("judging", done, len(table))
         arrived = mark_arrival(batch, options.region)
         kept = arrived.take(is_judged(arrived, options.region))
@@ -105,11 +108,10 @@ def _judge_fixes(
         judged = judge.advance(kept, np.zeros(len(kept), np.bool_), own)
         for interval in judged.intervals:
             # A vehicle's fixes may be in several batches: what was open may have grown.
-            if with_visits or interval.kind != VISIT:
-                found[key_of(interval)] = interval
+            found[key_of(interval)] = interval
         done += len(batch)
     progress("judging", done, len(table))
-    return found.values()
+    return list(found.values())
 
 
 def _judge_weighings(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from analytics.timetable import NOT_RUN, SlotRun, named
 from devices.describe import rfc3339
 from geofence.interval import Interval
 
@@ -23,6 +24,7 @@ SUBJECTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "route": (
         "off_route", "unscheduled_stop", "missed_stop", "wrong_order", "late_departure", "not_run",
+        "route_trip",
     ),
     "station": (
         "overload_gross", "overload_axle", "overload_cargo", "overloaded_stretch",
@@ -90,6 +92,28 @@ class Lines:
             if name not in _REGISTRY_IDS:
                 line[name] = _plain(value)
         return line
+
+    def not_run(self, run: SlotRun) -> Line:
+        """The fields of a slot that no vehicle ran; nobody knows a vehicle or a place."""
+        slot = run.slot
+        line: Line = {
+            "kind": NOT_RUN,
+            "rule_profile": run.profile,
+            "vehicle": None,
+            "driver": None,
+            "started_at": rfc3339(slot.at_us),
+            "ended_at": rfc3339(slot.at_us),
+            "duration_s": 0.0,
+            "distance_m": 0.0,
+            "fixes": 0,
+            "start": None,
+            "end": None,
+        }
+        if self._driver_names is not None:
+            line["driver_name"] = None
+        return line | {
+            "route": slot.route_code, "direction": slot.direction, "slot": named(slot),
+        }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

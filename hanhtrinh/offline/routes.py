@@ -7,21 +7,35 @@ announced stop. What holds for the whole route may stand at any of its features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
-from geofence.errors import GeometryError
+from geofence.errors import GeometryError, RegistryError
 from geofence.geometry import parse_path, parse_shape
-from geofence.registry import BEGINNING_US, END_US, Direction, Route, RouteStop, Zone
+from geofence.registry import (
+    BEGINNING_US,
+    END_US,
+    Direction,
+    Route,
+    RouteSlot,
+    RouteStop,
+    Zone,
+)
+from geofence.route_table import check_slot
 from hanhtrinh.offline.features import Feature, read_features
 from hanhtrinh.offline.zones import MOST_METRES, check_shape
 
-OF_ROUTE: Final = ("corridor_m", "terminal_a", "terminal_b", "valid_from", "valid_to")
+OF_ROUTE: Final = (
+    "corridor_m", "terminal_a", "terminal_b", "valid_from", "valid_to", "slots",
+)  # fmt: skip
 PROPERTIES: Final = (
     "route", "name", "direction", "terminal", "seq", "compulsory", "radius_m", "id", *OF_ROUTE,
 )  # fmt: skip
 DIRECTIONS: Final = ("outbound", "inbound")
+OPTIONAL_OF_SLOT: Final = "days, valid_from, valid_to"
+SLOT_NAMES: Final = {"direction", "departs", "days", "valid_from", "valid_to"}
 
 
 @dataclass(slots=True)
@@ -154,6 +168,7 @@ def _route(number: int, code: str, parts: _Parts, terminals: set[str], timezone:
         inbound=inbound,
         name=parts.paths["outbound"].text("name", ""),
         stops=tuple(sorted(parts.stops, key=lambda stop: (stop.direction, stop.seq))),
+        slots=_slots(facts["slots"]) if "slots" in facts else (),
         **instants,
     )
 
@@ -169,6 +184,47 @@ def _side(side: str, parts: _Parts, terminals: set[str]) -> str:
             name, f'expected the id of a terminal zone, or a feature with "terminal": "{side}"'
         )
     return feature.text(name)
+
+
+def _slots(feature: Feature) -> tuple[RouteSlot, ...]:
+    """The timetable: a list of objects with the fields of RouteSlot."""
+    listed = feature.properties["slots"]
+    if not isinstance(listed, list):
+        raise feature.wrong_property("slots", "expected a list of objects with direction, departs")
+    return tuple(_slot(feature, f"slots[{at}]", given) for at, given in enumerate(listed))
+
+
+def _slot(feature: Feature, name: str, given: Any) -> RouteSlot:
+    if not isinstance(given, dict) or not {"direction", "departs"} <= given.keys() <= SLOT_NAMES:
+        raise feature.wrong(
+            f"properties.{name}",
+            f"expected an object with direction, departs, and perhaps {OPTIONAL_OF_SLOT}",
+        )
+    days = given.get("days")
+    if days is not None and not isinstance(days, list):
+        raise feature.wrong(f"properties.{name}.days", f"expected a list of days, got {days!r}")
+    slot = RouteSlot(
+        direction=given["direction"],
+        departs=str(given["departs"]),
+        days=None if days is None else tuple(days),
+        valid_from=_day(feature, name, given, "valid_from"),
+        valid_to=_day(feature, name, given, "valid_to"),
+    )
+    try:
+        check_slot(slot)
+    except RegistryError as error:
+        raise feature.wrong(f"properties.{name}", str(error)) from None
+    return slot
+
+
+def _day(feature: Feature, name: str, given: dict[str, Any], key: str) -> date | None:
+    value = given.get(key)
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise feature.wrong(
+            f"properties.{name}.{key}", f"expected a day like 2026-05-04, got {value!r}"
+        ) from None
 
 
 def _reversed(path: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,11 @@ FROM routes ORDER BY id
 SELECT route_id, direction, seq, lon, lat, name, compulsory
 FROM route_stops ORDER BY route_id, direction, seq
 
+-- name: route_slots
+-- The timetable of every version.
+SELECT route_id, direction, departs, days, valid_from, valid_to
+FROM route_slots ORDER BY route_id, seq
+
 -- name: stations
 -- The weigh stations.
 SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, approach,
@@ -138,6 +143,18 @@ RETURNING id
 INSERT INTO route_stops (route_id, direction, seq, name, lon, lat, compulsory)
 SELECT %(route_id)s, * FROM unnest(%(direction)s::text[], %(seq)s::integer[], %(name)s::text[],
                                    %(lon)s::float8[], %(lat)s::float8[], %(compulsory)s::boolean[])
+
+-- name: add_slots
+-- The timetable of a version. days: lists, or null for every day.
+INSERT INTO route_slots (route_id, seq, direction, departs, days, valid_from, valid_to)
+SELECT %(route_id)s, k.seq, k.direction, k.departs,
+       CASE jsonb_typeof(d.days)
+           WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(d.days)) END,
+       k.valid_from, k.valid_to
+FROM unnest(%(seq)s::integer[], %(direction)s::text[], %(departs)s::text[],
+            %(valid_from)s::date[], %(valid_to)s::date[])
+     WITH ORDINALITY AS k (seq, direction, departs, valid_from, valid_to, place)
+JOIN jsonb_array_elements(%(days)s) WITH ORDINALITY AS d (days, place) USING (place)
 
 -- name: end_route
 -- Let a version of a route end.

@@ -10,13 +10,13 @@ JOIN violations v ON v.kind = k.kind AND v.vehicle_id = k.vehicle_id
 
 -- name: after
 -- What fixes have shown of each vehicle and may yet change: what began after its last settled fix,
--- and what was pending then. Weighings' verdicts are left out.
+-- and what was pending then. What does not come from its fixes is left out.
 SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
        v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
        v.end_lat, v.details
 FROM unnest(%(vehicle)s, %(settled)s) AS k (vehicle_id, settled)
 JOIN violations v ON v.vehicle_id = k.vehicle_id AND v.started_at > k.settled
-WHERE v.status <> 'withdrawn' AND v.kind <> ALL (%(weighed)s::text[])
+WHERE v.status <> 'withdrawn' AND v.kind <> ALL (%(not_of_fixes)s::text[])
 UNION
 SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
        v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
@@ -25,6 +25,15 @@ FROM unnest(%(pending_kind)s::text[], %(pending_vehicle)s, %(pending_subject)s::
             %(pending_started)s) AS p (kind, vehicle_id, subject, started_at)
 JOIN violations v ON v.kind = p.kind AND v.vehicle_id = p.vehicle_id
     AND v.subject = p.subject AND v.started_at = p.started_at AND v.status <> 'withdrawn'
+
+-- name: of_route
+-- The violations of one kind about a route, of any vehicle, that began in a span of time.
+SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
+       v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
+       v.end_lat, v.details
+FROM violations v
+WHERE v.kind = %(kind)s AND v.subject = %(subject)s AND v.started_at >= %(first)s
+  AND v.started_at < %(last)s AND v.status <> 'withdrawn'
 
 -- name: archive
 -- Keep rows as they are, before they are superseded.

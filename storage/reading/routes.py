@@ -25,6 +25,7 @@ class Route(msgspec.Struct, frozen=True):
     outbound: msgspec.Raw
     inbound: msgspec.Raw
     stops: msgspec.Raw
+    slots: msgspec.Raw
     valid_from: str | None
     valid_to: str | None
     created_at: str
@@ -65,3 +66,8 @@ async def route(conn: AsyncConnection[Any], code: str, version: int | None = Non
 async def route_versions(conn: AsyncConnection[Any], code: str) -> list[VersionInForce]:
     cursor = await rows_of(conn, VersionInForce).execute(SQL["route_versions"], {"code": code})
     return await cursor.fetchall()
+
+
+async def is_known(conn: AsyncConnection[Any], code: str) -> bool:
+    """Whether the caller sees a route of this code at all."""
+    return await (await conn.execute(SQL["is_route_known"], {"code": code})).fetchone() is not None

@@ -6,6 +6,10 @@ SELECT r.code, r.version, r.name, r.operator, r.corridor_m, r.terminal_a, r.term
                    'name', s.name, 'lon', s.lon, 'lat', s.lat, 'compulsory', s.compulsory)
                    ORDER BY s.direction DESC, s.seq), '[]')
         FROM route_stops s WHERE s.route_id = r.id),
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('direction', s.direction,
+                   'departs', s.departs, 'days', s.days, 'valid_from', s.valid_from,
+                   'valid_to', s.valid_to) ORDER BY s.seq), '[]')
+        FROM route_slots s WHERE s.route_id = r.id),
        r.valid_from, r.valid_to, r.created_at, r.valid_to <= now(), r.code
 FROM (
     SELECT DISTINCT ON (y.code) y.*, o.code AS operator
@@ -28,6 +32,10 @@ SELECT r.code, r.version, r.name, o.code, r.corridor_m, r.terminal_a, r.terminal
                    'name', s.name, 'lon', s.lon, 'lat', s.lat, 'compulsory', s.compulsory)
                    ORDER BY s.direction DESC, s.seq), '[]')
         FROM route_stops s WHERE s.route_id = r.id),
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('direction', s.direction,
+                   'departs', s.departs, 'days', s.days, 'valid_from', s.valid_from,
+                   'valid_to', s.valid_to) ORDER BY s.seq), '[]')
+        FROM route_slots s WHERE s.route_id = r.id),
        r.valid_from, r.valid_to, r.created_at, r.valid_to <= now()
 FROM routes r
 LEFT JOIN operators o ON o.id = r.operator_id

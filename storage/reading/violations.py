@@ -114,3 +114,12 @@ async def violation(
 async def versions(conn: AsyncConnection[Any], number: int) -> list[Version]:
     cursor = await rows_of(conn, Version).execute(SQL["versions"], {"violation": number})
     return await cursor.fetchall()
+
+
+async def speeding_bands(
+    conn: AsyncConnection[Any], vehicle: int, start: datetime, end: datetime
+) -> list[str]:
+    """The bands of a vehicle's speeding violations that began in [start, end); "" not known."""
+    values = {"vehicle": vehicle, "from": start, "to": end}
+    found = await (await conn.execute(SQL["speeding_bands"], values)).fetchall()
+    return [band or "" for (band,) in found]

@@ -48,3 +48,9 @@ FROM violation_versions r
 WHERE r.violation_id = %(violation)s
 ORDER BY r.version DESC
 LIMIT 1000;
+
+-- name: speeding_bands
+-- The bands of the speeding violations of a vehicle that began in a span of time.
+SELECT v.details->>'band' FROM violations v
+WHERE v.vehicle_id = %(vehicle)s AND v.kind = 'speeding' AND v.status <> 'withdrawn'
+  AND v.started_at >= %(from)s AND v.started_at < %(to)s;

@@ -92,4 +92,14 @@ async def _insert(conn: AsyncConnection, route: Route) -> Route:
         "compulsory": [stop.compulsory for stop in route.stops],
     }
     await cur.execute(SQL["add_stops"], stops)
+    slots = {
+        "route_id": row[0],
+        "seq": list(range(len(route.slots))),
+        "direction": [slot.direction for slot in route.slots],
+        "departs": [slot.departs for slot in route.slots],
+        "days": Jsonb([None if slot.days is None else list(slot.days) for slot in route.slots]),
+        "valid_from": [slot.valid_from for slot in route.slots],
+        "valid_to": [slot.valid_to for slot in route.slots],
+    }
+    await cur.execute(SQL["add_slots"], slots)
     return replace(route, id=row[0])

@@ -9,7 +9,15 @@ import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.types.json import set_json_loads
 
-from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, VehicleRule, Zone
+from geofence.registry import (
+    Route,
+    RouteSlot,
+    RouteStop,
+    StationRule,
+    VehicleRoute,
+    VehicleRule,
+    Zone,
+)
 from storage.arrays import cursor
 from storage.queries import queries
 
@@ -124,7 +132,14 @@ async def _routes(cur: AsyncCursor) -> tuple[Route, ...]:
     stops: dict[int, list[RouteStop]] = defaultdict(list)
     for route_id, direction, seq, lon, lat, name, compulsory in await _rows(cur, "route_stops"):
         stops[route_id].append(RouteStop(direction, seq, lon, lat, name, compulsory))
-    return tuple(Route(*(*row, tuple(stops.get(row[0], ())))) for row in await _rows(cur, "routes"))
+    slots: dict[int, list[RouteSlot]] = defaultdict(list)
+    for route_id, direction, departs, days, *dates in await _rows(cur, "route_slots"):
+        on = None if days is None else tuple(days)
+        slots[route_id].append(RouteSlot(direction, departs, on, *dates))
+    return tuple(
+        Route(*(*row, tuple(stops.get(row[0], ())), tuple(slots.get(row[0], ()))))
+        for row in await _rows(cur, "routes")
+    )
 
 
 async def _vehicle_rules(

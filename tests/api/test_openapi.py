@@ -7,11 +7,23 @@ import pytest
 
 from api.app import serve_app
 from api.geojson import Collection
-from api.models import journeys, routes, service, vehicles, violations, weighings, zones
+from api.models import (
+    journeys,
+    rates,
+    routes,
+    service,
+    timetables,
+    vehicles,
+    violations,
+    weighings,
+    zones,
+)
 from api.options import ApiOptions
 from api.problems import CODES, MEDIA_TYPE, Flaw
 from api.resources.journeys import Stop, Summary, Trip
+from api.resources.rates import RateShown
 from api.resources.routes import RouteWithVersions
+from api.resources.timetables import SlotShown, TimetableShown
 from api.resources.violations import Evidence, ViolationWithEvidence
 from api.resources.zones import ZoneWithVersions
 from storage.reading.journeys import EvidenceFix, Fix
@@ -33,7 +45,7 @@ OPERATIONS = [
 NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 UNITS = re.compile(
     r"km/h|metres|seconds|degrees|\bkg\b|\(count\)|\(a count from 1\)|no unit|dimensionless"
-    r"|\(a number\)|minutes|bytes"
+    r"|\(a number\)|minutes|bytes|percent"
 )
 
 
@@ -134,6 +146,9 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (VersionInForce, zones.VersionInForce),
         (Route, routes.Route),
         (RouteWithVersions, routes.RouteDetail),
+        (RateShown, rates.MonthlyRate),
+        (TimetableShown, timetables.Timetable),
+        (SlotShown, timetables.TimetableSlot),
         (QuarantineReason, service.QuarantineReason),
         (Flaw, service.Flaw),
     ],

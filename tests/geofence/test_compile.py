@@ -12,7 +12,7 @@ import pytest
 
 from devices.batch import F64
 from geofence import compile as compiling
-from geofence.compile import kernel, uncounted
+from geofence.compile import kernel
 
 SOURCE = """
 from geofence.compile import FOLDER, kernel
@@ -117,7 +117,6 @@ class Pair(NamedTuple):
 
 @kernel
 def _scale(pair: Pair) -> float:
-    pair = uncounted(pair)
     total = 0.0
     for k in range(len(pair.numbers)):
         pair.numbers[k] *= pair.factor
@@ -125,7 +124,7 @@ def _scale(pair: Pair) -> float:
     return total
 
 
-def test_an_array_that_is_not_counted_is_the_same_array_and_stays_alive():
+def test_an_array_in_a_kernel_is_the_same_array_and_stays_alive():
     numbers = np.arange(4.0)
     before = sys.getrefcount(numbers)
     for _ in range(100):

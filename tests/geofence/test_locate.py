@@ -1,6 +1,5 @@
 """Locating fixes against a slow twin that asks one fix and one zone at a time."""
 
-import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,11 +10,10 @@ from hypothesis import strategies as st
 
 from devices.batch import FixBatch
 from geofence.errors import UnknownVehicleError
-from geofence.geodesy import haversine_m
 from geofence.hours import DAYS
 from geofence.locate import LimitSource, locate
 from geofence.profile import shipped_profile
-from geofence.registry import END_US, Route, VehicleRoute, VehicleRule, Zone
+from geofence.registry import Route, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -209,7 +207,6 @@ def test_vehicles_that_are_not_in_the_registry_are_named():
 def test_no_fixes_have_no_place():
     located = locate(book(vehicles=()), FixBatch.empty())
     assert located.zone_start.tolist() == [0]
-    assert located.offset_m.shape == (0, 2, 2)
 
 
 TERMINALS = tuple(
@@ -223,51 +220,6 @@ def route(number, code, lat=21.0, **values):
     path = {"type": "LineString", "coordinates": line}
     back = {"type": "LineString", "coordinates": line[::-1]}
     return Route(number, code, 200, "TA", "TB", path, back, **values)
-
-
-def test_offsets_are_measured_from_the_vehicles_own_routes_in_both_directions():
-    fleet = [VehicleRule(0), VehicleRule(1, routes=(VehicleRoute("R2"), VehicleRoute("R1")))]
-    rulebook = book(TERMINALS, [route(1, "R1"), route(2, "R2", lat=21.1)], fleet)
-    located = locate(rulebook, at([0, 1], MONDAY_US, lon=105.1, lat=21.0))
-    assert located.route_row.tolist() == [[-1, -1], [0, 1]]
-    assert np.isnan(located.offset_m[0]).all()
-    tenth = haversine_m(105.0, 21.0, 105.0, 21.1)
-    assert located.offset_m[1].tolist() == [
-        pytest.approx([0.0, 0.0], abs=1e-6),
-        pytest.approx([tenth, tenth]),
-    ]
-    out, back = located.along_m[1, 0]
-    assert out == pytest.approx(haversine_m(105.0, 21.0, 105.1, 21.0), rel=1e-6)
-    assert back == pytest.approx(haversine_m(105.1, 21.0, 105.5, 21.0), rel=1e-5)
-
-
-def test_the_version_of_a_route_in_force_at_the_fix_counts():
-    change, end = MONDAY_US, MONDAY_US + 10 * HOUR_US
-    routes = [
-        route(1, "R", version=1, valid_to=change),
-        route(2, "R", lat=21.1, version=2, valid_from=change),
-        route(3, "S"),
-    ]
-    registered = (
-        VehicleRoute("R", valid_to=end),
-        VehicleRoute("S", valid_from=end),
-        VehicleRoute("T"),
-    )
-    rulebook = book(TERMINALS, routes, [VehicleRule(7, routes=registered)])
-    located = locate(rulebook, at(7, [change - 1, change, end - 1, end]))
-    assert located.route_row[:, 0].tolist() == [0, 1, 1, 2]
-    assert located.route_row[:, 1].tolist() == [-1] * 4
-    assert rulebook.warnings == ("vehicle 7: route 'T' is not in the registry",)
-
-
-def test_more_routes_at_one_time_make_more_slots():
-    registered = tuple(VehicleRoute(code, valid_to=END_US) for code in ("R1", "R2", "R3"))
-    routes = [route(n, f"R{n}") for n in (1, 2, 3)]
-    rulebook = book(TERMINALS, routes, [VehicleRule(0, routes=registered)])
-    assert rulebook.routes_per_vehicle == 3
-    located = locate(rulebook, at(0, MONDAY_US))
-    assert located.route_row.tolist() == [[0, 1, 2]]
-    assert not math.isnan(located.offset_m[0, 2, 1])
 
 
 @settings(max_examples=50, deadline=None)
@@ -292,5 +244,3 @@ def test_a_fix_is_located_the_same_in_any_company(fixes, random):
         assert alone.zone_row.tolist() == together.zone_row[span].tolist()
         assert alone.zone_applies.tolist() == together.zone_applies[span].tolist()
         assert alone.limit_kmh[0] == together.limit_kmh[i]
-        assert np.array_equal(alone.offset_m[0], together.offset_m[i], equal_nan=True)
-        assert np.array_equal(alone.along_m[0], together.along_m[i], equal_nan=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geofence.geodesy import haversine_m, segment_offset
-from geofence.paths import CHUNK, Paths, path_offsets
+from geofence.geodesy import haversine_m, lon_scale_m, segment_offset
+from geofence.paths import CHUNK, Paths, find_near, path_offset
 from tests.data_folder import real_data
 
 
@@ -26,12 +26,19 @@ def slow_offset(line, lon, lat):
     return best, along
 
 
+def measured(paths, path, lon, lat):
+    return path_offset(
+        lon, lat, path, paths.start, paths.ends, paths.along_m, paths.length_m, paths.chunk_start,
+        paths.chunk_box,
+    )  # fmt: skip
+
+
 def measure(outbound, inbound, points):
-    lon, lat = np.array(points, np.float64).reshape(-1, 2).T.copy()
-    rows = np.zeros((len(points), 1), np.int32)
-    offset, along = path_offsets(Paths.build([outbound, inbound]), lon, lat, rows)
-    assert offset.shape == along.shape == (len(points), 1, 2)
-    return offset[:, 0], along[:, 0]
+    """Offsets and ways along, shape (n, 2)."""
+    paths = Paths.build([outbound, inbound])
+    found = [[measured(paths, path, *point) for path in range(2)] for point in points]
+    offset, along = np.moveaxis(np.array(found).reshape(-1, 2, 2), 2, 0)
+    return offset, along
 
 
 def wandering(seed, points):
@@ -80,13 +87,29 @@ def test_steps_of_no_length_do_no_harm():
     assert along[1, 0] == pytest.approx(haversine_m(105.0, 21.0, 105.1, 21.0))
 
 
-def test_no_route_is_not_a_number_and_no_routes_are_nothing():
-    lon, lat = np.array([105.0]), np.array([21.0])
-    offset, along = path_offsets(Paths.build([]), lon, lat, np.full((1, 2), -1, np.int32))
-    assert np.isnan(offset).all()
-    assert np.isnan(along).all()
-    empty = np.empty(0)
-    assert path_offsets(Paths.build([]), empty, empty, np.empty((0, 2), np.int32))[0].size == 0
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.sampled_from([2, 3, CHUNK, CHUNK + 1, CHUNK + 2, 5 * CHUNK + 7]),
+    near,
+    st.integers(-50, 400),
+    st.booleans(),
+)
+def test_a_point_is_near_if_its_offset_says_so_wherever_one_begins_to_look(
+    seed, points, place, likely, is_far
+):
+    line = wandering(seed, points)
+    lon, lat = place if is_far else (line[points // 2] + 0.001 * np.sin([seed, 2 * seed])).tolist()
+    paths = Paths.build([wandering(seed + 1, points), line])
+    offset, _ = measured(paths, 1, lon, lat)
+    begin, end = paths.start[1:].tolist()
+    for within_m in (offset, np.nextafter(offset, 0), 1.5 * offset + 1, 0.5 * offset):
+        found = find_near(
+            lon, lat, lon_scale_m(lat), 1, within_m, likely, paths.start, paths.ends,
+            paths.chunk_start, paths.chunk_box,
+        )  # fmt: skip
+        assert (found >= 0) == (offset <= within_m)
+        assert found < 0 or begin <= found < end
 
 
 @pytest.mark.data
@@ -100,7 +123,7 @@ def test_every_corner_of_the_bus_lines_of_ho_chi_minh_city_lies_on_its_line():
     assert len(lines) > 50
     paths = Paths.build([line for line in lines for _ in range(2)])
     lon, lat = np.concatenate(lines).T.copy()
-    rows = np.repeat(np.arange(len(lines), dtype=np.int32), [len(line) for line in lines])
-    offset, along = path_offsets(paths, lon, lat, rows[:, None])
-    assert offset.max() < 1e-6
-    assert (along >= 0).all()
+    rows = np.repeat(np.arange(len(lines)), [len(line) for line in lines]).tolist()
+    found = [measured(paths, 2 * row, *place) for row, *place in zip(rows, lon, lat, strict=True)]
+    assert max(offset for offset, _ in found) < 1e-6
+    assert all(along >= 0 for _, along in found)

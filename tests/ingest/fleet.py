@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from devices.batch import UNKNOWN
 from geofence.profile import shipped_profile
 from geofence.quality import Region
-from geofence.registry import StationRule, Zone
+from geofence.registry import Route, RouteSlot, StationRule, Zone
 from ingest.pipeline import JudgingOptions, Pipeline
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
@@ -65,6 +65,24 @@ async def register(conn: AsyncConnection, vehicles: int = 3) -> list[int]:
     await registry.add_zone(conn, Zone(UNKNOWN, "SLOW", "speed", SLOW, speed_limits={"*": 50.0}))
     await registry.add_station(conn, STATION)
     return ids
+
+
+async def add_route(conn: AsyncConnection, vehicles: Sequence[int]) -> None:
+    """Register vehicles for a route along 10.75 N with terminals at 106.65 and 106.69 E."""
+    for code, lon in (("A", 106.65), ("B", 106.69)):
+        place = {"type": "Point", "coordinates": [lon, 10.75]}
+        await registry.add_zone(conn, Zone(UNKNOWN, code, "terminal", place, radius_m=300.0))
+    there = {"type": "LineString", "coordinates": [[106.65, 10.75], [106.69, 10.75]]}
+    back = {"type": "LineString", "coordinates": [[106.69, 10.75], [106.65, 10.75]]}
+    slots = [
+        RouteSlot(direction, f"{hour:02d}:{minute:02d}")
+        for direction in ("outbound", "inbound")
+        for hour in range(15, 19)
+        for minute in range(0, 60, 20)
+    ]
+    route = Route(UNKNOWN, "AB", 200.0, "A", "B", there, back, slots=tuple(slots))
+    await registry.add_route(conn, route)
+    await registry.assign_routes(conn, vehicles, ["AB"] * len(vehicles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +153,10 @@ async def stored_state(conn: AsyncConnection) -> dict[str, list[tuple[Any, ...]]
         "visits": """
             SELECT vehicle_id, zone_id, entered_at, left_at, is_open, fixes
             FROM zone_visits ORDER BY 1, 2, 3""",
+        "trips": """
+            SELECT vehicle_id, route_id, departed_at, ended_at, direction, outcome, driver_id,
+                   distance_m, fixes, unseen_s, start_lon, end_lon
+            FROM route_trips ORDER BY 1, 2, 3""",
         "latest": """
             SELECT vehicle_id, time, lon, lat, quality, stored_until, judged_until, needs_from
             FROM latest ORDER BY 1""",

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from ingest.pipeline import Pipeline
 from ingest.source import MessageBatch
 from storage.database import connect
-from tests.ingest.fleet import Scaled, Sent, batch_of, new_pipeline, register, stored_state
+from tests.ingest.fleet import (
+    Scaled,
+    Sent,
+    add_route,
+    batch_of,
+    new_pipeline,
+    register,
+    stored_state,
+)  # fmt: skip
 
 pytestmark = pytest.mark.integration
 
 STEP_S = 10
 
 TABLES = (
-    "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, "
+    "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, route_trips, "
     "violation_versions, violations, quarantine, weighings"
 )
 
@@ -105,6 +113,16 @@ def registered(database):
     return database
 
 
+@pytest.fixture
+def with_route(registered):
+    async def prepare():
+        async with await connect(registered, name="test") as conn:
+            await add_route(conn, [1, 2, 3])
+
+    asyncio.run(prepare())
+    return registered
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -114,6 +132,91 @@ def test_order_batches_repeats_restarts_and_failures_change_nothing(registered, 
     in_order = sorted(sent, key=lambda s: (s.at, s.device))
     expected = asyncio.run(outcome_of(registered, [(in_order, "go")]))
     assert asyncio.run(outcome_of(registered, ways)) == expected
+
+
+@st.composite
+def shuttles(draw):
+    """Fixes of up to three buses between the terminals of a route, which set out when they like."""
+    sent = []
+    for device in range(draw(st.integers(1, 3))):
+        at, place, way = draw(st.integers(0, 120)) * 30, 0, 1
+        for _ in range(draw(st.integers(4, 40))):
+            at += draw(st.sampled_from([60, 60, 60, 120, 300, 840, 960]))
+            place += way * draw(st.sampled_from([0, 1, 1, 1]))
+            if not 0 <= place <= 4 or draw(st.integers(0, 12)) == 0:
+                place, way = min(4, max(0, place)), -way
+            lat = 10.75 if draw(st.integers(0, 9)) else 10.76
+            sent.append(Sent(device, at, round(106.65 + 0.01 * place, 6), lat, 40.0))
+    return sent
+
+
+@st.composite
+def shuttle_deliveries(draw):
+    sent = draw(shuttles())
+    order = draw(st.permutations(sent))
+    cuts = draw(st.lists(st.integers(0, len(order)), max_size=6).map(sorted))
+    parts = [order[a:b] for a, b in pairwise([0, *cuts, len(order)]) if a < b]
+    events = draw(st.lists(st.sampled_from(["go", "restart", "fail"]), min_size=8, max_size=8))
+    return sent, list(zip(parts, events, strict=False))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(shuttle_deliveries())
+def test_trips_and_late_departures_do_not_depend_on_how_the_fixes_came(with_route, delivery):
+    sent, ways = delivery
+    in_order = sorted(sent, key=lambda s: (s.at, s.device))
+    expected = asyncio.run(outcome_of(with_route, [(in_order, "go")]))
+    assert asyncio.run(outcome_of(with_route, ways)) == expected
+
+
+def setting_out(device, departs):
+    """A bus that leaves A so many seconds after T0, which is 15:53:20 local."""
+    steps = [(-120, 106.65), (-60, 106.65), (0, 106.65), (60, 106.66), (120, 106.67)]
+    return [Sent(device, departs + at, lon, 10.75, 40.0) for at, lon in steps]
+
+
+async def late_departures(conn):
+    query = (
+        "SELECT vehicle_id, details->>'slot', status, version FROM violations"
+        " WHERE kind = 'late_departure' AND status <> 'withdrawn' ORDER BY started_at"
+    )
+    return await (await conn.execute(query)).fetchall()
+
+
+def test_a_departure_that_is_heard_of_last_takes_the_slot_of_another_vehicle(with_route):
+    # Two leave at 16:20 and 16:36; another at 16:20:10 is heard of last.
+    async def go():
+        async with await connect(with_route, name="test") as conn:
+            pipeline = new_pipeline()
+            await pipeline.refresh(conn)
+            found = []
+            for part in (setting_out(0, 1_600), setting_out(1, 2_560), setting_out(2, 1_610)):
+                await pipeline.process(conn, batch_of(part))
+                found.append(await late_departures(conn))
+            return found
+
+    one, two, three = asyncio.run(go())
+    assert one == two == []
+    assert three == [(1, "2025-10-09 16:00", "final", 1)]
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_workers_that_judge_vehicles_of_one_route_at_once_end_as_one_would(with_route, again):
+    async def work(device, departs):
+        async with await connect(with_route, name="test") as conn:
+            pipeline = new_pipeline()
+            await pipeline.refresh(conn)
+            for sent in setting_out(device, departs):
+                await pipeline.process(conn, batch_of([sent]))
+
+    async def go():
+        await asyncio.gather(work(0, 1_600), work(1, 2_560), work(2, 1_610))
+        async with await connect(with_route, name="test") as conn:
+            return await late_departures(conn)
+
+    assert [row[:2] for row in asyncio.run(go())] == [(1, "2025-10-09 16:00")]
 
 
 def test_a_revised_violation_keeps_its_past_and_a_withdrawn_one_stays_readable(registered):

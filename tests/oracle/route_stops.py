@@ -1,4 +1,4 @@
-"""Kinds unscheduled_stop, missed_stop and wrong_order, docs/rules.md section 3."""
+"""Kinds route_trip, unscheduled_stop, missed_stop, wrong_order, docs/rules.md section 3."""
 
 import itertools
 import math
@@ -15,7 +15,10 @@ from tests.oracle.world import gap_s
 
 @dataclass
 class Trip:
-    """Fixes first..last of a vehicle. is_over: it has ended; is_through: at the other terminal."""
+    """Fixes first..last of a vehicle. is_over: it has ended; is_through: at the other terminal.
+
+    is_back: at the terminal that it left.
+    """
 
     route: Route
     direction: str
@@ -23,6 +26,7 @@ class Trip:
     last: int
     is_over: bool
     is_through: bool
+    is_back: bool = False
 
     @property
     def stops(self):
@@ -42,6 +46,7 @@ def route_stops(world, vehicle, fixes):
             if trip.is_through:
                 found += announced(world, vehicle, fixes, trip)
             found += unscheduled(world, vehicle, fixes, trip, list(on.values()))
+            found.append(route_trip(world, vehicle, fixes, trip))
     return found
 
 
@@ -58,12 +63,41 @@ def trips_made(world, vehicle, fixes, on, known):
     for trip in made:
         after = trip.last + 1
         trip.is_over = after < known
-        trip.is_through = trip.is_over and arrives(world, vehicle, fixes, on, trip, after)
+        if trip.is_over:
+            there, back = trip.route.terminal_b, trip.route.terminal_a
+            if trip.direction == "inbound":
+                there, back = back, there
+            trip.is_through = arrives(world, vehicle, fixes, on, trip, after, there)
+            trip.is_back = arrives(world, vehicle, fixes, on, trip, after, back)
     return made
 
 
-def arrives(world, vehicle, fixes, on, trip, at):
-    """Whether a fix belongs to a visit to the terminal that the trip leads to."""
+def route_trip(world, vehicle, fixes, trip):
+    """The trip from the last fix in one terminal to the first in the next."""
+    own = fixes[trip.first - 1 : trip.last + 1]
+    outcome = "broken_off" if trip.is_over else "under_way"
+    if trip.is_through or trip.is_back:
+        own = fixes[trip.first - 1 : trip.last + 2]
+        outcome = "arrived" if trip.is_through else "returned"
+    details = {
+        "route_id": trip.route.id,
+        "direction": trip.direction,
+        "outcome": outcome,
+        "unseen_s": unseen_s(world, own),
+    }
+    is_open = not trip.is_over
+    return interval(world, vehicle, "route_trip", trip.route.code, own, details, is_open)
+
+
+def unseen_s(world, fixes):
+    """How long the steps took that are not joined."""
+    steps = itertools.pairwise(fixes)
+    unseen = [gap_s(a, b) for a, b in steps if not is_joined(world, a, b, "route_stops.max_gap_s")]
+    return float(sum(unseen))
+
+
+def arrives(world, vehicle, fixes, on, trip, at, code):
+    """Whether a fix belongs to a visit to one of the terminals of the trip's route."""
     if on[at] != IN_TERMINAL:
         return False
     route = trip.route
@@ -77,7 +111,6 @@ def arrives(world, vehicle, fixes, on, trip, at):
     ):
         last += 1
     own = fixes[first : last + 1]
-    code = route.terminal_b if trip.direction == "outbound" else route.terminal_a
     here = inside_any(world, vehicle, own, world.zones_by_code("terminal")[code], closed=False)
     stays, _ = visits(world, own, [zone is not None for zone in here])
     return any(stay.first <= at - first <= stay.last for stay in stays)
@@ -99,8 +132,6 @@ def announced(world, vehicle, fixes, trip):
         for k, stop in enumerate(stops)
         if came[k] and any(times and times[-1] < came[k][0] for times in came[k + 1 :])
     ]
-    steps = itertools.pairwise(fixes[trip.first - 1 : trip.last + 2])
-    unseen = [gap_s(a, b) for a, b in steps if not is_joined(world, a, b, "route_stops.max_gap_s")]
     found = []
     for kind, these in (("missed_stop", missed), ("wrong_order", late)):
         if these:
@@ -110,7 +141,7 @@ def announced(world, vehicle, fixes, trip):
                 "stops": len(these),
                 "stop_seqs": " ".join(str(stop.seq) for stop in these),
                 "stop_names": "; ".join(stop.name for stop in these),
-                "unseen_s": float(sum(unseen)),
+                "unseen_s": unseen_s(world, fixes[trip.first - 1 : trip.last + 2]),
             }
             own = fixes[trip.first : trip.last + 1]
             found.append(interval(world, vehicle, kind, trip.route.code, own, details, False))

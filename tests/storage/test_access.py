@@ -33,11 +33,12 @@ OWNER_OF = {
     "zones": "operator_id",
     "routes": "operator_id",
     "route_stops": "(SELECT r.operator_id FROM routes r WHERE r.id = t.route_id)",
+    "route_slots": "(SELECT r.operator_id FROM routes r WHERE r.id = t.route_id)",
     "violation_versions": "(SELECT v.operator_id FROM vehicles v"
     " WHERE v.id = (t.facts->>'vehicle_id')::int)",
     **dict.fromkeys(
         ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
-         "zone_visits", "violations"],
+         "zone_visits", "route_trips", "violations"],
         "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
     ),
 }  # fmt: skip
@@ -46,7 +47,7 @@ OWNER_OF = {
 BEHIND = {"visible_fixes": "fixes"}
 """Where a view's rows are, for its owner, whom the view shows nothing."""
 
-SHARED = {"zones": 1, "routes": 1, "route_stops": 3}
+SHARED = {"zones": 1, "routes": 1, "route_stops": 3, "route_slots": 2}
 """Rows that are everybody's."""
 
 
@@ -64,7 +65,8 @@ async def populate(dsn: str) -> None:
         await registry.add_driver(conn, f"licence-{number}", None, owner)
         own_zone = replace(ZONE, code=f"zone-{number}", operator_id=owner)
         zone = await registry.add_zone(conn, own_zone)
-        await registry.add_route(conn, replace(ROUTE, code=f"r-{number}", operator_id=owner))
+        own_route = replace(ROUTE, code=f"r-{number}", operator_id=owner)
+        route = await registry.add_route(conn, own_route)
         await registry.assign_routes(conn, [vehicle], [f"r-{number}"])
         batch = FixBatch.blank(
             2, vehicle=[vehicle] * 2, time=[NOV_2023_US, NOV_2023_US + 1], extra={1: b'{"rpm":900}'}
@@ -91,7 +93,14 @@ async def populate(dsn: str) -> None:
             np.array([station.id], np.int32),
         )
         visit = replace(BASE, kind="zone_visit", vehicle=vehicle, details={"zone_id": zone.id})
-        await violations.write(conn, [visit, replace(BASE, vehicle=vehicle)])
+        facts: dict[str, float | str] = {
+            "route_id": route.id,
+            "direction": "inbound",
+            "outcome": "arrived",
+            "unseen_s": 0.0,
+        }
+        trip = replace(BASE, kind="route_trip", vehicle=vehicle, details=facts)
+        await violations.write(conn, [visit, trip, replace(BASE, vehicle=vehicle)])
         await violations.write(conn, [replace(BASE, vehicle=vehicle, fixes=9)])
     await conn.close()
 
@@ -154,7 +163,7 @@ def test_every_readable_table_is_scoped(populated):
     [("", ""), ("operator", ""), ("owner", "1"), ("Inspector", "1"), ("operator", "99")],
 )
 def test_who_has_no_scope_sees_nothing(populated, role, operator):
-    shared = {"zones", "routes", "route_stops", "weigh_stations"} if operator == "99" else set()
+    shared = {*SHARED, "weigh_stations"} if operator == "99" else set()
     with As(populated, role, operator) as nobody:
         assert {
             table for table in readable(populated) - OPEN_TO_ALL if nobody.count(table)
@@ -187,7 +196,7 @@ def test_an_operator_sees_its_own_rows_and_everybodys(populated, table):
     assert every == 2 * own + SHARED.get(table, 0)
     with As(populated, "operator", 1) as operator:
         assert operator.count(table) == own + SHARED.get(table, 0)
-        if table not in ("route_stops", "devices", "violation_versions"):
+        if table not in ("route_stops", "route_slots", "devices", "violation_versions"):
             foreign = sql.SQL("SELECT count(*) FROM {table} t WHERE {owner} <> 1").format(
                 owner=sql.SQL(OWNER_OF[table]), table=sql.Identifier(table)
             )

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 
 from geofence.errors import RegistryError as UnjudgeableError
-from geofence.registry import Route, RouteStop, StationRule, VehicleRoute, Zone
+from geofence.registry import Route, RouteSlot, RouteStop, StationRule, VehicleRoute, Zone
 from storage import registry
 from storage.errors import AlreadyThereError, NotThereError, RegistryError
 from storage.registry import NewVehicle, Tenure
@@ -44,6 +45,10 @@ ROUTE = Route(
         RouteStop("inbound", 1, 106.7, 10.9, "Củ Chi"),
         RouteStop("outbound", 1, 106.6, 10.8, "Bến Thành"),
         RouteStop("outbound", 2, 106.65, 10.85, "", compulsory=False),
+    ),
+    slots=(
+        RouteSlot("outbound", "06:30", ("mon", "fri"), date(2026, 5, 1), date(2027, 1, 1)),
+        RouteSlot("inbound", "00:05"),
     ),
 )
 
@@ -197,6 +202,7 @@ def test_a_route_is_replaced_with_its_stops_and_retired(database):
     first, second, routes = connected(database, work)
     assert routes == (replace(first, valid_to=5_000), replace(second, valid_to=9_000))
     assert [len(route.stops) for route in routes] == [3, 1]
+    assert routes[1].slots == ROUTE.slots
 
 
 def test_drivers_of_a_feed_are_added_once_and_move_no_version(database):

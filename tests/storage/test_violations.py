@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import registry, violations
+from storage import registry, route_trips, violations
 from storage.database import connect
 from storage.registry import NewVehicle
 from storage.revisions import key_of
 from tests.storage.connected import connected, rows
-from tests.storage.test_registry import ZONE
+from tests.storage.test_registry import ROUTE, ZONE
 from tests.storage.test_revisions import BASE, sets
 
 pytestmark = pytest.mark.integration
@@ -220,6 +220,66 @@ def test_visits_are_written_by_key_and_replaced_from_where_judging_began_again(p
     assert replaced == [(1, 10, 20, False, 4), (1, 90, 200, False, 4)]
     assert pended == replaced[1:]
     assert none == []
+
+
+ROUTE_FACTS: dict[str, float | str] = {
+    "route_id": 1,
+    "direction": "outbound",
+    "outcome": "under_way",
+    "unseen_s": 1.5,
+}
+TRIP = replace(BASE, kind="route_trip", subject=ROUTE.code, details=ROUTE_FACTS, is_open=True)
+
+
+def test_trips_tell_which_departures_are_new_over_or_gone(peopled):
+    query = (
+        "SELECT vehicle_id, (extract(epoch FROM departed_at) * 1e6)::int,"
+        " (extract(epoch FROM ended_at) * 1e6)::int, outcome, fixes, unseen_s FROM route_trips"
+        " ORDER BY 1, 2"
+    )
+    longer = replace(TRIP, ended=TRIP.ended + 50, fixes=7)
+    over = replace(longer, is_open=False, details={**ROUTE_FACTS, "outcome": "arrived"})
+
+    async def work(conn):
+        await registry.add_route(conn, ROUTE)
+        told = [(await violations.write(conn, [trip])).departures
+                for trip in (TRIP, TRIP, longer, over, over)]  # fmt: skip
+        written = await rows(conn, query)
+        left = await route_trips.departures(conn, ROUTE.code, TRIP.started, TRIP.started + 1)
+        none = await route_trips.departures(conn, ROUTE.code, TRIP.started + 1, 10**9)
+        moved = replace(over, started=TRIP.started + 5)
+        changes = await reconcile(conn, [moved], settled=TRIP.started - 1)
+        pending = {key_of(moved)}
+        gone = await reconcile(conn, [], settled=10**6, pending=pending)
+        return told, written, left, none, changes, gone, await rows(conn, query)
+
+    told, written, (left,), none, changes, gone, nothing = connected(peopled, work)
+    at = (ROUTE.code, TRIP.started)
+    assert told == [{at}, set(), set(), {at}, set()]
+    assert written == [(1, TRIP.started, TRIP.ended + 50, "arrived", 7, 1.5)]
+    assert (left.vehicle, left.started, left.driver) == (1, TRIP.started, TRIP.driver)
+    assert left.details == {"route_id": 1, "direction": "outbound", "outcome": "arrived"}
+    assert none == nothing == []
+    assert changes.departures == {at, (ROUTE.code, TRIP.started + 5)}
+    assert gone.departures == {(ROUTE.code, TRIP.started + 5)}
+
+
+def test_late_departures_are_those_of_their_route_and_day_and_no_fix_withdraws_them(peopled):
+    late = [replace(BASE, kind="late_departure", subject="52", started=s, ended=s, is_open=False)
+            for s in (100, 200, 300)]  # fmt: skip
+
+    async def work(conn):
+        await violations.reconcile_departures(conn, "52", 0, 1_000, late)
+        await reconcile(conn, [], settled=0)
+        kept = await standing(conn)
+        await violations.reconcile_departures(conn, "52", 150, 300, [])
+        await violations.reconcile_departures(conn, "53", 0, 1_000, [])
+        return kept, await standing(conn)
+
+    kept, left = connected(peopled, work)
+    assert len(kept) == 3
+    assert [row[4] for row in left].count("withdrawn") in (0, 1)
+    assert len([row for row in left if row[4] != "withdrawn"]) == 2
 
 
 def test_details_survive_the_way_through_jsonb(peopled):
