@@ -4,6 +4,8 @@ Belongs here: a tiny fleet that meets every rule. `python -m geofence.warm` is p
 compiled kernels are kept by `compile`.
 """
 
+from typing import Final
+
 import numpy as np
 
 from devices.batch import FixBatch
@@ -11,7 +13,7 @@ from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
-from geofence.registry import GeoJson, Route, VehicleRoute, VehicleRule, Zone
+from geofence.registry import GeoJson, Route, StationRule, VehicleRoute, VehicleRule, Zone
 from geofence.rulebook import Rulebook
 
 _FIXES = 40
@@ -27,6 +29,11 @@ def _line(*lons: float) -> GeoJson:
     return {"type": "LineString", "coordinates": [[lon, 10.0] for lon in lons]}
 
 
+STATION: Final = StationRule(
+    1, "T", 106.1, 10.0, approach=_line(106.0, 106.2), corridor_m=100.0, is_two_way=True
+)
+
+
 def _rulebook() -> Rulebook:
     zones = [
         Zone(1, "A", "terminal", _box(106.0, 106.01)),
@@ -37,7 +44,7 @@ def _rulebook() -> Rulebook:
     path, back = _line(106.0, 106.2), _line(106.2, 106.0)
     routes = [Route(1, "AB", 100.0, "A", "B", path, back)]
     vehicles = [VehicleRule(1, routes=(VehicleRoute("AB"),)), VehicleRule(2, operator_id=1)]
-    return Rulebook.build([shipped_profile()], zones, routes, vehicles)
+    return Rulebook.build([shipped_profile()], zones, routes, vehicles, stations=[STATION])
 
 
 def _drive(vehicle: int) -> FixBatch:

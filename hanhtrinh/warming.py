@@ -11,6 +11,7 @@ from geofence.judge import Judge
 from geofence.loads import Loads
 from geofence.profile import SHIPPED, shipped_profile
 from geofence.quality import Region, mark_arrival
+from geofence.registry import StationRule
 from geofence.roads.matcher import RoadIndex
 from geofence.roads.network import RoadNetwork
 from geofence.roads.ways import Attributes, RoadKind, WayList, place_nodes
@@ -45,6 +46,17 @@ def _roads(fleet: Fleet) -> RoadIndex:
     return RoadIndex.build(RoadNetwork.build(ways.ways()))
 
 
+def _stations(fleet: Fleet) -> list[StationRule]:
+    """A station on every road that lorries drive round."""
+    found: list[StationRule] = []
+    for number, road in enumerate(fleet.world.roads.values()):
+        coordinates = np.column_stack([road.lon, road.lat]).tolist()
+        line = {"type": "LineString", "coordinates": coordinates}
+        lon, lat = coordinates[0]
+        found.append(StationRule(number, f"T{number}", lon, lat, approach=line, corridor_m=100.0))
+    return found
+
+
 def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
     rules = [vehicle.rule for vehicle in fleet.vehicles]
     rulebook = Rulebook.build(
@@ -53,6 +65,7 @@ def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
         fleet.world.routes,
         rules,
         roads=_roads(fleet),
+        stations=_stations(fleet),
     )
     judge = Judge(rulebook)
     vehicles = np.unique(fixes.vehicle).tolist()

@@ -5,6 +5,7 @@ from devices.batch import WeighingBatch
 from geofence.registry import StationRule
 from storage import registry, weighings
 from storage.registry import NewVehicle
+from storage.wire import BEGINNING_US
 from tests.storage.connected import connected, rows
 
 pytestmark = pytest.mark.integration
@@ -87,3 +88,28 @@ def test_a_weighing_that_is_there_stays_as_it_is(database):
 
 def test_no_weighings_are_no_statement(database):
     assert connected(database, lambda conn: insert(conn, WeighingBatch.empty())) == []
+
+
+def test_weighings_since_an_instant_come_back_as_they_went_in(database):
+    batch = batch_of(10, 20, 30, 40)
+
+    async def work(conn):
+        await prepare(conn)
+        await insert(conn, batch)
+        one, nobody = np.array([1], np.int32), np.array([], np.int32)
+        return (
+            await weighings.since(conn, one, np.array([20])),
+            await weighings.since(conn, one, np.array([BEGINNING_US])),
+            await weighings.since(conn, np.array([2], np.int32), np.array([0])),
+            await weighings.since(conn, nobody, np.array([], np.int64)),
+        )
+
+    later, everything, *nothing = connected(database, work)
+    assert later.weighings.time.tolist() == [20, 30, 40]
+    assert everything.vehicle.tolist() == [1] * 4
+    assert [(s.code, s.lon, s.lat) for s in everything.station] == [("S", 105.0, 21.0)] * 4
+    for row in range(4):
+        for found, expected in zip(everything.weighings.axles(row), batch.axles(row), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert everything.weighings.gross_kg.tolist() == batch.gross_kg.tolist()
+    assert [len(of.vehicle) for of in nothing] == [0, 0]
