@@ -19,6 +19,7 @@ from geofence.roads.matcher import RoadMatcher
 from geofence.rulebook import Rulebook
 from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.data_gap import DataGap
+from geofence.rules.driving import Driving
 from geofence.rules.gps_lost import GpsLost
 from geofence.rules.moved_unseen import MovedUnseen
 from geofence.rules.off_route import OffRoute
@@ -106,6 +107,7 @@ class Judge:
             RouteStops(rulebook),
             MovedUnseen(rulebook),
             PowerCut(rulebook),
+            Driving(rulebook),
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
         self._all_rules: tuple[Stateful, ...] = (*self._rules, *self._raw_rules)
