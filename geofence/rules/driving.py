@@ -25,7 +25,7 @@ from geofence.rules.driving_span import (
     take_step,
 )
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import begin_run, interval_of, rows_of
+from geofence.rules.run import interval_of, rows_of
 
 KIND: Final = "driving"
 
