@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 
 from devices.texts import normal_plate
+from geofence.driving_time import WARNINGS, judge_drivers
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.quality import is_judged, mark_arrival
 from geofence.rulebook import Rulebook
+from geofence.rules.driving import KIND as DRIVING
 from geofence.rules.overload import judge_weighing
 from hanhtrinh.offline.fixes import FixTable, column_map, read_fixes
 from hanhtrinh.offline.lines import Key, Line, Lines, key_of
@@ -55,6 +57,7 @@ def judge_files(
     *,
     columns: ColumnMap | None = None,
     with_visits: bool = False,
+    with_warnings: bool = False,
     skip_bad: bool = False,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> Found:
@@ -70,7 +73,13 @@ def judge_files(
     names = [*table.names, *registry.weighed(table.names)]
     rulebook = build_rulebook(registry, options, names, roads)
     weighed, unknown = _judge_weighings(registry, rulebook, names)
-    intervals = [*_judge_fixes(table, rulebook, options, progress, with_visits), *weighed]
+    left_out = {
+        DRIVING,
+        *(() if with_visits else (VISIT,)),
+        *(() if with_warnings else WARNINGS),
+    }
+    judged = _judge_fixes(table, rulebook, options, progress)
+    intervals = [i for i in [*judged, *weighed] if i.kind not in left_out]
     lines = Lines(names, table.drivers, registry.driver_names)
     intervals.sort(key=lines.order)
     return Found(
@@ -84,7 +93,7 @@ def judge_files(
 
 
 def _judge_fixes(
-    table: FixTable, rulebook: Rulebook, options: Options, progress: Progress, with_visits: bool
+    table: FixTable, rulebook: Rulebook, options: Options, progress: Progress
 ) -> Iterable[Interval]:
     judge = Judge(rulebook)
     found: dict[Key, Interval] = {}
@@ -96,11 +105,11 @@ def _judge_fixes(
         judged = judge.advance(kept, np.zeros(len(kept), np.bool_))
         for interval in judged.intervals:
             # A vehicle's fixes may be in several batches: what was open may have grown.
-            if with_visits or interval.kind != VISIT:
-                found[key_of(interval)] = interval
+            found[key_of(interval)] = interval
         done += len(batch)
     progress("judging", done, len(table))
-    return found.values()
+    driven = judge_drivers(rulebook, (i for i in found.values() if i.kind == DRIVING))
+    return [*found.values(), *driven]
 
 
 def _judge_weighings(
