@@ -134,7 +134,7 @@ def window_from(rulebook: Rulebook, started: int) -> int:
 
     That of the rest before it, for a driving may go on from there.
     """
-    rest_us = _us(rulebook.profile_at(started).number("driving.rest_s"))
+    rest_us = max(_us(profile.number("driving.rest_s")) for profile in rulebook.profiles)
     instant = np.array([started - rest_us], np.int64)
     day = int(local_us(instant, rulebook.timezone)[0]) // DAY_US
     local = date.fromordinal(date(1970, 1, 1).toordinal() + _monday(day))

@@ -22,8 +22,10 @@ from geofence.profile import Profile
 from geofence.quality import Region
 from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
+from geofence.rules.driving import KIND as DRIVING
 from geofence.rules.overload import judge_weighing
 from ingest.directory import Directory, Tenure, TimedNames
+from ingest.driving import LiveDriving
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
@@ -77,6 +79,7 @@ class Pipeline:
         self._options = options
         self._router = router
         self._live: LiveJudge | None = None
+        self._driving: LiveDriving | None = None
         self._rulebook: Rulebook | None = None
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
@@ -111,6 +114,7 @@ class Pipeline:
             self._live = LiveJudge(judge, self._options.region)
         else:
             self._live.replace_rules(judge)
+        self._driving = LiveDriving(rulebook)
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot
@@ -133,6 +137,7 @@ class Pipeline:
         Raises whatever the database raises, having changed nothing.
         """
         assert self._live is not None
+        assert self._driving is not None
         intake = take_in(batch, self._router, self._codec, self._directory)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
             intake = take_in(batch, self._router, self._codec, self._directory)
@@ -146,6 +151,7 @@ class Pipeline:
                 return await self._commit(conn, batch, intake, fixes)
         except BaseException:
             self._live.forget(vehicles)
+            self._driving.forget(vehicles)
             raise
 
     async def _learned(self, conn: AsyncConnection) -> bool:
@@ -159,8 +165,10 @@ class Pipeline:
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch
     ) -> Outcome:
         assert self._live is not None
+        assert self._driving is not None
         judgement = await self._live.judge(conn, fixes)
         await _store(conn, judgement)
+        driven = await self._driving.take(conn, judgement)
         weighed = await self._weigh(conn, intake)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
@@ -168,7 +176,7 @@ class Pipeline:
             fixes=judgement.new,
             repeats=len(judgement.repeats),
             weighings=len(intake.weighings),
-            intervals=judgement.intervals + weighed,
+            intervals=judgement.intervals + driven + weighed,
             refused=intake.refused,
             replayed=len(judgement.replayed),
         )
@@ -233,14 +241,15 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> None:
     if len(changed):
         await fix_table.update_quality(conn, changed.vehicle, changed.time, changed.quality)
     replayed = set(judgement.replayed.tolist())
-    await violation_table.write(conn, [i for i in judgement.intervals if i.vehicle not in replayed])
+    found = [i for i in judgement.intervals if i.kind != DRIVING]
+    await violation_table.write(conn, [i for i in found if i.vehicle not in replayed])
     if replayed:
         await violation_table.reconcile(
             conn,
             judgement.replayed,
             judgement.settled_until,
-            judgement.pending,
-            [i for i in judgement.intervals if i.vehicle in replayed],
+            [key for key in judgement.pending if key[0] != DRIVING],
+            [i for i in found if i.vehicle in replayed],
             "late data or rebuilt state",
         )
         await progress_table.drop_marks(conn, judgement.replayed, judgement.settled_until)

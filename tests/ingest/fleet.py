@@ -107,6 +107,10 @@ async def stored_state(conn: AsyncConnection) -> dict[str, list[tuple[Any, ...]]
         "visits": """
             SELECT vehicle_id, zone_id, entered_at, left_at, is_open, fixes
             FROM zone_visits ORDER BY 1, 2, 3""",
+        "driving": """
+            SELECT vehicle_id, started_at, ended_at, driver_id, rule_profile, is_open, is_moving,
+                   continues, unseen_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat
+            FROM driving_spans ORDER BY 1, 2""",
         "latest": """
             SELECT vehicle_id, time, lon, lat, quality, stored_until, judged_until, needs_from
             FROM latest ORDER BY 1""",

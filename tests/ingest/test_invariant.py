@@ -20,7 +20,7 @@ STEP_S = 10
 
 TABLES = (
     "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, "
-    "violation_versions, violations, quarantine"
+    "driving_spans, violation_versions, violations, quarantine"
 )
 
 

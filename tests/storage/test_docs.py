@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_table_is_documented():
-    schema = (ROOT / "storage/migrations/sql/0001_first_schema.sql").read_text(encoding="utf-8")
+    files = (ROOT / "storage/migrations/sql").glob("*.sql")
+    schema = "".join(file.read_text(encoding="utf-8") for file in sorted(files))
     page = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
     tables = re.findall(r"^CREATE TABLE (\w+)", schema, re.MULTILINE)
     assert len(tables) > 20
