@@ -60,7 +60,7 @@ class Sent:
 
     @property
     def message(self):
-        body = {
+        body: dict[str, object] = {
             "time": SUNDAY_S + self.at, "lon": self.lon, "lat": 10.75, "speed_kmh": self.speed_kmh,
         }  # fmt: skip
         if self.driver >= 0:

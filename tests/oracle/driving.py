@@ -53,7 +53,7 @@ def drives(world, fixes, kinds):
     stands = [at for at, kind in enumerate(kinds) if kind == "stands"]
     at = 0
     while start := [go for go in goes if go >= at]:
-        stops = []
+        stops: list[tuple[int, int]] = []
         at = start[0]
         while True:
             stop = next((k for k in stands if k > at), None)
