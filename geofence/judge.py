@@ -99,6 +99,7 @@ class Judge:
         self._rulebook = rulebook
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
+        self._driving = Driving(rulebook)
         self._rules: tuple[Rule, ...] = (
             Speeding(rulebook),
             DataGap(rulebook),
@@ -107,7 +108,7 @@ class Judge:
             RouteStops(rulebook),
             MovedUnseen(rulebook),
             PowerCut(rulebook),
-            Driving(rulebook),
+            self._driving,
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
         self._all_rules: tuple[Stateful, ...] = (*self._rules, *self._raw_rules)
@@ -162,6 +163,14 @@ class Judge:
             self._matcher.forget(known)
         for rule in self._all_rules:
             rule.forget(known)
+
+    def be_quiet_on_driving(self, vehicles: I32, until: I64) -> None:
+        """Leave open spans of driving out of what `advance` returns, to save their making.
+
+        vehicles, until: shape (k,). That of vehicles[i] is left out while it only goes on and ends
+        before until[i]. Forgetting a vehicle, or BEGINNING_US, ends this.
+        """
+        self._driving.be_quiet(vehicles, until)
 
     def _make_room(self, vehicles: int) -> None:
         if vehicles <= len(self._cleaning):

@@ -8,11 +8,14 @@ says only what need not be looked at again: losing it costs a look.
 from collections.abc import Iterable
 from typing import Final
 
+import numpy as np
 from psycopg import AsyncConnection
 
 from devices.batch import I32
 from geofence.driving_time import DrivingTime, subject_of, window_from
 from geofence.interval import Interval
+from geofence.judge import Judge
+from geofence.registry import BEGINNING_US
 from geofence.rulebook import Rulebook
 from geofence.rules.driving import KIND
 from ingest.judging import Judgement
@@ -30,9 +33,12 @@ REASON: Final = "driving time changed"
 class LiveDriving:
     """Writes the spans of a batch and judges the drivers whose result can have changed."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
+    def __init__(self, rulebook: Rulebook, judge: Judge) -> None:
+        """judge: who finds the spans; it is told which of them need not be reported."""
         self._rulebook = rulebook
-        self._judge = DrivingTime(rulebook)
+        self._judge = judge
+        self._time = DrivingTime(rulebook)
+        self._quiet: set[int] = set()
         self._written: dict[int, Interval] = {}  # by vehicle: its open span as it is stored
         self._quiet_until: dict[Subject, int] = {}
 
@@ -41,6 +47,9 @@ class LiveDriving:
         for vehicle in vehicles.tolist():
             self._written.pop(vehicle, None)
         self._quiet_until.clear()
+        quiet = np.array(sorted(self._quiet), np.int32)
+        self._judge.be_quiet_on_driving(quiet, np.full(len(quiet), BEGINNING_US))
+        self._quiet.clear()
 
     async def take(self, conn: AsyncConnection, judgement: Judgement) -> list[Interval]:
         """Store what the batch says of driving; returns the driving times that were judged.
@@ -103,13 +112,20 @@ class LiveDriving:
         spans = await self._spans(conn, windows)
         found: list[Interval] = []
         for subject, own in spans.items():
-            judged = self._judge.judge(own)
+            judged = self._time.judge(own)
             found += judged.intervals
-            moving = [span.ended for span in own if span.details["is_moving"]]
-            recheck = max(moving, default=0) + RECHECK_US
-            self._quiet_until[subject] = min(judged.quiet_until, recheck)
+            moving = [span for span in own if span.details["is_moving"]]
+            recheck = max((span.ended for span in moving), default=0) + RECHECK_US
+            until = min(judged.quiet_until, recheck)
+            self._quiet_until[subject] = until
+            self._be_quiet([span.vehicle for span in moving], until)
         await violation_table.reconcile_driving(conn, windows, found, REASON)
         return found
+
+    def _be_quiet(self, vehicles: list[int], until: int) -> None:
+        self._quiet.update(vehicles)
+        ids = np.array(vehicles, np.int32)
+        self._judge.be_quiet_on_driving(ids, np.full(len(ids), until))
 
     async def _spans(
         self, conn: AsyncConnection, windows: dict[Subject, int]

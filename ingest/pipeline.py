@@ -114,7 +114,7 @@ class Pipeline:
             self._live = LiveJudge(judge, self._options.region)
         else:
             self._live.replace_rules(judge)
-        self._driving = LiveDriving(rulebook)
+        self._driving = LiveDriving(rulebook, judge)
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot

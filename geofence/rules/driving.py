@@ -14,18 +14,20 @@ from geofence.compile import kernel
 from geofence.hours import midnights_us
 from geofence.interval import Details, Interval
 from geofence.locate import Located
+from geofence.registry import BEGINNING_US, END_US
 from geofence.rulebook import Rulebook
 from geofence.rules.driving_span import (
     LAST_DTYPE,
     SPAN_DTYPE,
     change_driver,
+    coast,
     emit_span,
     end_at_stop,
     note_last,
     take_step,
 )
 from geofence.rules.rule import Key, Records, Track, grown
-from geofence.rules.run import interval_of, rows_of
+from geofence.rules.run import RUN_FIELDS, interval_of, rows_of
 
 KIND: Final = "driving"
 
@@ -69,7 +71,8 @@ def _advance(
     """
     emitted = 0
     paced = np.zeros(1, LAST_DTYPE)
-    for i in range(first, len(track.time)):
+    i = first
+    while i < len(track.time):
         if emitted + _MOST_EMITTED > len(out):
             return i, emitted
         own, last = spans[track.vehicle[i]], lasts[track.vehicle[i]]
@@ -83,6 +86,9 @@ def _advance(
         if own[_MAIN]["is_active"]:
             since = min(since, own[_MAIN]["since"])
         needs_from[i] = min(needs_from[i], since)
+        i += 1
+        if not own[_HELD]["is_active"]:
+            i = coast(own[_MAIN], last, track, i, params, needs_from)
     return len(track.time), emitted
 
 
@@ -151,6 +157,22 @@ def _hold(
     change_driver(own[_OTHER], track, i, midnights, out, emitted)
 
 
+_TOLD: Final = np.dtype(
+    [
+        ("started", np.int64),
+        ("ended", np.int64),  # of one that moves: END_US
+        ("unseen_us", np.int64),
+        ("quiet_until", np.int64),
+    ]
+)
+"""What was last reported of a vehicle's open span, and until when its end does not matter."""
+
+_UNTOLD: Final = np.array((BEGINNING_US, 0, 0, BEGINNING_US), _TOLD)
+
+_SHOWN: Final = np.dtype([*RUN_FIELDS, ("unseen_us", np.int64), ("continues", np.bool_)])
+"""What is said of a span."""
+
+
 class Driving:
     """The span of every vehicle that is driven, and its last fix."""
 
@@ -159,16 +181,24 @@ class Driving:
         self._midnights = midnights_us(rulebook.timezone)
         self._spans = np.zeros((0, _SPANS), SPAN_DTYPE)
         self._lasts = np.zeros(0, LAST_DTYPE)
+        self._told = np.zeros(0, _TOLD)
 
     def make_room(self, vehicles: int) -> None:
         """See Rule."""
         self._spans = grown(self._spans, vehicles, np.zeros((), SPAN_DTYPE))
         self._lasts = grown(self._lasts, vehicles, np.zeros((), LAST_DTYPE))
+        self._told = grown(self._told, vehicles, _UNTOLD)
 
     def forget(self, vehicles: I32) -> None:
         """See Rule."""
         self._spans[vehicles] = np.zeros((), SPAN_DTYPE)
         self._lasts[vehicles] = np.zeros((), LAST_DTYPE)
+        self._told[vehicles] = _UNTOLD
+
+    def be_quiet(self, vehicles: I32, until: I64) -> None:
+        """Do not report an open span of vehicles[i] while it only goes on, up to until[i]."""
+        known = vehicles < len(self._told)
+        self._told["quiet_until"][vehicles[known]] = until[known]
 
     def advance(
         self,
@@ -195,20 +225,38 @@ class Driving:
                 out,
             )
             if emit:
-                intervals += self._describe(out[:emitted], is_open=False)
+                shown = np.empty(emitted, _SHOWN)
+                for name in _SHOWN.names or ():
+                    shown[name] = out[name][:emitted]
+                intervals += self._describe(shown, is_open=False)
         return intervals
 
     def open_intervals(self, vehicles: I32) -> list[Interval]:
         """Spans up to what is certain: a stop that may become a rest does not belong to them."""
-        own = self._spans[vehicles]
-        in_doubt = own["is_active"][:, _HELD]
-        found = own[np.arange(len(vehicles)), np.where(in_doubt, _HELD, _MAIN)]
-        standing = ~in_doubt & found["is_standing"]
-        is_moving = ~in_doubt & ~standing
-        for at, then in _STOPPED:
-            found[at] = np.where(standing, found[then], found[at])
-        there = found["is_active"] & (found["ended"] > found["started"])
-        return self._describe(found[there], is_open=True, is_moving=is_moving[there].tolist())
+        which = np.where(self._spans["is_active"][vehicles, _HELD], _HELD, _MAIN)
+        there = self._spans["is_active"][vehicles, which]
+        vehicles, which = vehicles[there], which[there]
+        stands = self._spans["is_standing"][vehicles, which] & (which == _MAIN)
+        moves = ~stands & (which == _MAIN)
+        started = self._spans["started"][vehicles, which]
+        unseen_us = self._spans["unseen_us"][vehicles, which]
+        ended = np.where(stands, *(self._spans[n][vehicles, which] for n in ("stop_at", "ended")))
+        told = self._told[vehicles]
+        is_news = (started != told["started"]) | (unseen_us != told["unseen_us"])
+        is_news |= (np.where(moves, END_US, ended) != told["ended"]) | (
+            ended >= told["quiet_until"]
+        )
+        is_news &= ended > started
+        vehicles, which, stands, moves = (a[is_news] for a in (vehicles, which, stands, moves))
+        found = np.empty(len(vehicles), _SHOWN)
+        for name in found.dtype.names or ():
+            found[name] = self._spans[name][vehicles, which]
+        for name, then in _STOPPED:
+            found[name] = np.where(stands, self._spans[then][vehicles, which], found[name])
+        self._told["started"][vehicles] = found["started"]
+        self._told["ended"][vehicles] = np.where(moves, END_US, found["ended"])
+        self._told["unseen_us"][vehicles] = found["unseen_us"]
+        return self._describe(found, is_open=True, is_moving=moves.tolist())
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""

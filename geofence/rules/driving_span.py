@@ -176,6 +176,61 @@ def take_step(
 
 
 @kernel
+def coast(span: Any, last: Any, track: Track, first: int, params: Records, needs_from: I64) -> int:
+    """Take the fixes from `first` on in which nothing happens; returns the one to go on with.
+
+    It does what `take_step` would, in a fraction of the time: almost every fix is of this sort.
+    """
+    vehicle, time, speed_kmh, driver = track.vehicle, track.time, track.speed_kmh, track.driver
+    profile, step_profile, gap_us = track.profile, track.step_profile, track.gap_us
+    step_m = track.step_m
+    if first >= len(time) or vehicle[first] != vehicle[first - 1]:
+        return first
+    is_active, own_driver, until = span["is_active"], span["driver"], _quiet_until(span)
+    turn = SLOW if is_active and not span["is_standing"] else FAST
+    since = span["since"] if is_active else NEVER_US
+    anchor, distance_m = span["anchor"], span["distance_m"]
+    own_vehicle, row, step_row = vehicle[first], profile[first], step_profile[first]
+    stop_kmh = params[row]["stops_stop_speed_kmh"]
+    max_gap_us = params[step_row]["driving_max_gap_us"]
+    last_pace, last_since = last["pace"], last["since"]
+    i = first
+    while i < len(time) and vehicle[i] == own_vehicle:
+        if profile[i] != row or step_profile[i] != step_row or gap_us[i] > max_gap_us:
+            break
+        pace = SLOW if speed_kmh[i] <= stop_kmh else FAST
+        if np.isnan(speed_kmh[i]) or (pace == turn and last_pace == turn):
+            break
+        if is_active and (driver[i] != own_driver or time[i] > until):
+            break
+        if pace == FAST and last_pace == FAST:
+            anchor = last_since
+        distance_m += step_m[i]
+        needs_from[i] = min(needs_from[i], since, time[i])
+        last_pace, last_since = pace, time[i]
+        i += 1
+    if i > first:
+        note_last(last, track, i - 1, params)
+    if i > first and is_active:
+        span["fixes"] += i - first
+        span["ended"] = time[i - 1]
+        span["end_lon"] = track.lon[i - 1]
+        span["end_lat"] = track.lat[i - 1]
+        span["distance_m"] = distance_m
+        span["anchor"] = anchor
+    return i
+
+
+@kernel
+def _quiet_until(span: Any) -> int:
+    """Up to when neither midnight nor a stop that becomes a rest comes in a span's way."""
+    until = NEVER_US if span["is_cut"] else span["day_ends"]
+    if span["is_standing"]:
+        until = min(until, span["stop_at"] + span["rest_us"] - 1)
+    return until
+
+
+@kernel
 def _begin_at_last(span: Any, last: Any, vehicle: int, midnights: I64) -> None:
     """A span of the last fix alone. What led to it may be read again from that fix on."""
     span["vehicle"] = vehicle
