@@ -8,6 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geofence.judge import Judge
+from geofence.profile import shipped_profile
+from geofence.registry import VehicleRule
+from geofence.rulebook import Rulebook
 from tests.geofence.fleet import MODES_CHANGE, START_US, batch_of
 from tests.geofence.scene import fixes, of_kind
 from tests.geofence.test_judge import check_against_oracle
@@ -109,6 +113,33 @@ def test_while_it_is_not_known_whether_he_did_it_is_nobodys():
     assert spans(fixes(range(0, 60, 10), 40, driver=[7, 7, 7, -1, -1, -1])) == [(7, 0, 30, True)]
     another = fixes(range(0, 60, 10), 40, driver=[7, 7, 7, -1, -1, 8])
     assert spans(another) == [(7, 0, 30, False), (-1, 30, 50, False)]
+
+
+def test_a_span_that_only_goes_on_is_not_reported_while_that_is_wanted():
+    drive = fixes(range(0, 90, 10), [40, 40, 40, 40, 40, 0, 0, 40, 40])
+    judge = Judge(Rulebook.build([shipped_profile()], (), (), [VehicleRule(1)]))
+
+    def reported(first, last):
+        batch = drive.take(np.arange(first, last))
+        found = judge.advance(batch, np.zeros(len(batch), np.bool_)).intervals
+        return [(i.ended - START_US) / 1e6 for i in found if i.kind == "driving"]
+
+    def be_quiet(until_s):
+        until = np.array([START_US + until_s * 1_000_000])
+        judge.be_quiet_on_driving(np.array([1], np.int32), until)
+
+    assert reported(0, 2) == [10]
+    be_quiet(40)
+    assert reported(2, 4) == []
+    assert reported(4, 5) == [40]  # it is time
+    be_quiet(1_000)
+    assert reported(5, 6) == []
+    assert reported(6, 7) == [50]  # it came to stand
+    assert reported(7, 8) == []
+    assert reported(8, 9) == [80]  # it drives on
+    be_quiet(-1)
+    judge.forget(np.array([1], np.int32))
+    assert reported(0, 2) == [10]
 
 
 def midnight_drive(times_s, speed=40.0, **columns):

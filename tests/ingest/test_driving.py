@@ -296,3 +296,21 @@ def test_a_warning_stands_when_the_driver_rests_in_time(registered):
 
     warned, rested = run(registered, steps)
     assert warned == rested == [("continuous_driving_warning", "final", 1)]
+
+
+def test_nobody_is_looked_at_while_nothing_can_change(registered):
+    async def steps(conn, pipeline):
+        looked_at = []
+        judge = violation_table.reconcile_driving
+
+        async def noted(conn, since, intervals, reason):
+            looked_at.append(at)
+            return await judge(conn, since, intervals, reason)
+
+        with patch("storage.violations.reconcile_driving", noted):
+            for at in range(0, 2_461, 60):
+                await process(conn, pipeline, drive(0, 0, at, at))
+        return looked_at
+
+    # Begun; a quarter of an hour later; when five minutes are left; at the limit, and over it.
+    assert run(registered, steps) == [60, 960, 1_860, 2_100, 2_460]
