@@ -18,6 +18,7 @@ from geofence.registry import VehicleRule
 from ingest.pipeline import JudgingOptions, Pipeline
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
+from storage import quarantine
 from storage import violations as violation_table
 from storage.arrays import cursor
 from storage.database import connect
@@ -282,6 +283,41 @@ def test_a_driver_of_two_workers_is_judged_by_what_both_have_stored(registered):
         return await rows(conn, VIOLATIONS)
 
     assert run(registered, steps) == [("continuous_driving", "open", 1, 2_700.0)]
+
+
+def test_two_workers_wait_for_each_other_over_a_driver(registered):
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    async def go():
+        release, reached = asyncio.Event(), asyncio.Event()
+        insert = quarantine.insert
+
+        async def held(conn, rows):
+            reached.set()
+            await release.wait()
+            await insert(conn, rows)
+
+        async with (
+            await connect(registered, name="one") as one,
+            await connect(registered, name="other") as other,
+            await connect(registered, name="watch") as watch,
+        ):
+            ours, theirs = new_pipeline(), new_pipeline()
+            await ours.refresh(one)
+            await theirs.refresh(other)
+            await process(one, ours, drive(0, 0, 0, 300))
+            with patch("storage.quarantine.insert", held):
+                first = asyncio.create_task(process(one, ours, drive(0, 0, 600, 1_500)))
+                await reached.wait()
+            second = asyncio.create_task(process(other, theirs, drive(1, 0, 1_800, 3_000)))
+            async with asyncio.timeout(30):
+                while await rows(watch, waiting) == [(0,)]:
+                    assert not second.done()
+            release.set()
+            await asyncio.gather(first, second)
+            return await rows(watch, VIOLATIONS)
+
+    assert asyncio.run(go()) == [("continuous_driving", "open", 1, 2_700.0)]
 
 
 def test_a_warning_stands_when_the_driver_rests_in_time(registered):
