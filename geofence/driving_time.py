@@ -38,8 +38,8 @@ class DrivingJudgement:
     """What spans add up to.
 
     intervals: violations and warnings, by kind and start.
-    quiet_until: if the spans that are moving only go on, nothing changes before this instant;
-        NEVER_US: none is moving.
+    quiet_until: if the spans that are open only go on, nothing changes before one of them ends at
+        this instant or later; NEVER_US: none is open.
     """
 
     intervals: list[Interval]
@@ -149,14 +149,10 @@ def _monday(day: int) -> int:
     return day - (day + _THURSDAY) % 7
 
 
-def _is_moving(span: Interval) -> bool:
-    return bool(span.is_open and span.details["is_moving"])
-
-
 def _when_order_may_change(spans: Sequence[Interval]) -> int:
-    """A span that moves towards one that began later changes what lies between them at once."""
+    """A span that goes on towards one that began later changes what lies between them at once."""
     newest = spans[-1].started
-    ends = [span.ended for span in spans if _is_moving(span) and span.ended < newest]
+    ends = [span.ended for span in spans if span.is_open and span.ended < newest]
     return min(ends, default=NEVER_US)
 
 
@@ -171,7 +167,8 @@ def _judge_group(
         found.append(_violation(kind, rules, limit_us, driven_us, spans))
     if driven_us >= warned_us:
         found.append(_warning(kind, rules, limit_us, warned_us, spans))
-    if not any(_is_moving(span) for span in spans):
+    # One in a stop counts like one that moves: if it drives on, the stop was driving.
+    if not any(span.is_open for span in spans):
         return found, NEVER_US
     if driven_us > limit_us:
         return found, until

@@ -42,8 +42,8 @@ class Judged:
         same state for cleaning and for every rule. Of settled fixes only the last of a vehicle has
         it: those before it are on the way to the state.
     intervals: those closed by fixes that were not settled, and of every vehicle in the batch those
-        that qualify and are still open (is_open). An interval that a settled fix closes is not
-        among them: it was returned when that fix was judged first.
+        that qualify and are still open (is_open; but see `be_quiet_on_driving`). An interval that a
+        settled fix closes is not among them: it was returned when that fix was judged first.
     pending: of every vehicle with settled fixes, the keys of what was not decided after the last of
         them. What the vehicle's fixes after its last settled one say is complete: the intervals of
         a vehicle that may be revised or withdrawn are those that started after its last settled

@@ -84,7 +84,10 @@ class LiveDriving:
         return not span.is_open or self._written.get(span.vehicle) != storable(span)
 
     def _only_went_on(self, span: Interval) -> bool:
-        """Whether it is an open span that was known: it came to stand, or drives on."""
+        """Whether it is an open span that was known: it came to stand, or drives on.
+
+        When it was looked at, both were foreseen.
+        """
         known = self._written.get(span.vehicle)
         return span.is_open and known is not None and known.started == span.started
 
@@ -114,11 +117,12 @@ class LiveDriving:
         for subject, own in spans.items():
             judged = self._time.judge(own)
             found += judged.intervals
-            moving = [span for span in own if span.details["is_moving"]]
-            recheck = max((span.ended for span in moving), default=0) + RECHECK_US
-            until = min(judged.quiet_until, recheck)
+            going_on = [span for span in own if span.is_open]
+            until = judged.quiet_until
+            if going_on and subject[0] >= 0:
+                until = min(until, max(span.ended for span in going_on) + RECHECK_US)
             self._quiet_until[subject] = until
-            self._be_quiet([span.vehicle for span in moving], until)
+            self._be_quiet([span.vehicle for span in going_on], until)
         await violation_table.reconcile_driving(conn, windows, found, REASON)
         return found
 

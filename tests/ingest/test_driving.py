@@ -334,6 +334,20 @@ def test_a_warning_stands_when_the_driver_rests_in_time(registered):
     assert warned == rested == [("continuous_driving_warning", "final", 1)]
 
 
+def test_who_was_looked_at_in_a_stop_is_looked_at_when_he_drives_on_for_too_long(registered):
+    async def steps(conn, pipeline):
+        stop = [Sent(0, at, 106.016, 0.0, 0) for at in (1_600, 1_700)]
+        await process(conn, pipeline, drive(0, 0, 0, 1_500) + stop[:1])
+        again = new_pipeline()
+        await again.refresh(conn)
+        await process(conn, again, stop[1:])
+        for at in range(1_800, 2_500, 60):
+            await process(conn, again, drive(0, 0, at, at))
+        return await rows(conn, VIOLATIONS)
+
+    assert run(registered, steps) == [("continuous_driving", "open", 1, 2_460.0)]
+
+
 def test_nobody_is_looked_at_while_nothing_can_change(registered):
     async def steps(conn, pipeline):
         looked_at = []
