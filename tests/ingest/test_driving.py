@@ -198,17 +198,20 @@ def test_driving_time_is_that_of_the_oracle_however_the_fixes_came(registered, d
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(drives(), st.integers(1, 5))
-def test_what_is_stored_is_right_after_every_batch(registered, sent, size):
+@given(drives(), st.integers(1, 5), st.sampled_from([2, 3, 100]))
+def test_what_is_stored_is_right_after_every_batch(registered, sent, size, restart_every):
     async def go():
         async with await connect(registered, name="test") as conn:
             await conn.execute(f"TRUNCATE {TABLES}")
             pipeline = new_pipeline()
             await pipeline.refresh(conn)
             in_order = sorted(sent, key=lambda s: s.at)
-            for at in range(0, len(in_order), size):
+            for number, at in enumerate(range(0, len(in_order), size), 1):
+                if number % restart_every == 0:
+                    pipeline = new_pipeline()
+                    await pipeline.refresh(conn)
                 await process(conn, pipeline, in_order[at : at + size])
                 wanted = await expected(conn, in_order[: at + size])
                 assert comparable(await stored(conn)) == comparable(wanted)
