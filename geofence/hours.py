@@ -35,6 +35,16 @@ def midnight_us(day: date, timezone: ZoneInfo) -> int:
     return round(datetime.combine(day, time(), timezone).timestamp()) * 1_000_000
 
 
+@lru_cache(maxsize=8)
+def midnights_us(timezone: ZoneInfo) -> I64:
+    """The instants at which local days begin, ascending; read only. From 1970 to 2099."""
+    first, last = date(1970, 1, 1).toordinal(), date(2100, 1, 1).toordinal()
+    found = [midnight_us(date.fromordinal(day), timezone) for day in range(first, last)]
+    midnights = np.array(found, np.int64)
+    midnights.flags.writeable = False
+    return midnights
+
+
 def _offset_us(timezone: ZoneInfo, instant_us: int) -> int:
     offset = (_EPOCH + timedelta(microseconds=instant_us)).astimezone(timezone).utcoffset()
     assert offset is not None

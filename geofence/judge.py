@@ -23,6 +23,7 @@ from geofence.rulebook import Rulebook
 from geofence.rules.cloned_device import ClonedDevice
 from geofence.rules.crossings import Crossings
 from geofence.rules.data_gap import DataGap
+from geofence.rules.driving import Driving
 from geofence.rules.gps_lost import GpsLost
 from geofence.rules.known_load import KnownLoad
 from geofence.rules.last import LastFixes
@@ -54,8 +55,9 @@ class Judged:
         it: those before it are on the way to the state.
     findings: the intervals as arrays.
     intervals: those closed by fixes that were not settled, and of every vehicle in the batch those
-        that qualify and are still open (is_open). An interval that a settled fix closes is not
-        among them: it was returned when that fix was judged first. They are made when asked for.
+        that qualify and are still open (is_open; but see `be_quiet_on_driving`). An interval that a
+        settled fix closes is not among them: it was returned when that fix was judged first. They
+        are made when asked for.
     pending: of every vehicle with settled fixes, the keys of what was not decided after the last of
         them. What the vehicle's fixes after its last settled one say is complete: the intervals of
         a vehicle that may be revised or withdrawn are those that started after its last settled
@@ -194,6 +196,7 @@ class Judge:
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
         self._last = LastFixes()
+        self._driving = Driving(rulebook)
         self._rules: tuple[Rule, ...] = (
             Speeding(rulebook, self._last),
             DataGap(rulebook, self._last),
@@ -203,6 +206,7 @@ class Judge:
             MovedUnseen(rulebook, self._last),
             PowerCut(rulebook),
             StationAvoided(rulebook),
+            self._driving,
         )
         self._raw_rules: tuple[RawRule, ...] = (GpsLost(rulebook), ClonedDevice(rulebook))
         self._known_load = KnownLoad(rulebook)
@@ -267,6 +271,14 @@ class Judge:
             self._matcher.forget(known)
         for rule in self._all_rules:
             rule.forget(known)
+
+    def be_quiet_on_driving(self, vehicles: I32, until: I64) -> None:
+        """Leave open spans of driving out of what `advance` returns, to save their making.
+
+        vehicles, until: shape (k,). That of vehicles[i] is left out while it only goes on and ends
+        before until[i]. Forgetting a vehicle, or BEGINNING_US, ends this.
+        """
+        self._driving.be_quiet(vehicles, until)
 
     def _make_room(self, vehicles: int) -> None:
         if vehicles <= len(self._cleaning):

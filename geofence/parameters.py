@@ -101,6 +101,12 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     _seconds("stops.min_stop_s"),
     _seconds("stops.trip_rest_s"),
     _metres("stops.min_trip_m"),
+    # A rest under half a day holds no more than one midnight.
+    _seconds("driving.rest_s", low=1.0, high=43_200.0),
+    _seconds("driving.max_gap_s", low=1.0),
+    _metres("driving.same_place_m"),
+    _seconds("driving.unseen_up_to_s"),
+    _seconds("driving.warning_s"),
     _kmh("data_gap.moving_kmh"),
     _seconds("data_gap.over_s", low=1.0),
     _seconds("moved_unseen.over_s", low=1.0),

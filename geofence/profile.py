@@ -14,6 +14,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from geofence.driving_limits import DrivingLimits, read_driving_limits
 from geofence.errors import ProfileError
 from geofence.load_limits import LoadLimits
 from geofence.load_tables import read_load_limits
@@ -21,7 +22,7 @@ from geofence.parameters import BY_KEY, PARAMETERS, SECTIONS, Parameter
 from geofence.profile_values import Table, check_keys, read_date, read_mark, read_table, read_text
 from geofence.road_limits import RoadLimits, read_road_limits
 
-T = TypeVar("T", LoadLimits, RoadLimits)
+T = TypeVar("T", LoadLimits, RoadLimits, DrivingLimits)
 
 Value = float | int | bool | str | tuple[float, ...]
 
@@ -29,6 +30,7 @@ SHIPPED: Final = ("qcvn31", "tt09")
 """Profiles that come with the package; the first is the default."""
 
 _HEAD: Final = ("id", "title", "effective_from", "effective_to")
+_TABLES: Final = ("load_limits", "road_limits", "driving_limits")
 _FIELDS: Final = ("value", "unit", "source", "mark")
 
 
@@ -50,6 +52,7 @@ class Profile:
     class_limits_kmh: default speed limit by vehicle class, where it differs from the default.
     load_limits: tables of axle and gross limits, in order of time.
     road_limits: tables of limits of roads without a sign, in order of time.
+    driving_limits: tables of limits of driving time, in order of time.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Profile:
     class_limits_kmh: Mapping[str, float]
     load_limits: tuple[LoadLimits, ...]
     road_limits: tuple[RoadLimits, ...] = ()
+    driving_limits: tuple[DrivingLimits, ...] = ()
 
     def number(self, key: str) -> float:
         """The value of a number, count or flag. Raises KeyError for keys there are not."""
@@ -87,6 +91,10 @@ class Profile:
     def road_limits_on(self, day: date) -> RoadLimits | None:
         """The limits of roads in force on a day; None: the profile knows none."""
         return _on(day, self.road_limits)
+
+    def driving_limits_on(self, day: date) -> DrivingLimits | None:
+        """The limits of driving time in force on a day; None: the profile knows none."""
+        return _on(day, self.driving_limits)
 
 
 def _on(day: date, tables: tuple[T, ...]) -> T | None:
@@ -183,7 +191,7 @@ def parse_profile(text: str) -> Profile:
         document: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileError("profile", f"expected TOML, got: {error}") from error
-    check_keys(document, (*_HEAD, *SECTIONS, "load_limits", "road_limits"), "")
+    check_keys(document, (*_HEAD, *SECTIONS, *_TABLES), "")
     begins = read_date(document, "effective_from", "")
     ends = read_date(document, "effective_to", "")
     if begins is not None and ends is not None and begins >= ends:
@@ -202,6 +210,7 @@ def parse_profile(text: str) -> Profile:
         class_limits_kmh=MappingProxyType({name: value for name, (value, _) in by_class.items()}),
         load_limits=read_load_limits(document.get("load_limits", [])),
         road_limits=read_road_limits(document.get("road_limits", [])),
+        driving_limits=read_driving_limits(document.get("driving_limits", [])),
     )
 
 

@@ -24,7 +24,9 @@ from geofence.profile import Profile
 from geofence.quality import Region
 from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
+from geofence.rules.driving import KIND as DRIVING
 from ingest.directory import Directory, Tenure, TimedNames
+from ingest.driving import LiveDriving
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
@@ -81,6 +83,7 @@ class Pipeline:
         self._options = options
         self._router = router
         self._live: LiveJudge | None = None
+        self._driving: LiveDriving | None = None
         self._rulebook: Rulebook | None = None
         self._weigher: Weigher | None = None
         self._timetables: Timetables | None = None
@@ -120,6 +123,7 @@ class Pipeline:
         else:
             self._live.replace_rules(judge, weigher)
         self._weigher = weigher
+        self._driving = LiveDriving(rulebook, judge)
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot
@@ -142,6 +146,7 @@ class Pipeline:
         Raises whatever the database raises, having changed nothing.
         """
         assert self._live is not None
+        assert self._driving is not None
         intake = take_in(batch, self._router, self._codec, self._directory)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
             intake = take_in(batch, self._router, self._codec, self._directory)
@@ -155,6 +160,7 @@ class Pipeline:
                 return await self._commit(conn, batch, intake, fixes)
         except BaseException:
             self._live.forget(vehicles)
+            self._driving.forget(vehicles)
             raise
 
     async def _learned(self, conn: AsyncConnection) -> bool:
@@ -169,17 +175,19 @@ class Pipeline:
     ) -> Outcome:
         assert self._live is not None
         assert self._timetables is not None
+        assert self._driving is not None
         weighed, loads = await self._weigh(conn, intake)
         judgement = await self._live.judge(conn, fixes, loads)
         departures = await _store(conn, judgement)
         await self._timetables.compare(conn, departures)
+        driven = await self._driving.take(conn, judgement)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
             messages=len(batch),
             fixes=judgement.new,
             repeats=len(judgement.repeats),
             weighings=len(intake.weighings),
-            intervals=judgement.intervals + weighed,
+            intervals=judgement.intervals + driven + weighed,
             refused=intake.refused,
             replayed=len(judgement.replayed),
         )
@@ -233,17 +241,16 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> frozenset[Depar
     if len(changed):
         await fix_table.update_quality(conn, changed.vehicle, changed.time, changed.quality)
     replayed = set(judgement.replayed.tolist())
-    written = await violation_table.write(
-        conn, [i for i in judgement.intervals if i.vehicle not in replayed]
-    )
+    found = [i for i in judgement.intervals if i.kind != DRIVING]
+    written = await violation_table.write(conn, [i for i in found if i.vehicle not in replayed])
     departures = written.departures
     if replayed:
         reconciled = await violation_table.reconcile(
             conn,
             judgement.replayed,
             judgement.settled_until,
-            judgement.pending,
-            [i for i in judgement.intervals if i.vehicle in replayed],
+            [key for key in judgement.pending if key[0] != DRIVING],
+            [i for i in found if i.vehicle in replayed],
             "late data or rebuilt state",
         )
         departures |= reconciled.departures

@@ -16,10 +16,13 @@ from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 
 from devices.batch import I32, I64, UNKNOWN
+from geofence.driving_time import KINDS as DRIVING_TIMES
+from geofence.driving_time import WARNINGS
 from geofence.interval import Interval
 from geofence.rules.rule import Key
 from storage import route_trips, visits
 from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, cursor
+from storage.driving import Subject
 from storage.queries import queries
 from storage.revisions import (
     Plan,
@@ -37,6 +40,9 @@ LATE_DEPARTURE: Final = "late_departure"
 NOT_OF_FIXES: Final = ["overload_gross", "overload_axle", "overload_cargo", LATE_DEPARTURE]
 """Kinds that do not come from the fixes of one vehicle: from weighings, or from timetables, which
 look at all vehicles' trips."""
+
+BY_DRIVER: Final = [*DRIVING_TIMES, *WARNINGS]
+"""Kinds that are judged by driver, over all vehicles that he drove."""
 
 WORKER: Final = "worker"
 """Who supersedes a version when no person does."""
@@ -103,7 +109,7 @@ async def reconcile(
         {
             "vehicle": Int4s(vehicles),
             "settled": Instants(settled_until),
-            "not_of_fixes": NOT_OF_FIXES,
+            "not_of_fixes": NOT_OF_FIXES + BY_DRIVER,
             "pending_kind": [key[0] for key in undecided],
             "pending_vehicle": Int4s(np.array([key[1] for key in undecided], np.int32)),
             "pending_subject": [key[2] for key in undecided],
@@ -114,6 +120,33 @@ async def reconcile(
     rows = {row.id: row for row in [*undecided_rows, *await _stored_by_key(conn, found)]}
     changes = await _carry_out(conn, plan_reconciliation(rows.values(), found), reason)
     return replace(changes, departures=frozenset(departures))
+
+
+async def reconcile_driving(
+    conn: AsyncConnection,
+    since: Mapping[Subject, int],
+    intervals: Sequence[Interval],
+    reason: str,
+) -> Changes:
+    """Let the driving times of each subject that began at its instant or later be these.
+
+    A subject is a driver, or a vehicle for what it was driven by nobody knows whom; `intervals` are
+    theirs, of kinds BY_DRIVER. Versions and reviews are kept as by `reconcile`.
+    """
+    drivers = [(driver, begins) for (driver, _), begins in since.items() if driver >= 0]
+    vehicles = [(vehicle, begins) for (driver, vehicle), begins in since.items() if driver < 0]
+    rows = await _stored(
+        conn,
+        "driving",
+        {
+            "kind": BY_DRIVER,
+            "driver": Int4s(np.array([driver for driver, _ in drivers], np.int32)),
+            "driver_since": Instants(np.array([begins for _, begins in drivers], np.int64)),
+            "vehicle": Int4s(np.array([vehicle for vehicle, _ in vehicles], np.int32)),
+            "vehicle_since": Instants(np.array([begins for _, begins in vehicles], np.int64)),
+        },
+    )
+    return await _carry_out(conn, plan_reconciliation(rows, intervals), reason)
 
 
 async def reconcile_departures(

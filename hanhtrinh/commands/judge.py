@@ -43,6 +43,9 @@ def judge(
         str | None, typer.Option("--map", help="Columns of the positions, as for replay.")
     ] = None,
     visits: Annotated[bool, typer.Option("--visits", help="Write visits to zones too.")] = False,
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="Write warnings before limits of driving too.")
+    ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows of positions that are none.")
     ] = False,
@@ -74,6 +77,7 @@ def judge(
             _options(settings),
             columns=parse_map(columns) if columns else None,
             with_visits=visits,
+            with_warnings=warnings,
             skip_bad=skip_bad,
             progress=progress,
         )

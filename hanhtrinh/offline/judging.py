@@ -12,11 +12,13 @@ import numpy as np
 
 from analytics.timetable import NOT_RUN, late_departures
 from devices.texts import normal_plate
+from geofence.driving_time import WARNINGS, judge_drivers
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
 from geofence.quality import is_judged, mark_arrival
 from geofence.rulebook import Rulebook
+from geofence.rules.driving import KIND as DRIVING
 from geofence.rules.overload import judge_weighing
 from hanhtrinh.offline.fixes import FixTable, column_map, read_fixes
 from hanhtrinh.offline.lines import Key, Line, Lines, key_of
@@ -59,6 +61,7 @@ def judge_files(
     *,
     columns: ColumnMap | None = None,
     with_visits: bool = False,
+    with_warnings: bool = False,
     skip_bad: bool = False,
     progress: Progress = lambda _what, _done, _of: None,
 ) -> Found:
@@ -73,12 +76,17 @@ def judge_files(
     )
     names = [*table.names, *registry.weighed(table.names)]
     rulebook = build_rulebook(registry, options, names, roads)
+    left_out = {
+        DRIVING,
+        *(() if with_visits else FACTS),
+        *(() if with_warnings else WARNINGS),
+    }
     overloads, loads, unknown = _judge_weighings(registry, rulebook, names)
     found = _judge_fixes(table, rulebook, options, loads, progress)
     slots = judge_timetables(rulebook, table.span(), found)
     intervals = [*found, *overloads, *late_departures(slots)]
     lines = Lines(names, table.drivers, registry.driver_names)
-    shown = [i for i in intervals if with_visits or i.kind not in FACTS]
+    shown = [i for i in intervals if i.kind not in left_out]
     shown.sort(key=lines.order)
     return Found(
         lines=[
@@ -111,7 +119,8 @@ def _judge_fixes(
             found[key_of(interval)] = interval
         done += len(batch)
     progress("judging", done, len(table))
-    return list(found.values())
+    driven = judge_drivers(rulebook, (i for i in found.values() if i.kind == DRIVING))
+    return [*found.values(), *driven]
 
 
 def _judge_weighings(

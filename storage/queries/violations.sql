@@ -79,3 +79,19 @@ FROM unnest(%(kind)s::text[], %(subject)s::text[], %(vehicle)s, %(profile)s::tex
             %(start_lat)s, %(end_lon)s, %(end_lat)s, %(details)s::text[], %(status)s::text[])
      AS k (kind, subject, vehicle_id, rule_profile, driver_id, started_at, ended_at, duration_s,
            distance_m, fixes, start_lon, start_lat, end_lon, end_lat, details, status)
+
+-- name: driving
+-- Driving times since an instant of each driver, and of each vehicle whose driver nobody knows.
+SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
+       v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
+       v.end_lat, v.details
+FROM unnest(%(driver)s, %(driver_since)s) AS k (driver_id, since)
+JOIN violations v ON v.driver_id = k.driver_id AND v.started_at >= k.since
+WHERE v.status <> 'withdrawn' AND v.kind = ANY (%(kind)s::text[])
+UNION ALL
+SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
+       v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
+       v.end_lat, v.details
+FROM unnest(%(vehicle)s, %(vehicle_since)s) AS k (vehicle_id, since)
+JOIN violations v ON v.vehicle_id = k.vehicle_id AND v.started_at >= k.since
+WHERE v.status <> 'withdrawn' AND v.kind = ANY (%(kind)s::text[]) AND v.driver_id IS NULL

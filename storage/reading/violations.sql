@@ -1,5 +1,6 @@
 -- name: violations
--- A page of violations, newest first; each condition holds where its parameter is given.
+-- A page of violations, newest first; each condition holds where its parameter is given. Warnings,
+-- which are none, come where their kind is asked for.
 SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
        v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
        v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
@@ -9,7 +10,8 @@ FROM violations v
 JOIN vehicles h ON h.id = v.vehicle_id
 JOIN operators o ON o.id = h.operator_id
 LEFT JOIN drivers d ON d.id = v.driver_id
-WHERE (%(kinds)s::text[] IS NULL OR v.kind = ANY (%(kinds)s))
+WHERE CASE WHEN %(kinds)s::text[] IS NULL THEN right(v.kind, 8) <> '_warning'
+           ELSE v.kind = ANY (%(kinds)s) END
   AND (%(vehicle)s::integer IS NULL OR v.vehicle_id = %(vehicle)s)
   AND (%(operator)s::text IS NULL OR o.code = %(operator)s)
   AND (%(subject)s::text IS NULL OR v.subject = %(subject)s)

@@ -24,6 +24,7 @@ def test_violations_come_newest_first_with_their_facts(api):
         ({"kind": "speeding"}, 2),
         ({"kind": ["speeding", "overload_gross"]}, 3),
         ({"kind": "nonsense"}, 0),
+        ({"kind": "daily_driving_warning"}, 1),
         ({"subject": "scale"}, 1),
         ({"operator": "south"}, 1),
         ({"from": "2026-05-04T08:02:00Z", "to": "2026-05-04T08:02:00.001Z"}, 2),

@@ -93,6 +93,7 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
             interval("zone_visit", n1, T0, T0 + HOUR, "depot", zone_id=zones["depot"]),
             interval("zone_visit", n1, T0 + HOUR, T0 + 2 * HOUR, "z-n", zone_id=zones["z-n"]),
             interval("zone_visit", s1, T0, T0 + HOUR, "depot", zone_id=zones["depot"]),
+            interval("daily_driving_warning", n1, T0, T0 + HOUR),
             interval("overload_gross", n2, T0 + 480 * S, T0 + 480 * S, "scale", excess=0.3),
         ],
     )

@@ -11,6 +11,7 @@ from api.app import serve_app
 from api.options import ApiOptions
 from api.problems import CODES
 from devices.batch import Quality
+from geofence.driving_time import KINDS as DRIVING_TIMES
 from hanhtrinh.settings import rows
 from simulators.truth import KINDS
 from tests.docs.pages import README, ROOT, text_of
@@ -30,7 +31,7 @@ def test_there_is_something_to_look_for():
     assert len(ROUTES) > 15
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "zone_visit"])
+@pytest.mark.parametrize("kind", [*KINDS, "zone_visit", "driving", *DRIVING_TIMES])
 def test_every_kind_of_interval_has_a_heading_in_the_rules(kind):
     headings = [line for line in RULES.splitlines() if line.startswith("## ")]
     assert [line for line in headings if f"`{kind}`" in line]

@@ -126,6 +126,11 @@ def with_values(profile, **values):
 
 FIX_MODE, STEP_MODE = shipped_profile("qcvn31"), shipped_profile("tt09")
 
+SHORT_RESTS = {
+    "driving__rest_s": 60.0, "driving__max_gap_s": 120.0, "driving__same_place_m": 150.0,
+    "driving__unseen_up_to_s": 900.0,
+}  # fmt: skip
+
 PROFILES = {
     "qcvn31": [FIX_MODE],
     "tt09": [STEP_MODE],
@@ -144,6 +149,13 @@ PROFILES = {
             quality__speed_differs_steps=1, quality__jump_resume_fixes=1,
             station_avoided__before_m=900.0, station_avoided__behind_m=700.0,
         )
+    ],
+    "short_rests": [
+        replace(with_values(FIX_MODE, **SHORT_RESTS), effective_to=MIDNIGHT),
+        replace(
+            with_values(STEP_MODE, **SHORT_RESTS | {"driving__rest_s": 30.0}),
+            effective_from=MIDNIGHT,
+        ),
     ],
     "slow_to_leave": [
         with_values(

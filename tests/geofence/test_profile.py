@@ -156,3 +156,30 @@ def test_load_limits_are_those_of_the_day():
     for day, title in titles.items():
         found = profile.load_limits_on(day)
         assert (found.title if found else None) == title, day
+
+
+def test_driving_is_limited_by_the_law_of_the_day():
+    profile = shipped_profile()
+
+    def limits_on(day):
+        table = profile.driving_limits_on(day)
+        return {key: limit.limit_s / 3_600 for key, limit in table.limits.items()} if table else {}
+
+    assert limits_on(date(2009, 6, 30)) == {}
+    assert limits_on(date(2024, 12, 31)) == {"continuous_s": 4, "daily_s": 10}
+    assert limits_on(date(2025, 1, 1)) == {"continuous_s": 4, "daily_s": 10, "weekly_s": 48}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("continuous_s = { value = 14400", "continuous_s = { value = 0", "[0].continuous_s.value"),
+        ("daily_s = { value = 36000", "daily_s = { value = 90000", "[0].daily_s.value"),
+        ('14400, unit = "s"', '14400, unit = "h"', "[0].continuous_s.unit"),
+        ("continuous_s = { value", "hourly_s = { value", "[0].hourly_s"),
+        ('source = "Law 23/2008', 'because = "Law 23/2008', "[0].continuous_s.because"),
+        ("effective_from = 2009-07-01", "effective_from = 2030-07-01", "[0].effective_to"),
+    ],
+)
+def test_a_limit_of_driving_time_that_cannot_be_is_refused_by_name(old, new, place):
+    assert refused(changed(old, new)).startswith(f"driving_limits{place}: expected")

@@ -10,6 +10,7 @@ from geofence.profile import shipped_profile
 from geofence.registry import VehicleRule, Zone
 from tests.data_folder import real_data
 from tests.hanhtrinh.judged import box, collection, feature, judge, lines
+from tests.oracle.driving_time import driving_time
 from tests.oracle.judge import judge as oracle
 from tests.oracle.world import Fix, World
 
@@ -68,7 +69,10 @@ def said_by_oracle(rows, zones, profile, timezone):
             for interval in oracle(world, vehicles[number], [first[t] for t in sorted(first)])
             if interval.kind != "zone_visit"
         ]
-    return found
+    spans = [interval for _, interval in found if interval.kind == "driving"]
+    driven = [i for i in driving_time(world, spans) if not i.kind.endswith("_warning")]
+    named = [(TRIPS[interval.vehicle], interval) for interval in driven]
+    return [pair for pair in found if pair[1].kind != "driving"] + named
 
 
 def facts(trip, interval):

@@ -157,6 +157,10 @@ async def stored_state(conn: AsyncConnection) -> dict[str, list[tuple[Any, ...]]
             SELECT vehicle_id, route_id, departed_at, ended_at, direction, outcome, driver_id,
                    distance_m, fixes, unseen_s, start_lon, end_lon
             FROM route_trips ORDER BY 1, 2, 3""",
+        "driving": """
+            SELECT vehicle_id, started_at, ended_at, driver_id, rule_profile, is_open, is_moving,
+                   continues, unseen_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat
+            FROM driving_spans ORDER BY 1, 2""",
         "latest": """
             SELECT vehicle_id, time, lon, lat, quality, stored_until, judged_until, needs_from
             FROM latest ORDER BY 1""",

@@ -28,7 +28,7 @@ STEP_S = 10
 
 TABLES = (
     "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, route_trips, "
-    "violation_versions, violations, quarantine, weighings"
+    "driving_spans, violation_versions, violations, quarantine, weighings"
 )
 
 

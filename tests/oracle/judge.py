@@ -4,6 +4,7 @@ from tests.oracle.cleaning import clean
 from tests.oracle.cloned_device import cloned_device
 from tests.oracle.crossings import crossings
 from tests.oracle.data_gap import data_gaps
+from tests.oracle.driving import driving
 from tests.oracle.gps_lost import gps_lost
 from tests.oracle.known_load import overloaded_stretches
 from tests.oracle.moved_unseen import moved_unseen
@@ -32,6 +33,7 @@ def judge(world, vehicle, fixes, loads=()):
         *route_stops(world, vehicle, seen),
         *moved_unseen(world, vehicle, seen),
         *power_cuts(world, vehicle, seen),
+        *driving(world, vehicle, seen),
         *gps_lost(world, vehicle, [fix for fix in fixes if "jump" not in fix.quality]),
         *cloned_device(world, vehicle, placed),
         *stations_avoided(world, vehicle, seen),

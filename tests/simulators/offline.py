@@ -15,6 +15,8 @@ from simulators.fleet import Fleet
 START_US = 1_790_000_000_000_000
 US = 1_000_000
 
+FACTS = ("zone_visit", "route_trip", "driving")
+
 
 def rulebook_of(fleet: Fleet) -> Rulebook:
     return Rulebook.build(
@@ -48,4 +50,4 @@ def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
     loads = loads_of(fleet, rulebook, until_us)
     settled = np.zeros(len(ordered), np.bool_)
     found = Judge(rulebook).advance(ordered, settled, loads).intervals
-    return [interval for interval in found if interval.kind != "zone_visit"]
+    return [interval for interval in found if interval.kind not in FACTS]

@@ -11,7 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from devices.batch import FixBatch, WeighingBatch
 from geofence.registry import StationRule
-from storage import fixes, progress, registry, violations, weighings
+from storage import driving, fixes, progress, registry, violations, weighings
 from storage.database import connect
 from storage.errors import NotAllowedError, NotThereError
 from storage.registry import NewVehicle
@@ -38,7 +38,7 @@ OWNER_OF = {
     " WHERE v.id = (t.facts->>'vehicle_id')::int)",
     **dict.fromkeys(
         ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
-         "zone_visits", "route_trips", "violations"],
+         "zone_visits", "route_trips", "driving_spans", "violations"],
         "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
     ),
 }  # fmt: skip
@@ -102,6 +102,8 @@ async def populate(dsn: str) -> None:
         trip = replace(BASE, kind="route_trip", vehicle=vehicle, details=facts)
         await violations.write(conn, [visit, trip, replace(BASE, vehicle=vehicle)])
         await violations.write(conn, [replace(BASE, vehicle=vehicle, fixes=9)])
+        known = {"unseen_s": 0.0, "continues": False, "is_moving": False}
+        await driving.write(conn, [replace(BASE, kind="driving", vehicle=vehicle, details=known)])
     await conn.close()
 
 

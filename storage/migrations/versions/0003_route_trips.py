@@ -3,7 +3,7 @@
 from storage.migrations.statements import available_flavour, run_file
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
