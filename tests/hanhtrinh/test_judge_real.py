@@ -66,7 +66,7 @@ def said_by_oracle(rows, zones, profile, timezone):
         found += [
             (trip, interval)
             for interval in oracle(world, vehicles[number], [first[t] for t in sorted(first)])
-            if interval.kind != "zone_visit"
+            if interval.kind not in ("zone_visit", "route_trip")
         ]
     return found
 

@@ -28,4 +28,4 @@ def judged(fleet: Fleet, fixes: FixBatch) -> list[Interval]:
     fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
     ordered = fixes.take(fixes.order())
     found = Judge(rulebook_of(fleet)).advance(ordered, np.zeros(len(ordered), np.bool_)).intervals
-    return [interval for interval in found if interval.kind != "zone_visit"]
+    return [interval for interval in found if interval.kind not in ("zone_visit", "route_trip")]
