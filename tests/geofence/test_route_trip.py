@@ -47,7 +47,7 @@ def test_a_trip_whose_registration_ends_is_broken_off_at_its_last_fix():
     (trip,) = trips(THERE, vehicle=ends)
     assert (trip.details["outcome"], seconds(trip), trip.is_open) == (
         "broken_off",
-        (200, 300),
+        (200, 400),
         False,
     )
 
