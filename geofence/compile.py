@@ -100,36 +100,33 @@ FOLDER: Final = cache_folder()
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function to machine code at its first call, without the interpreter's lock.
 
-    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels. They
-    make and return no arrays, views for themselves apart: who calls them gives them room. So no
-    references need counting, which takes atomic instructions for every array that a loop touches
-    and is several times the cost of many a loop.
+    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
     """
     return _compiled(function)
 
 
+def lean_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`, for functions that make and return no arrays, views for themselves apart.
+
+    No references need counting then, which takes atomic instructions for every array that a loop
+    touches and is several times the cost of many a loop.
+    """
+    return _compiled(function, _nrt=False)
+
+
 def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """As `kernel`; its code becomes part of every kernel that calls it.
+    """As `lean_kernel`; its code becomes part of every kernel that calls it.
 
     For what is called for each fix with several arrays: to hand one over is to copy seven words.
     """
-    return _compiled(function, forceinline=True)
-
-
-def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """As `kernel`, for functions that make arrays, and for those that call one that returns some.
-
-    It is slower: its references are counted.
-    """
-    return _compiled(function, _nrt=True)
+    return _compiled(function, _nrt=False, forceinline=True)
 
 
 def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
-    options = {"cache": True, "nogil": True, "_nrt": False} | options
     with _deciding:
         before = _config.CACHE_DIR
         _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
         try:
-            return cast("Callable[P, R]", _njit(**options)(function))
+            return cast("Callable[P, R]", _njit(cache=True, nogil=True, **options)(function))
         finally:
             _config.CACHE_DIR = before

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I64
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
@@ -70,7 +70,7 @@ def _offsets(counts: Sequence[int]) -> I64:
     return start
 
 
-@kernel
+@lean_kernel
 def _fill_lengths(ends: F64, length_m: F64) -> None:
     for s in range(len(ends)):
         length_m[s] = haversine_m(ends[s, 0], ends[s, 1], ends[s, 2], ends[s, 3])
@@ -95,7 +95,7 @@ def _chunk_boxes(ends: F64) -> F64:
     )
 
 
-@kernel
+@lean_kernel
 def _box_distance_m(lon: float, lat: float, scale: float, boxes: F64, at: int) -> float:
     """A lower bound of the distance to anything in a box, in the local plane at the point."""
     west, south, east, north = boxes[at, 0], boxes[at, 1], boxes[at, 2], boxes[at, 3]
@@ -154,7 +154,7 @@ def find_near(
     return found
 
 
-@kernel
+@lean_kernel
 def path_offset(
     lon: float,
     lat: float,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
-from geofence.compile import allocating_kernel
+from geofence.compile import kernel
 from geofence.geodesy import haversine_m, lon_scale_m
 from geofence.roads.grid import MOST_NEAR, Near, roads_near
 from geofence.roads.model import (
@@ -115,7 +115,7 @@ class Found(NamedTuple):
     confidence: F32
 
 
-@allocating_kernel
+@kernel
 def _candidates(
     roads: Roads, near: Near, count: int, heading: float, p: Any, found: Candidates
 ) -> int:
@@ -143,7 +143,7 @@ def _candidates(
     return made
 
 
-@allocating_kernel
+@kernel
 def _drop_least(found: Candidates, count: int) -> int:
     least = 0
     for k in range(count):
@@ -158,7 +158,7 @@ def _drop_least(found: Candidates, count: int) -> int:
     return count - 1
 
 
-@allocating_kernel
+@kernel
 def _carry(
     state: State,
     v: int,
@@ -196,7 +196,7 @@ def _carry(
         weight[k, 1] = younger * found.likely[k]
 
 
-@allocating_kernel
+@kernel
 def _begin(found: Candidates, count: int, off_likely: float, g: int, weight: F64, off: F64) -> None:
     """Begin a generation at a fix."""
     for k in range(count):
@@ -204,7 +204,7 @@ def _begin(found: Candidates, count: int, off_likely: float, g: int, weight: F64
     off[g] = off_likely
 
 
-@allocating_kernel
+@kernel
 def _normalize(count: int, g: int, weight: F64, off: F64) -> bool:
     """Make the weights of a generation sum to 1; False if there is nothing left of them."""
     total = off[g]
@@ -218,7 +218,7 @@ def _normalize(count: int, g: int, weight: F64, off: F64) -> bool:
     return True
 
 
-@allocating_kernel
+@kernel
 def _decide(found: Candidates, count: int, weight: F64, off: F64, i: int, out: Found) -> None:
     """The likeliest limit's likeliest candidate, by the older generation.
 
@@ -242,7 +242,7 @@ def _decide(found: Candidates, count: int, weight: F64, off: F64, i: int, out: F
         out.confidence[i] = best_group
 
 
-@allocating_kernel
+@kernel
 def _keep(
     state: State,
     v: int,
@@ -265,7 +265,7 @@ def _keep(
     state.off[v, 0], state.off[v, 1] = off[0], off[1]
 
 
-@allocating_kernel
+@kernel
 def advance(
     state: State,
     roads: Roads,

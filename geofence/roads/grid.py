@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import allocating_kernel
+from geofence.compile import kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_scale_m, scaled_segment_offset
 from geofence.roads.network import RoadNetwork
 
@@ -65,7 +65,7 @@ def blank_near() -> Near:
     )  # fmt: skip
 
 
-@allocating_kernel
+@kernel
 def _cells(segments: Any, cells: I64, owner: I32) -> int:
     """Keys of the cells that segments cross, and whose; only counts where there is no room."""
     count = 0
@@ -92,18 +92,18 @@ def _cells(segments: Any, cells: I64, owner: I32) -> int:
     return count
 
 
-@allocating_kernel
+@kernel
 def _key(row: int, column: int) -> int:
     return (row + 100_000) * _COLUMNS + column + 200_000
 
 
-@allocating_kernel
+@kernel
 def _slot(key: int, size: int) -> int:
     spread = np.uint64(key) * _SPREAD
     return int(spread >> np.uint64(20)) & (size - 1)
 
 
-@allocating_kernel
+@kernel
 def _enter(keys: I64, table: I64, cell: I32) -> None:
     for c in range(len(keys)):
         slot = _slot(keys[c], len(table))
@@ -129,13 +129,13 @@ def build_grid(network: RoadNetwork) -> Grid:
     return Grid(table, cell, start, owner[order])
 
 
-@allocating_kernel
+@kernel
 def _road(edge: Any, bearing: float) -> int:
     toward = bearing + 180.0 if edge["is_flipped"] else bearing
     return int(edge["stroke"]) * 4 + math.floor(((toward + 45.0) % 360.0) / 90.0)
 
 
-@allocating_kernel
+@kernel
 def _offer(
     near: Near, count: int, road: int, segment: int, distance_m: float, fraction: float
 ) -> int:
@@ -164,7 +164,7 @@ def _offer(
     return count
 
 
-@allocating_kernel
+@kernel
 def roads_near(
     grid: Grid,
     segments: Any,

@@ -7,7 +7,7 @@ import math
 from typing import Any, Final, NamedTuple
 
 from devices.batch import F64
-from geofence.compile import allocating_kernel
+from geofence.compile import kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_difference
 from geofence.roads.grid import Grid
 
@@ -39,12 +39,12 @@ class Roads(NamedTuple):
     loop_m: F64
 
 
-@allocating_kernel
+@kernel
 def gaussian(x: float) -> float:
     return math.exp(-0.5 * x * x)
 
 
-@allocating_kernel
+@kernel
 def heading_likelihood(heading: float, bearing: float, sigma_deg: float) -> float:
     if math.isnan(heading):
         return 1.0
@@ -52,7 +52,7 @@ def heading_likelihood(heading: float, bearing: float, sigma_deg: float) -> floa
     return HEADING_FLOOR + (1.0 - HEADING_FLOOR) * gaussian(off / sigma_deg)
 
 
-@allocating_kernel
+@kernel
 def _turn_weight(
     edge1: Any,
     ahead1: float,
@@ -94,7 +94,7 @@ def _turn_weight(
     return max(TURN * math.exp(-near / scale_m), FAR_TURN * math.exp(-far / scale_m))
 
 
-@allocating_kernel
+@kernel
 def step_weight(
     edge1: Any,
     back1: bool,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, I64, Bool
-from geofence.compile import allocating_kernel
+from geofence.compile import kernel
 from geofence.geodesy import METRES_PER_DEGREE, haversine_m
 from geofence.road_limits import Surroundings
 from geofence.roads.strokes import join_edges
@@ -116,7 +116,7 @@ def _check(ways: Ways) -> None:
         raise ValueError("start: expected at least two vertices to a way")
 
 
-@allocating_kernel
+@kernel
 def _fill_lengths(lon: F64, lat: F64, starts: I64, length_m: F64) -> None:
     for s in range(len(starts)):
         v = starts[s]

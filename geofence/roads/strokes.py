@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, U8, Bool
-from geofence.compile import allocating_kernel
+from geofence.compile import kernel
 
 STRAIGHT_DEG: Final = 45.0
 """At a crossing, edges of different ways go on into each other up to this deflection."""
@@ -17,13 +17,13 @@ BEND_DEG: Final = 120.0
 """One road never goes on at a sharper bend: the two carriageways of a road are not one stroke."""
 
 
-@allocating_kernel
+@kernel
 def _deflection(bearing1: float, bearing2: float) -> float:
     """Degrees by which a road turns that arrives by one end and leaves by another, both outward."""
     return abs(abs(((bearing1 - bearing2) % 360.0) - 180.0))
 
 
-@allocating_kernel
+@kernel
 def _badness(
     a: int, b: int, degree: int, outward: F64, way: I32, kind: U8, is_oneway: Bool
 ) -> float:
@@ -43,7 +43,7 @@ def _badness(
     return 1000.0
 
 
-@allocating_kernel
+@kernel
 def _mates(
     order: I32, node: I32, outward: F64, way: I32, kind: U8, is_oneway: Bool, mate: I32
 ) -> None:
@@ -72,7 +72,7 @@ def _mates(
         begin = end
 
 
-@allocating_kernel
+@kernel
 def _chain(
     mate: I32, length_m: F64, stroke: I32, is_flipped: Bool, offset_m: F64, loop_m: F64
 ) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import kernel
+from geofence.compile import lean_kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import begin_at, extend_to
@@ -34,7 +34,7 @@ OFF_DTYPE: Final = np.dtype(
 """State by slot: the run, if there is one. All zero: there is none."""
 
 
-@kernel
+@lean_kernel
 def _is_long_enough(run: Any, params: Records) -> bool:
     p = params[run["profile"]]
     duration_us = run["ended"] - run["started"]
@@ -42,14 +42,14 @@ def _is_long_enough(run: Any, params: Records) -> bool:
     return bool(enough and duration_us >= p["off_route_min_duration_us"])
 
 
-@kernel
+@lean_kernel
 def select_long_enough(runs: Records, params: Records, chosen: Bool) -> None:
     """Which of some runs have to be reported as they are."""
     for k in range(len(runs)):
         chosen[k] = runs[k]["is_off"] and _is_long_enough(runs[k], params)
 
 
-@kernel
+@lean_kernel
 def come_back(run: Any, params: Records, out: Records, emitted: int) -> int:
     """End the run, if there is one. Returns how many have been emitted then."""
     if run["is_off"]:
@@ -60,7 +60,7 @@ def come_back(run: Any, params: Records, out: Records, emitted: int) -> int:
     return emitted
 
 
-@kernel
+@lean_kernel
 def stray(
     run: Any,
     vehicle: int,

@@ -7,7 +7,7 @@ kinds. Plain fixes go the short way of `plain_fix`.
 from typing import Any
 
 from devices.batch import I32, Bool
-from geofence.compile import kernel
+from geofence.compile import lean_kernel
 from geofence.paths import find_near, path_offset
 from geofence.rules.off_route import come_back, stray
 from geofence.rules.route_state import Found, RouteBook, RouteState
@@ -33,7 +33,7 @@ from geofence.rules.trip_facts import (
 from geofence.rules.unscheduled_stop import end_stop, may_begin, pace_of, slow_down, take_pace
 
 
-@kernel
+@lean_kernel
 def _is_off_all(queue: Queue, state: RouteState, book: RouteBook, v: int, pos: int) -> bool:
     """Whether a decided fix that lies in no visit is off every route that it is on a trip of."""
     fix = queue.fixes[v, pos]
@@ -52,7 +52,7 @@ def _is_off_all(queue: Queue, state: RouteState, book: RouteBook, v: int, pos: i
     return True
 
 
-@kernel
+@lean_kernel
 def _place(book: RouteBook, fix: Any, item: Any) -> tuple[float, float]:
     """How far from the path of its trip a fix lies, and how far along it."""
     return path_offset(
@@ -61,7 +61,7 @@ def _place(book: RouteBook, fix: Any, item: Any) -> tuple[float, float]:
     )  # fmt: skip
 
 
-@kernel
+@lean_kernel
 def _may_stop(queue: Queue, book: RouteBook, v: int, pos: int) -> bool:
     """Whether a fix lies where the vehicle may stop: in a terminal or near an announced stop."""
     fix = queue.fixes[v, pos]
@@ -79,7 +79,7 @@ def _may_stop(queue: Queue, book: RouteBook, v: int, pos: int) -> bool:
     return False
 
 
-@kernel
+@lean_kernel
 def _end_trip(
     queue: Queue, state: RouteState, found: Found, book: RouteBook, v: int, s: int, pos: int
 ) -> None:
@@ -106,7 +106,7 @@ def _end_trip(
     count[2] += 1
 
 
-@kernel
+@lean_kernel
 def _follow(
     state: RouteState, found: Found, book: RouteBook, v: int, s: int, fix: Any, item: Any,
     is_off: bool, may_stop: bool,
@@ -134,7 +134,7 @@ def _follow(
         count[1] = take_pace(stop, fix, pace, params, found.stops, count[1])
 
 
-@kernel
+@lean_kernel
 def _judge(
     queue: Queue, state: RouteState, found: Found, book: RouteBook, v: int, vehicle: int
 ) -> None:
@@ -169,7 +169,7 @@ def _judge(
             _end_trip(queue, state, found, book, v, s, pos)
 
 
-@kernel
+@lean_kernel
 def _is_decided(queue: Queue, v: int) -> bool:
     """Whether the oldest fix that waits is decided for every slot of the vehicle."""
     for s in range(queue.slot_start[v], queue.slot_start[v + 1]):
@@ -178,7 +178,7 @@ def _is_decided(queue: Queue, v: int) -> bool:
     return True
 
 
-@kernel
+@lean_kernel
 def take_in(
     queue: Queue, state: RouteState, found: Found, book: RouteBook, track: Track, i: int, v: int,
     now: I32, inside: Bool,

@@ -7,7 +7,7 @@ missed is said in `stop_findings`; `route_trips` puts it together.
 from typing import Any, Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,
@@ -23,7 +23,7 @@ NEARBY_M: Final = 500_000.0
 """Up to here a degree of longitude is as long as at the fix, to much less than FAR_ENOUGH."""
 
 
-@kernel
+@lean_kernel
 def reach_of(fix: Any, metres: float) -> tuple[float, float]:
     """Degrees of longitude and latitude within which all lies that is `metres` from a fix."""
     metres *= FAR_ENOUGH

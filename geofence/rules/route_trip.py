@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.geodesy import lon_scale_m
 from geofence.rules.rule import Records, Track
 from geofence.rules.visit import ENTERING, FREE, OPEN, VISIT_FIELDS, breaks_off, take_side
@@ -123,26 +123,26 @@ def is_in_terminal(
     return found
 
 
-@kernel
+@lean_kernel
 def is_decided(item: Any) -> bool:
     """Whether it is known of a fix whether it belongs to a trip of the slot's route."""
     return bool(item["side"][0] != UNDECIDED and item["side"][1] != UNDECIDED)
 
 
-@kernel
+@lean_kernel
 def is_in_trip(item: Any) -> bool:
     """Whether a decided fix belongs to a trip of the slot's route."""
     outside = item["side"][0] == BETWEEN and item["side"][1] == BETWEEN
     return bool(outside and item["has_left"])
 
 
-@kernel
+@lean_kernel
 def is_in_visit(item: Any) -> bool:
     """Whether a decided fix belongs to a visit to a terminal of the slot's route."""
     return bool(item["side"][0] == IN_VISIT or item["side"][1] == IN_VISIT)
 
 
-@kernel
+@lean_kernel
 def begin_at(run: Any, vehicle: int, fix: Any, item: Any) -> None:
     """Make a fix the only one of a run on its trip."""
     run["vehicle"] = vehicle
@@ -160,7 +160,7 @@ def begin_at(run: Any, vehicle: int, fix: Any, item: Any) -> None:
     run["distance_m"] = 0.0
 
 
-@kernel
+@lean_kernel
 def extend_to(run: Any, fix: Any) -> None:
     """Make a fix the last of the run; the fix before it is the last one so far."""
     run["fixes"] += 1
@@ -170,7 +170,7 @@ def extend_to(run: Any, fix: Any) -> None:
     run["distance_m"] += fix["step_m"]
 
 
-@kernel
+@lean_kernel
 def place_of(head: int, k: int, room: int) -> int:
     """The place of the fix that is k after the oldest one."""
     place = head + k
@@ -194,7 +194,7 @@ def fill(fix: Any, track: Track, i: int) -> None:
         fix["speed_kmh"] = track.step_m[i] / (track.gap_us[i] / 1e6) * 3.6
 
 
-@kernel
+@lean_kernel
 def needs_since(queue: Queue, v: int, since: int) -> int:
     """The earlier of `since` and the oldest fix that one vehicle's trips depend on."""
     room = queue.fixes.shape[1]
@@ -212,7 +212,7 @@ def needs_since(queue: Queue, v: int, since: int) -> int:
     return since
 
 
-@kernel
+@lean_kernel
 def arrive(
     queue: Queue,
     v: int,
@@ -253,7 +253,7 @@ def arrive(
             trip["has_left"] = False
 
 
-@kernel
+@lean_kernel
 def _change_route(queue: Queue, v: int, s: int, route: int) -> None:
     """Where the slot's route is another from now on, what was not decided comes to nothing."""
     trip = queue.trips[s]
@@ -270,7 +270,7 @@ def _change_route(queue: Queue, v: int, s: int, route: int) -> None:
     trip["route"] = route
 
 
-@kernel
+@lean_kernel
 def _visit(
     queue: Queue, v: int, s: int, side: int, inside: bool, track: Track, i: int, params: Records
 ) -> None:
@@ -305,7 +305,7 @@ def _visit(
             item["visit_since"] = min(item["visit_since"], visit["started"])
 
 
-@kernel
+@lean_kernel
 def _leave(left: Any, started: int, ended: int, side: int) -> None:
     """Note that a terminal was left, if none was left later; of both at once, A counts."""
     if left["has_left"] and (left["left"] > ended or (left["left"] == ended and side != 0)):

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.interval import Interval
 from geofence.locate import Located
 from geofence.route_table import route_in_force
@@ -185,7 +185,7 @@ def _pass(
     return int(since)
 
 
-@kernel
+@lean_kernel
 def _advance(
     queue: Queue, state: RouteState, found: Found, book: RouteBook, registered: _Registered,
     zones: _Zones, track: Track, needs_from: I64, first: int, now: I32, inside: Bool, stand: I32,

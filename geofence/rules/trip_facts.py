@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import IN_VISIT, begin_at, extend_to, is_in_visit
@@ -71,7 +71,7 @@ def copy_fix(last: Any, fix: Any) -> None:
     last["step_m"] = fix["step_m"]
 
 
-@kernel
+@lean_kernel
 def go_on(trip: Any, vehicle: int, fix: Any, item: Any, last: Any, needs: int) -> None:
     """Take a fix of the trip; it begins the trip if it is the first. last: the fix before it."""
     if trip["is_on_trip"]:
@@ -99,7 +99,7 @@ def note_gap(trip: Any, fix: Any, params: Records) -> None:
         trip["unseen_us"] += fix["gap_us"]
 
 
-@kernel
+@lean_kernel
 def outcome_at(trip: Any, item: Any) -> int:
     """How a trip ended, given the first fix that does not belong to it."""
     if item["route"] != trip["route"] or not is_in_visit(item):

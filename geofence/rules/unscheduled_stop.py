@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import inlined_kernel, kernel
+from geofence.compile import inlined_kernel, lean_kernel
 from geofence.rules.route_trip import begin_at, extend_to
 from geofence.rules.rule import Records
 from geofence.rules.run import RUN_FIELDS
@@ -35,7 +35,7 @@ STOP_DTYPE: Final = np.dtype(
 """State by slot. All zero: no fix of a trip was seen."""
 
 
-@kernel
+@lean_kernel
 def pace_of(speed_kmh: float, params: Any) -> int:
     """Whether a fix is slow, as a stop's fixes are."""
     if np.isnan(speed_kmh):
@@ -43,7 +43,7 @@ def pace_of(speed_kmh: float, params: Any) -> int:
     return SLOW if speed_kmh <= params["stops_stop_speed_kmh"] else FAST
 
 
-@kernel
+@lean_kernel
 def may_begin(stop: Any, pace: int) -> bool:
     """Whether a stop begins at the fix of this pace if the next is slow too."""
     return bool(pace == SLOW and not stop["is_standing"] and stop["pace"] != SLOW)
@@ -64,7 +64,7 @@ def take_pace(stop: Any, fix: Any, pace: int, params: Records, out: Records, emi
     return emitted
 
 
-@kernel
+@lean_kernel
 def slow_down(
     stop: Any, vehicle: int, fix: Any, item: Any, unscheduled: bool, along_m: float
 ) -> None:
@@ -89,7 +89,7 @@ def end_stop(stop: Any, params: Records, out: Records, emitted: int) -> int:
     return emitted
 
 
-@kernel
+@lean_kernel
 def is_reported(stop: Any, params: Records) -> bool:
     """Whether the vehicle stood long enough where it is not to stop."""
     least_us = params[stop["profile"]]["route_stops_min_stop_us"]
@@ -97,7 +97,7 @@ def is_reported(stop: Any, params: Records) -> bool:
     return bool(stop["is_standing"] and stop["is_unscheduled"] and is_long)
 
 
-@kernel
+@lean_kernel
 def select_reported(stops: Records, params: Records, chosen: Bool) -> None:
     """Which of some stops have to be reported as they are."""
     for k in range(len(stops)):
