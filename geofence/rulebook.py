@@ -130,11 +130,6 @@ class Rulebook:
         )
 
     @property
-    def routes_per_vehicle(self) -> int:
-        """Slots for routes that each vehicle has, R."""
-        return self.route_table.slots
-
-    @property
     def zone_kinds(self) -> tuple[ZoneCode, ...]:
         """Kind of each zone row."""
         return tuple(ZoneCode(kind) for kind in self.zone_table.rows["kind"].tolist())

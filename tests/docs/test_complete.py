@@ -31,7 +31,10 @@ def test_there_is_something_to_look_for():
     assert len(ROUTES) > 15
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "zone_visit", "driving", *DRIVING_TIMES])
+FACTS = ["zone_visit", "driving", "route_trip"]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *FACTS, *DRIVING_TIMES, "late_departure", "not_run"])
 def test_every_kind_of_interval_has_a_heading_in_the_rules(kind):
     headings = [line for line in RULES.splitlines() if line.startswith("## ")]
     assert [line for line in headings if f"`{kind}`" in line]

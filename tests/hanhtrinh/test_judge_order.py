@@ -45,7 +45,6 @@ def test_the_order_of_rows_and_the_size_of_batches_change_nothing(
     shuffled.shuffle(other)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judging, "BATCH_FIXES", size)
-        patch.setattr(judging, "LEAST_FIXES", 1)
         patch.setattr(replay_rows, "BLOCK_BYTES", 300)
         again = judge(folder, "--visits", fixes=fixes(other), zones=ZONES)
     assert again.stdout == whole.stdout

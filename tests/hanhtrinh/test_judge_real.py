@@ -67,7 +67,7 @@ def said_by_oracle(rows, zones, profile, timezone):
         found += [
             (trip, interval)
             for interval in oracle(world, vehicles[number], [first[t] for t in sorted(first)])
-            if interval.kind != "zone_visit"
+            if interval.kind not in ("zone_visit", "route_trip")
         ]
     spans = [interval for _, interval in found if interval.kind == "driving"]
     driven = [i for i in driving_time(world, spans) if not i.kind.endswith("_warning")]
