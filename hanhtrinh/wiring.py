@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from hanhtrinh.embedded import EmbeddedNats
     from ingest.mqtt import MqttOptions
     from ingest.pipeline import JudgingOptions
+    from ingest.rejudge import Rejudged
     from ingest.release import Release
     from ingest.replay import ReplayOptions
     from simulators.publisher import BrokerOptions
@@ -290,6 +291,37 @@ async def release_quarantine(
             return await release(connection, publish, reason=reason, ids=ids, progress=progress)
     except aiomqtt.MqttError as error:
         raise CommandError(f"broker {broker.host}:{broker.port}: {error}") from error
+
+
+async def rejudge(
+    settings: Settings,
+    since_us: int,
+    plates: frozenset[str],
+    reason: str,
+    progress: Callable[[int, int], None],
+) -> "Rejudged":
+    """Judge what is stored again, of all vehicles or those with some plates."""
+    import numpy as np  # noqa: PLC0415
+
+    from ingest.pipeline import Pipeline  # noqa: PLC0415
+    from ingest.rejudge import rejudge as judge_again  # noqa: PLC0415
+    from ingest.topics import TopicRouter  # noqa: PLC0415
+    from storage import database  # noqa: PLC0415
+
+    require_schema(settings)
+    pipeline = Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics))
+    async with await database.connect(dsn(settings), name="hanhtrinh rejudge") as connection:
+        await connection.set_autocommit(True)
+        await pipeline.refresh(connection)
+        vehicles = None
+        if plates:
+            known = pipeline.vehicles_of(plates)
+            if missing := sorted(plates - known.keys()):
+                raise CommandError(f"plate: expected registered ones, got {', '.join(missing)}")
+            vehicles = np.array(sorted(known.values()), np.int32)
+        return await judge_again(
+            connection, pipeline, since_us, reason, vehicles=vehicles, progress=progress
+        )
 
 
 def api_options(settings: Settings) -> "ApiOptions":

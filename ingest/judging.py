@@ -111,10 +111,25 @@ class LiveJudge:
         is_new = await self._find_new(conn, fixes)
         new, repeats = fixes.take(is_new), fixes.take(~is_new)
         judged_rows = np.flatnonzero(is_judged(new, self._region))
-        feed = await self._make_feed(conn, new.take(judged_rows), loads)
+        shown = new.take(judged_rows)
+        behind = loads.take(loads.time <= self._progress.judged_until[loads.vehicle])
+        feed = await self._make_feed(conn, shown, loads, *_earliest(shown, behind))
         judged = self._judge.advance(feed.fixes, feed.settled, feed.loads)
         new.quality[judged_rows] = judged.quality[feed.is_new]
         return self._conclude(new, repeats, feed, judged)
+
+    async def rejudge(self, conn: AsyncConnection, vehicles: I32, since_us: int) -> Judgement:
+        """Judge stored fixes from an instant on again, as if the first of them had come late.
+
+        vehicles: ascending. Those without a fix since then are left out. If the transaction then
+        fails, call `forget`.
+        """
+        await self._learn(conn, vehicles)
+        seen = vehicles[self._progress.judged_until[vehicles] >= since_us]
+        nothing, since = FixBatch.empty(), np.full(len(seen), since_us, np.int64)
+        feed = await self._make_feed(conn, nothing, NO_LOADS, seen, since)
+        judged = self._judge.advance(feed.fixes, feed.settled, feed.loads)
+        return self._conclude(nothing, nothing, feed, judged)
 
     async def _learn(self, conn: AsyncConnection, vehicles: I32) -> None:
         progress = self._progress
@@ -133,12 +148,14 @@ class LiveJudge:
             is_new[maybe[stored]] = False
         return is_new
 
-    async def _make_feed(self, conn: AsyncConnection, new: FixBatch, loads: Loads) -> _Feed:
-        """The new fixes, and before and among them the stored ones that must be replayed."""
+    async def _make_feed(
+        self, conn: AsyncConnection, new: FixBatch, loads: Loads, vehicles: I32, earliest: I64
+    ) -> _Feed:
+        """The new fixes, and before and among them the stored ones that must be replayed.
+
+        vehicles, earliest: whom something concerns, ascending, and from when on.
+        """
         progress = self._progress
-        vehicles, earliest = _earliest(
-            new, loads.take(loads.time <= progress.judged_until[loads.vehicle])
-        )
         judged_until = progress.judged_until[vehicles]
         late = earliest <= judged_until
         is_seen = judged_until > BEGINNING_US

@@ -4,6 +4,7 @@
 behind; whoever calls it then tries again. Processing a batch twice changes nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -41,10 +42,12 @@ from storage import registry as registry_tables
 from storage import violations as violation_table
 from storage import weighings as weighing_table
 from storage.registry import RegistrySnapshot
-from storage.route_trips import Departure
+from storage.violations import NO_CHANGES, Changes
 
 UNKNOWN = frozenset({Unusable.UNKNOWN_DEVICE, Unusable.UNKNOWN_PLATE, Unusable.UNKNOWN_STATION})
 """Refusals that registering somebody mends."""
+
+LATE = "late data or rebuilt state"
 
 DETAIL_LIMIT = 500
 """Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
@@ -130,6 +133,11 @@ class Pipeline:
         self._drivers.update(snapshot.drivers)
         return True
 
+    def vehicles_of(self, plates: Collection[str]) -> dict[str, int]:
+        """The vehicles that carry some plates (capital letters and digits), as the registry is."""
+        assert self._snapshot is not None
+        return {v.plate: v.id for v in self._snapshot.vehicles if v.plate in plates}
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the rules leave out of the registry, and why."""
@@ -163,6 +171,33 @@ class Pipeline:
             self._driving.forget(vehicles)
             raise
 
+    async def rejudge(
+        self, conn: AsyncConnection, vehicles: I32, since_us: int, reason: str
+    ) -> Changes:
+        """Commit what the stored fixes of some vehicles (ascending) come to from an instant on.
+
+        By the rules that `refresh` has taken over, which may be others than those that the fixes
+        were judged by. Raises whatever the database raises, having changed nothing.
+        """
+        assert self._live is not None
+        assert self._timetables is not None
+        assert self._driving is not None
+        try:
+            async with conn.transaction():
+                await progress_table.judge_alone(conn)
+                # Workers have judged more of these vehicles since they were last looked at.
+                self._live.forget(vehicles)
+                self._driving.forget(vehicles)
+                judgement = await self._live.rejudge(conn, vehicles, since_us)
+                changes = await _store(conn, judgement, reason)
+                await self._timetables.compare(conn, changes.departures)
+                await self._driving.take(conn, judgement)
+        except BaseException:
+            self._live.forget(vehicles)
+            self._driving.forget(vehicles)
+            raise
+        return changes
+
     async def _learned(self, conn: AsyncConnection) -> bool:
         """Whether the registry has changed: who was unknown may just have been registered."""
         try:
@@ -177,9 +212,10 @@ class Pipeline:
         assert self._timetables is not None
         assert self._driving is not None
         weighed, loads = await self._weigh(conn, intake)
+        await progress_table.judge_beside(conn)
         judgement = await self._live.judge(conn, fixes, loads)
-        departures = await _store(conn, judgement)
-        await self._timetables.compare(conn, departures)
+        changes = await _store(conn, judgement, LATE)
+        await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
@@ -232,8 +268,12 @@ class Pipeline:
         return found, Loads.of(compress(weighed, is_new.tolist()))
 
 
-async def _store(conn: AsyncConnection, judgement: Judgement) -> frozenset[Departure]:
-    """Write what the judge concluded. Returns what has to be compared with timetables."""
+async def _store(conn: AsyncConnection, judgement: Judgement, reason: str) -> Changes:
+    """Write what the judge concluded; reason: why what was judged before may have changed.
+
+    Returns what became of the violations of vehicles that were judged again, and the departures of
+    all, which have to be compared with timetables.
+    """
     await fix_table.insert_fixes(conn, judgement.new)
     if len(judgement.repeats):
         await fix_table.insert_repeats(conn, judgement.repeats)
@@ -243,17 +283,17 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> frozenset[Depar
     replayed = set(judgement.replayed.tolist())
     found = [i for i in judgement.intervals if i.kind != DRIVING]
     written = await violation_table.write(conn, [i for i in found if i.vehicle not in replayed])
-    departures = written.departures
+    changes = replace(NO_CHANGES, departures=written.departures)
     if replayed:
-        reconciled = await violation_table.reconcile(
+        changes = await violation_table.reconcile(
             conn,
             judgement.replayed,
             judgement.settled_until,
             [key for key in judgement.pending if key[0] != DRIVING],
             [i for i in found if i.vehicle in replayed],
-            "late data or rebuilt state",
+            reason,
         )
-        departures |= reconciled.departures
+        changes = replace(changes, departures=changes.departures | written.departures)
         await progress_table.drop_marks(conn, judgement.replayed, judgement.settled_until)
     marks = judgement.marks
     if len(marks):
@@ -269,7 +309,7 @@ async def _store(conn: AsyncConnection, judgement: Judgement) -> frozenset[Depar
             judgement.needs_from,
             np.isin(judgement.vehicles, judgement.replayed) & clean,
         )
-    return departures
+    return changes
 
 
 def _quarantined(batch: MessageBatch, refused: list[Refused]) -> list[quarantine_table.Quarantined]:

@@ -4,7 +4,7 @@ Functions that write work in the caller's transaction. Instants are microseconds
 int64's ends are -infinity ("none yet") and infinity.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from storage.queries import queries
 from storage.wire import BEGINNING_US, END_US
 
 SQL = queries("progress")
+
+
+JUDGING_LOCK: Final = 0x68_61_6E_6A
+"""Advisory lock ("hanj"): shared by transactions that judge what comes in, held alone by those that
+judge again what is stored."""
 
 
 class ResumePoints(NamedTuple):
@@ -42,6 +47,24 @@ class Marks(NamedTuple):
 
     time: I64
     needs_from: I64
+
+
+async def judge_beside(conn: AsyncConnection) -> None:
+    """Until the transaction ends let others judge too, but nobody judge again."""
+    await conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (JUDGING_LOCK,))
+
+
+async def judge_alone(conn: AsyncConnection) -> None:
+    """Let nobody else judge until the transaction ends; wait for those who do."""
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
+
+
+async def judged_since(conn: AsyncConnection, since: int) -> I32:
+    """The vehicles of which a fix at an instant or later has been judged, ascending."""
+    found = await read_columns(
+        cursor(conn), SQL["judged_since"], {"since": Instant(since)}, {"vehicle": wire.INT4}
+    )
+    return found["vehicle"]
 
 
 async def resume_points(conn: AsyncConnection, vehicles: I32) -> ResumePoints:

@@ -62,6 +62,9 @@ class Changes:
     departures: frozenset[route_trips.Departure] = frozenset()
 
 
+NO_CHANGES: Final = Changes({}, {}, {}, {})
+
+
 async def write(
     conn: AsyncConnection, intervals: Sequence[Interval], reason: str = "judged again"
 ) -> Changes:

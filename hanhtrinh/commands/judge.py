@@ -1,13 +1,15 @@
-"""The verb that judges files with no server."""
+"""The verbs that judge: files with no server, and what is stored once more."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hanhtrinh.commands.state import state_of, stderr
+from hanhtrinh.commands.state import run, state_of, stderr, write_json
+from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
     from hanhtrinh.offline.judging import Found, Progress
@@ -83,6 +85,38 @@ def judge(
         )
     out.write(found.lines)
     _report(found)
+
+
+def rejudge(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="A local day, or RFC 3339 with an offset.")],
+    plate: Annotated[
+        list[str] | None, typer.Option(help="Of one vehicle; repeatable. Else of all.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(help="Kept with every version that it makes.")
+    ] = "judged again by rules of today",
+) -> None:
+    """Judge stored positions again, by today's registry, roads and rule profiles."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from devices.texts import normal_plate  # noqa: PLC0415
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from hanhtrinh.offline.features import INSTANT, instant_of  # noqa: PLC0415
+
+    settings = state_of(context).settings
+    try:
+        since_us = instant_of(since, ZoneInfo(settings.judge.timezone))
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"--since: expected {INSTANT}, got {since!r}") from None
+    plates = frozenset(normal_plate(text) or text for text in plate or ())
+    with stderr().status("judging again") as status:
+
+        def show(done: int, of: int) -> None:
+            status.update(f"{done:,} of {of:,} vehicles")
+
+        done = run(wiring.rejudge(settings, since_us, plates, reason, show))
+    write_json(asdict(done))
 
 
 def _options(settings: "Settings") -> "Options":

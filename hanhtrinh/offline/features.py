@@ -109,12 +109,22 @@ class Feature:
             return default
         raw = self.properties[name]
         try:
-            if len(raw) == len("2026-01-01"):
-                return midnight_us(date.fromisoformat(raw), timezone)
-            return (datetime.fromisoformat(raw) - _EPOCH) // timedelta(microseconds=1)
+            return instant_of(raw, timezone)
         except (TypeError, ValueError, OverflowError):
-            expected = 'expected a day or RFC 3339 with an offset, like "2026-01-01"'
-            raise self.wrong_property(name, expected) from None
+            raise self.wrong_property(name, f"expected {INSTANT}") from None
+
+
+INSTANT: Final = 'a day or RFC 3339 with an offset, like "2026-01-01"'
+
+
+def instant_of(text: str, timezone: ZoneInfo) -> int:
+    """An instant, microseconds: RFC 3339 with an offset, or the start of a day. Raises ValueError.
+
+    Or TypeError or OverflowError, for what is no text, has no offset or is no year of ours.
+    """
+    if len(text) == len("2026-01-01"):
+        return midnight_us(date.fromisoformat(text), timezone)
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
 def is_number(raw: object, low: float, high: float) -> bool:

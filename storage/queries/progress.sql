@@ -5,6 +5,10 @@ SELECT array_agg(k.number), array_agg(l.stored_until), array_agg(l.judged_until)
 FROM unnest(%(vehicle)s) WITH ORDINALITY AS k (vehicle_id, number)
 JOIN latest l ON l.vehicle_id = k.vehicle_id
 
+-- name: judged_since
+-- Vehicles of which a fix at an instant or later has been judged.
+SELECT array_agg(vehicle_id ORDER BY vehicle_id) FROM latest WHERE judged_until >= %(since)s
+
 -- name: marks_before
 -- The newest mark of each vehicle before its instant.
 SELECT array_agg(k.number), array_agg(m.time), array_agg(m.needs_from)
