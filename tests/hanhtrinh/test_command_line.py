@@ -10,8 +10,8 @@ from hanhtrinh.cli import app
 from tests.hanhtrinh.command import hanhtrinh
 
 VERBS = (
-    "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "doctor", "warm",
-    "quarantine", "vehicles", "tokens",
+    "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
+    "doctor", "warm", "quarantine", "vehicles", "tokens",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",
@@ -48,6 +48,9 @@ def test_every_verb_explains_itself(cli, verb):
     [
         ("fly",),
         ("decode",),
+        ("rejudge",),
+        ("rejudge", "--since", "yesterday"),
+        ("rejudge", "--since", "2026-11-01T00:00:00"),
         ("decode", "--codec", "json", "--hex", "--text"),
         ("replay", "file.csv"),
         ("replay", "file.csv", "--map", "x", "--speedup", "fast"),

@@ -100,6 +100,20 @@ def test_a_device_is_registered_once(database):
     assert "Traceback" not in again.stderr
 
 
+def test_what_is_stored_can_be_judged_again(database):
+    settings = {"HANHTRINH_DATABASE__DSN": database}
+    done = hanhtrinh("rejudge", "--since", "2026-11-01", settings=settings)
+    assert done.returncode == 0, done.stderr
+    assert done.data == {
+        "vehicles": 0, "inserted": {}, "updated": {}, "revised": {}, "withdrawn": {},
+    }  # fmt: skip
+    unknown = hanhtrinh(
+        "rejudge", "--since", "2026-11-01", "--plate", "29C-999.99", settings=settings
+    )
+    assert unknown.returncode == 1
+    assert "plate: expected registered ones, got 29C99999" in unknown.stderr
+
+
 def test_what_is_quarantined_can_be_listed_and_released(database, broker, tmp_path):
     settings = embedded_environment(database, broker)
     log = tmp_path / "worker.log"

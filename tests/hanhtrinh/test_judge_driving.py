@@ -60,7 +60,6 @@ def test_warnings_are_written_where_they_are_asked_for(tmp_path):
 
 
 def test_the_fixes_of_many_batches_add_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("hanhtrinh.offline.judging.LEAST_FIXES", 7)
     monkeypatch.setattr("hanhtrinh.offline.judging.BATCH_FIXES", 7)
     files = positions(*(drive(f"29B{n}", 80 + n, 0, 5 * HOUR_S) for n in range(3)))
     found = driving(judge(tmp_path, fixes=files))

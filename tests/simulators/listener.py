@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiomqtt
 
@@ -50,6 +50,8 @@ async def listening(broker: EmbeddedNats) -> AsyncIterator[Heard]:
             yield heard
         finally:
             task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def as_device(broker: EmbeddedNats) -> BrokerOptions:

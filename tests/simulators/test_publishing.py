@@ -29,7 +29,9 @@ def test_messages_arrive_in_the_order_in_which_they_were_given(broker):
             await heard.at_least(1000)
             return heard
 
-    assert [payload for _, payload in asyncio.run(run())] == [m.payload for m in messages]
+    # QoS 1: a broker that waited long for an acknowledgement may have sent one twice.
+    heard = dict.fromkeys(payload for _, payload in asyncio.run(run()))
+    assert list(heard) == [m.payload for m in messages]
 
 
 def test_load_reaches_the_broker_whole_and_keeps_the_order_of_each_topic(broker):
@@ -98,7 +100,7 @@ def test_a_simulation_sends_what_its_report_says(broker, tmp_path):
             return report, heard
 
     report, heard = asyncio.run(run())
-    assert len(heard) == report.messages
+    assert len(heard) >= report.messages
     fixes, weighings = set(), set()
     for topic, payload in heard:
         first, _, *rest = topic.split("/")
