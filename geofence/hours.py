@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from devices.batch import I64, Bool
+from geofence.compile import kernel
 from geofence.errors import RegistryError
 
 MINUTE_US: Final = 60_000_000
@@ -70,6 +71,15 @@ def _offsets_of_day(timezone: ZoneInfo, day: int) -> tuple[int, int, int]:
     return before, high, after
 
 
+def steady_offset_us(first: int, last: int, timezone: ZoneInfo) -> int | None:
+    """The offset from UTC between two instants; None: it changes, or they are far apart."""
+    days = range(first // DAY_US, last // DAY_US + 1)
+    if len(days) > _FEW_DAYS:
+        return None
+    offsets = {offset for day in days for offset in _offsets_of_day(timezone, day)[::2]}
+    return offsets.pop() if len(offsets) == 1 else None
+
+
 def local_us(times: I64, timezone: ZoneInfo) -> I64:
     """Local clock time of UTC instants, as microseconds since 1970-01-01 00:00 local time.
 
@@ -94,6 +104,12 @@ def local_us(times: I64, timezone: ZoneInfo) -> I64:
 def minute_of_week(times: I64, timezone: ZoneInfo) -> I64:
     """Local minute of the week [0, 10080) of UTC instants, shape (n,); Monday 00:00 is 0."""
     return (local_us(times, timezone) // MINUTE_US + _EPOCH_MINUTE) % WEEK_MINUTES
+
+
+@kernel
+def minute_at(local: int) -> int:
+    """Minute of the week of one local time, microseconds."""
+    return int((local // MINUTE_US + _EPOCH_MINUTE) % WEEK_MINUTES)
 
 
 def _minute(key: str, clock: object) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
 from geofence.compile import inlined_kernel, kernel
-from geofence.hours import minute_of_week
+from geofence.hours import minute_at, minute_of_week, steady_offset_us
 from geofence.roads.limits import Limits, edge_limit_kmh
 from geofence.roads.matcher import Matched
 from geofence.rulebook import Rows, Rulebook
@@ -88,11 +88,9 @@ def _zones(rulebook: Rulebook, fixes: FixBatch) -> tuple[I64, I32, Bool, F32, U8
     start, row = table.index.contains(fixes.lon, fixes.lat)
     applies = np.empty(len(row), np.bool_)
     limit, source, zone = np.empty(n, np.float32), np.empty(n, np.uint8), np.empty(n, np.int32)
-    minute = np.zeros(0, np.int64)
-    if len(table.schedules) > 1:  # the first one is: always
-        minute = minute_of_week(fixes.time, rulebook.timezone)
+    minute, offset_us = _clock(rulebook, fixes.time)
     kept = _bind_kernel(
-        start, row, fixes.vehicle, fixes.time, minute, rulebook.profile_row(fixes.time),
+        start, row, fixes.vehicle, fixes.time, minute, offset_us, rulebook.profile_row(fixes.time),
         table.rows, table.schedules, table.binds_class, table.limit_kmh,
         (vehicles.vehicle_class, vehicles.operator, vehicles.gross_kg, vehicles.limit_kmh),
         rulebook.class_limits_kmh, applies, limit, source, zone,
@@ -100,10 +98,22 @@ def _zones(rulebook: Rulebook, fixes: FixBatch) -> tuple[I64, I32, Bool, F32, U8
     return start, row[:kept], applies[:kept], limit, source, zone
 
 
+def _clock(rulebook: Rulebook, time: I64) -> tuple[I64, int]:
+    """The minute of the week of each fix; or none, and the offset from UTC that gives it."""
+    nothing = np.zeros(0, np.int64)
+    if not len(time) or len(rulebook.zone_table.schedules) == 1:  # the first one is: always
+        return nothing, 0
+    offset_us = steady_offset_us(int(time.min()), int(time.max()), rulebook.timezone)
+    if offset_us is None:
+        return minute_of_week(time, rulebook.timezone), 0
+    return nothing, offset_us
+
+
 @kernel
 def _applies(
-    zone: Any, binds: bool, schedules: Bool, time: int, minute: I64, i: int, gross_kg: float
-) -> bool:
+    zone: Any, binds: bool, schedules: Bool, time: int, minute: I64, offset_us: int, i: int,
+    gross_kg: float,
+) -> bool:  # fmt: skip
     """Whether a zone binds a vehicle at fix i: by class, dates, mass and weekly hours."""
     if not binds or time < zone["valid_from"] or time >= zone["valid_to"]:
         return False
@@ -111,7 +121,9 @@ def _applies(
     if least_kg != -math.inf and not gross_kg >= least_kg:  # NaN, not known, is not enough
         return False
     schedule = zone["schedule"]
-    return bool(schedule == 0 or schedules[schedule, minute[i]])
+    if schedule == 0:
+        return True
+    return bool(schedules[schedule, minute[i] if len(minute) else minute_at(time + offset_us)])
 
 
 def binds(rulebook: Rulebook, row: I32, vehicle: I32, time: I64) -> Bool:
@@ -140,6 +152,7 @@ def _bind_kernel(
     vehicle: I32,
     time: I64,
     minute: I64,
+    offset_us: int,
     profile: I32,
     zones: Rows,
     schedules: Bool,
@@ -166,7 +179,7 @@ def _bind_kernel(
             if zone["operator"] != NOBODY and zone["operator"] != operator_of[own]:
                 continue
             binds = binds_class[at, vehicle_class]
-            here = _applies(zone, binds, schedules, time[i], minute, i, gross_of[own])
+            here = _applies(zone, binds, schedules, time[i], minute, offset_us, i, gross_of[own])
             row[kept], applies[kept] = at, here
             kept += 1
             if here and zone["kind"] == _SPEED:

@@ -13,7 +13,6 @@ from geofence.roads.filter import (
     NEVER,
     Fixes,
     Roads,
-    State,
     advance,
     blank_found,
     blank_room,
@@ -76,13 +75,11 @@ class RoadMatcher:
         """Have a state for every vehicle id below `vehicles`; new ones have seen nothing."""
         known = len(self._state.time)
         if known < vehicles:
-            more = blank_state(max(vehicles, 2 * known, 64) - known)
-            added = more._asdict()
-            both = {
-                name: np.concatenate([column, added[name]])
-                for name, column in self._state._asdict().items()
-            }
-            self._state = State(**both)
+            larger = blank_state(max(vehicles, 2 * known, 64))
+            for name, column in larger._asdict().items():
+                # The rest of zeros takes no memory until it is written to.
+                column[:known] = getattr(self._state, name)
+            self._state = larger
 
     @staticmethod
     def state_bytes() -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 
 from devices.batch import F64, I32, I64, Bool
+from devices.describe import rfc3339
 from geofence.geodesy import METRES_PER_DEGREE
 from geofence.geometry import Shape, parse_shape
 from geofence.interval import Details, Interval
@@ -24,7 +25,21 @@ KIND: Final = "crossing"
 CORNERS: Final = 32
 """To a quarter of a circle: the outline is nowhere farther from it than 0.03 % of its radius."""
 
-_CROSSING: Final = np.dtype([*RUN_FIELDS, ("zone", np.int32)], align=True)
+_CROSSING: Final = np.dtype(
+    [
+        *RUN_FIELDS,  # the step, as a run of its two fixes
+        ("zone", np.int32),
+        # Where the straight step first and last meets the zone.
+        ("entered", np.int64),
+        ("entered_lon", np.float64),
+        ("entered_lat", np.float64),
+        ("left", np.int64),
+        ("left_lon", np.float64),
+        ("left_lat", np.float64),
+        ("inside_m", np.float64),
+    ],
+    align=True,
+)
 
 
 class _Steps(NamedTuple):
@@ -98,9 +113,11 @@ class Crossings(Stateless):
             self._fill(out, at, track, steps, int(step[at]), int(zone[at]))
         return [Findings(out, self._describe)]
 
-    def pending(self, vehicles: I32) -> list[Key]:  # noqa: ARG002 - the interface of rules
-        """None: what is found begins after the vehicle's last fix."""
-        return []
+    def pending(self, vehicles: I32) -> list[Key]:
+        """See Rule. The next step begins at the last fix, and may cross any zone that asks."""
+        codes = {self._rulebook.zones[row].code for row in self._zone_row.tolist()}
+        times = self._last.times(vehicles) if codes else []
+        return [(KIND, vehicle, code, time) for vehicle, time in times for code in sorted(codes)]
 
     def _steps(self, track: Track) -> _Steps:
         """The joined steps that pass the box of all zones that ask."""
@@ -154,21 +171,32 @@ class Crossings(Stateless):
         run["driver"] = steps.driver[k]
         run["profile"] = track.step_profile[row]
         run["fixes"] = 2
-        run["started"] = steps.time[0][k] + round(first * int(track.gap_us[row]))
-        run["ended"] = steps.time[0][k] + round(last * int(track.gap_us[row]))
-        run["start_lon"], run["start_lat"] = (
-            lon1 + first * (lon2 - lon1),
-            lat1 + first * (lat2 - lat1),
-        )
-        run["end_lon"], run["end_lat"] = lon1 + last * (lon2 - lon1), lat1 + last * (lat2 - lat1)
-        run["distance_m"] = (last - first) * track.step_m[row]
+        run["started"], run["ended"] = steps.time[0][k], steps.time[1][k]
+        run["start_lon"], run["start_lat"] = lon1, lat1
+        run["end_lon"], run["end_lat"] = lon2, lat2
+        run["distance_m"] = track.step_m[row]
         run["zone"] = self._zone_row[zone]
+        for name, share in (("entered", first), ("left", last)):
+            run[name] = run["started"] + round(share * int(track.gap_us[row]))
+            run[f"{name}_lon"] = lon1 + share * (lon2 - lon1)
+            run[f"{name}_lat"] = lat1 + share * (lat2 - lat1)
+        run["inside_m"] = (last - first) * track.step_m[row]
 
     def _describe(self, crossings: Records) -> list[Interval]:
         intervals: list[Interval] = []
         for run in rows_of(crossings):
             zone = self._rulebook.zones[run.zone]
             profile = self._rulebook.profiles[run.profile].id
-            details: Details = {"zone_id": zone.id, "zone_kind": zone.kind}
+            details: Details = {
+                "zone_id": zone.id,
+                "zone_kind": zone.kind,
+                "entered_at": rfc3339(run.entered),
+                "entered_lon": run.entered_lon,
+                "entered_lat": run.entered_lat,
+                "left_at": rfc3339(run.left),
+                "left_lon": run.left_lon,
+                "left_lat": run.left_lat,
+                "inside_m": run.inside_m,
+            }
             intervals.append(interval_of(run, KIND, zone.code, profile, details, is_open=False))
         return intervals

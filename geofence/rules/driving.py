@@ -76,7 +76,7 @@ def _advance(
     while i < len(track.time):
         if emitted + _MOST_EMITTED > len(out):
             return i, emitted
-        own, last = spans[track.vehicle[i]], lasts[track.vehicle[i]]
+        own, last = spans[:, track.vehicle[i]], lasts[track.vehicle[i]]
         note_last(paced[0], track, i, params)
         if track.gap_us[i] >= 0:
             emitted = _take(
@@ -180,19 +180,28 @@ class Driving:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._midnights = midnights_us(rulebook.timezone)
-        self._spans = np.zeros((0, _SPANS), SPAN_DTYPE)
+        # By stage and vehicle: the stages of doubt, which few reach, take no memory until then.
+        self._spans = np.zeros((_SPANS, 0), SPAN_DTYPE)
         self._lasts = np.zeros(0, LAST_DTYPE)
         self._told = np.zeros(0, _TOLD)
 
     def make_room(self, vehicles: int) -> None:
         """See Rule."""
-        self._spans = grown(self._spans, vehicles, np.zeros((), SPAN_DTYPE))
+        room = self._spans.shape[1]
+        if room < vehicles:
+            larger = np.zeros((_SPANS, max(vehicles, 2 * room, 64)), SPAN_DTYPE)
+            larger[_MAIN, :room] = self._spans[_MAIN]
+            doubted = np.flatnonzero(self._spans["is_active"][_HELD])
+            larger[:, doubted] = self._spans[:, doubted]
+            self._spans = larger
         self._lasts = grown(self._lasts, vehicles, np.zeros((), LAST_DTYPE))
         self._told = grown(self._told, vehicles, _UNTOLD)
 
     def forget(self, vehicles: I32) -> None:
         """See Rule."""
-        self._spans[vehicles] = np.zeros((), SPAN_DTYPE)
+        self._spans[_MAIN, vehicles] = np.zeros((), SPAN_DTYPE)
+        doubted = vehicles[self._spans["is_active"][_HELD, vehicles]]
+        self._spans[:, doubted] = np.zeros((), SPAN_DTYPE)
         self._lasts[vehicles] = np.zeros((), LAST_DTYPE)
         self._told[vehicles] = _UNTOLD
 
@@ -236,14 +245,14 @@ class Driving:
 
     def open_intervals(self, vehicles: I32) -> list[Findings]:
         """Spans up to what is certain: a stop that may become a rest does not belong to them."""
-        which = np.where(self._spans["is_active"][vehicles, _HELD], _HELD, _MAIN)
-        there = self._spans["is_active"][vehicles, which]
+        which = np.where(self._spans["is_active"][_HELD, vehicles], _HELD, _MAIN)
+        there = self._spans["is_active"][which, vehicles]
         vehicles, which = vehicles[there], which[there]
-        stands = self._spans["is_standing"][vehicles, which] & (which == _MAIN)
+        stands = self._spans["is_standing"][which, vehicles] & (which == _MAIN)
         moves = ~stands & (which == _MAIN)
-        started = self._spans["started"][vehicles, which]
-        unseen_us = self._spans["unseen_us"][vehicles, which]
-        ended = np.where(stands, *(self._spans[n][vehicles, which] for n in ("stop_at", "ended")))
+        started = self._spans["started"][which, vehicles]
+        unseen_us = self._spans["unseen_us"][which, vehicles]
+        ended = np.where(stands, *(self._spans[n][which, vehicles] for n in ("stop_at", "ended")))
         told = self._told[vehicles]
         is_news = (started != told["started"]) | (unseen_us != told["unseen_us"])
         is_news |= (np.where(moves, END_US, ended) != told["ended"]) | (
@@ -253,9 +262,9 @@ class Driving:
         vehicles, which, stands, moves = (a[is_news] for a in (vehicles, which, stands, moves))
         found = np.empty(len(vehicles), _SHOWN)
         for name in found.dtype.names or ():
-            found[name] = self._spans[name][vehicles, which]
+            found[name] = self._spans[name][which, vehicles]
         for name, then in _STOPPED:
-            found[name] = np.where(stands, self._spans[then][vehicles, which], found[name])
+            found[name] = np.where(stands, self._spans[then][which, vehicles], found[name])
         self._told["started"][vehicles] = found["started"]
         self._told["ended"][vehicles] = np.where(moves, END_US, found["ended"])
         self._told["unseen_us"][vehicles] = found["unseen_us"]
@@ -264,7 +273,7 @@ class Driving:
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        own = self._spans[vehicles]
+        own = self._spans[:, vehicles].T
         keys: list[Key] = []
         # A span may begin at the last fix once the next one is known.
         times = self._lasts["time"][vehicles].tolist()

@@ -13,12 +13,13 @@ def key_of(interval):
 def facts(interval):
     """Everything about an interval, numbers rounded: sums may differ in the last digits."""
     found = asdict(interval)
-    found["details"] = {name: _rounded(value) for name, value in interval.details.items()}
+    found["details"] = {name: _rounded(value, name) for name, value in interval.details.items()}
     return {name: _rounded(value) for name, value in found.items()}
 
 
-def _rounded(value):
-    return round(value, 3) + 0.0 if isinstance(value, float) else value
+def _rounded(value, name=""):
+    places = 9 if name.endswith(("_lon", "_lat")) else 3
+    return round(value, places) + 0.0 if isinstance(value, float) else value
 
 
 def by_key(intervals: Iterable[Interval]):

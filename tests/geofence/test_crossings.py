@@ -1,6 +1,7 @@
 """Zones crossed between two fixes."""
 
 import math
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -23,10 +24,18 @@ def band(south_m, north_m, **more):
     return Zone(1, "gate", "watch", geometry, **{"crossings": True, **more})
 
 
+def seconds(text):
+    return (datetime.fromisoformat(text).timestamp() * 1e6 - START_US) / 1e6
+
+
 def crossings(batch, *zones, vehicle=None):
-    """(started_s, ended_s, metres) of each crossing."""
+    """(entered_s, left_s, metres inside) of each crossing."""
     return [
-        ((i.started - START_US) / 1e6, (i.ended - START_US) / 1e6, round(i.distance_m, 3))
+        (
+            seconds(i.details["entered_at"]),
+            seconds(i.details["left_at"]),
+            round(i.details["inside_m"], 3),
+        )
         for i in of_kind(batch, "crossing", zones=zones, vehicle=vehicle)
     ]
 
@@ -36,12 +45,16 @@ DRIVE = fixes([0, 10, 20, 30], 72, metres=driven([0, 10, 20, 30], 72))  # 200 m 
 
 def test_a_step_over_a_zone_is_a_crossing_with_interpolated_times_and_places():
     (found,) = of_kind(DRIVE, "crossing", zones=[band(250, 300)])
-    assert (found.started - START_US, found.ended - START_US) == (12_500_000, 15_000_000)
-    assert found.start == pytest.approx((106.0, north_of(250)), abs=1e-12)
-    assert found.end == pytest.approx((106.0, north_of(300)), abs=1e-12)
+    assert (found.started - START_US, found.ended - START_US) == (10_000_000, 20_000_000)
+    assert found.start == (DRIVE.lon[1], DRIVE.lat[1])
+    assert found.end == (DRIVE.lon[2], DRIVE.lat[2])
     assert (found.fixes, found.is_open, found.subject) == (2, False, "gate")
-    assert found.distance_m == pytest.approx(50, abs=1e-3)
-    assert found.details == {"zone_id": 1, "zone_kind": "watch"}
+    assert found.distance_m == pytest.approx(200, abs=1e-3)
+    assert crossings(DRIVE, band(250, 300)) == [(12.5, 15.0, 50.0)]
+    places = [
+        found.details[f"{name}_{axis}"] for name in ("entered", "left") for axis in ("lon", "lat")
+    ]
+    assert places == pytest.approx([106.0, north_of(250), 106.0, north_of(300)], abs=1e-12)
 
 
 @pytest.mark.parametrize(

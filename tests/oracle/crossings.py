@@ -3,9 +3,9 @@
 import itertools
 from fractions import Fraction
 
-from geofence.interval import Interval
+from devices.describe import rfc3339
 from tests.oracle.earth import great_circle_m, is_inside
-from tests.oracle.runs import is_joined
+from tests.oracle.runs import interval, is_joined
 
 
 def rings(geometry):
@@ -63,23 +63,13 @@ def crossings(world, vehicle, fixes):
 
 
 def crossing(world, vehicle, zone, a, b, part):
-    first, last = part
-    start, end = place_at(a, b, first), place_at(a, b, last)
-    return Interval(
-        kind="crossing",
-        vehicle=vehicle.id,
-        subject=zone.code,
-        profile=world.profile(a.time).id,
-        driver=a.driver,
-        started=a.time + round(first * (b.time - a.time)),
-        ended=a.time + round(last * (b.time - a.time)),
-        distance_m=float(last - first) * great_circle_m(a.place, b.place),
-        fixes=2,
-        start=start,
-        end=end,
-        is_open=False,
-        details={"zone_id": zone.id, "zone_kind": zone.kind},
-    )
+    details = {"zone_id": zone.id, "zone_kind": zone.kind}
+    for name, share in zip(("entered", "left"), part, strict=True):
+        lon, lat = place_at(a, b, share)
+        details[f"{name}_at"] = rfc3339(a.time + round(share * (b.time - a.time)))
+        details |= {f"{name}_lon": lon, f"{name}_lat": lat}
+    details["inside_m"] = float(part[1] - part[0]) * great_circle_m(a.place, b.place)
+    return interval(world, vehicle, "crossing", zone.code, [a, b], details, False)
 
 
 def place_at(a, b, share):
