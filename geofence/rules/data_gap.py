@@ -6,14 +6,13 @@ of a rule: it knows no clock, a gap is found by the fix that ends it.
 
 from typing import Final
 
-from devices.batch import I32, I64
 from geofence.compile import kernel
-from geofence.interval import Details, Interval
-from geofence.locate import Located
+from geofence.interval import Details
 from geofence.rulebook import Rulebook
 from geofence.rules.last import LastFixes, begin_before, motion_before
-from geofence.rules.rule import Findings, Key, Records, Stateless, Track
-from geofence.rules.run import extend_run, interval_of, rows_of
+from geofence.rules.rule import Records, Track
+from geofence.rules.run import extend_run
+from geofence.rules.single_step import SingleStep
 
 KIND: Final = "data_gap"
 
@@ -38,35 +37,11 @@ def _find(last: Records, params: Records, track: Track, out: Records) -> int:
     return found
 
 
-class DataGap(Stateless):
-    """Needs nothing of a vehicle but its last clean fix."""
+class DataGap(SingleStep):
+    """Steps of vehicles that moved, and then were silent."""
 
     def __init__(self, rulebook: Rulebook, last: LastFixes) -> None:
-        self._rulebook = rulebook
-        self._last = last
+        super().__init__(rulebook, last, KIND, _find)
 
-    def advance(
-        self,
-        track: Track,
-        located: Located,  # noqa: ARG002 - the interface of rules
-        needs_from: I64,  # noqa: ARG002 - the last fix is the judge's to keep
-        *,
-        emit: bool,
-    ) -> list[Findings]:
-        """See Rule."""
-        if not emit:
-            return []
-        gaps = self._last.steps(_find, self._rulebook.params, track)
-        return [Findings(gaps, self._describe)]
-
-    def pending(self, vehicles: I32) -> list[Key]:
-        """See Rule."""
-        return [(KIND, vehicle, "", time) for vehicle, time in self._last.times(vehicles)]
-
-    def _describe(self, gaps: Records) -> list[Interval]:
-        intervals: list[Interval] = []
-        for run in rows_of(gaps):
-            profile = self._rulebook.profiles[run.profile].id
-            details: Details = {"last_speed_kmh": run.speed_kmh}
-            intervals.append(interval_of(run, KIND, "", profile, details, is_open=False))
-        return intervals
+    def _details(self, speed_kmh: float) -> Details:
+        return {"last_speed_kmh": speed_kmh}

@@ -6,14 +6,13 @@ is the question of `data_gap`: one step may be both.
 
 from typing import Final
 
-from devices.batch import I32, I64
 from geofence.compile import kernel
-from geofence.interval import Details, Interval
-from geofence.locate import Located
+from geofence.interval import Details
 from geofence.rulebook import Rulebook
 from geofence.rules.last import LastFixes, begin_before
-from geofence.rules.rule import Findings, Key, Records, Stateless, Track
-from geofence.rules.run import extend_run, interval_of, rows_of
+from geofence.rules.rule import Records, Track
+from geofence.rules.run import extend_run
+from geofence.rules.single_step import SingleStep
 
 KIND: Final = "moved_unseen"
 
@@ -37,35 +36,11 @@ def _find(last: Records, params: Records, track: Track, out: Records) -> int:
     return found
 
 
-class MovedUnseen(Stateless):
-    """Needs nothing of a vehicle but its last clean fix."""
+class MovedUnseen(SingleStep):
+    """Steps that took long and led far."""
 
     def __init__(self, rulebook: Rulebook, last: LastFixes) -> None:
-        self._rulebook = rulebook
-        self._last = last
+        super().__init__(rulebook, last, KIND, _find)
 
-    def advance(
-        self,
-        track: Track,
-        located: Located,  # noqa: ARG002 - the interface of rules
-        needs_from: I64,  # noqa: ARG002 - the last fix is the judge's to keep
-        *,
-        emit: bool,
-    ) -> list[Findings]:
-        """See Rule."""
-        if not emit:
-            return []
-        steps = self._last.steps(_find, self._rulebook.params, track)
-        return [Findings(steps, self._describe)]
-
-    def pending(self, vehicles: I32) -> list[Key]:
-        """See Rule."""
-        return [(KIND, vehicle, "", time) for vehicle, time in self._last.times(vehicles)]
-
-    def _describe(self, steps: Records) -> list[Interval]:
-        intervals: list[Interval] = []
-        for run in rows_of(steps):
-            profile = self._rulebook.profiles[run.profile].id
-            details: Details = {"mean_speed_kmh": run.speed_kmh}
-            intervals.append(interval_of(run, KIND, "", profile, details, is_open=False))
-        return intervals
+    def _details(self, speed_kmh: float) -> Details:
+        return {"mean_speed_kmh": speed_kmh}
