@@ -26,6 +26,9 @@ from simulators.publisher import BrokerOptions
 CHUNK: Final = 128
 """Packets that are written in one piece."""
 
+CLOSE_S: Final = 5.0
+"""How long a socket may take to close before it is cut."""
+
 PACE_S: Final = 0.01
 """How often a paced connection is given its next packets."""
 
@@ -73,6 +76,7 @@ class _Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.accepted: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[None] = loop.create_future()
+        self._gone: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,6 +108,8 @@ class _Connection(asyncio.Protocol):
         self._write()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._gone.done():
+            self._gone.set_result(None)
         self._fail(f"broker: connection lost: {exc or 'closed by the broker'}")
 
     def pause_writing(self) -> None:
@@ -118,10 +124,14 @@ class _Connection(asyncio.Protocol):
         self._allowed = min(packets, len(self._packets))
         self._write()
 
-    def close(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+    async def close(self) -> None:
+        """Say goodbye, and wait until the socket is closed: nobody else would close it."""
+        assert self._transport is not None
+        if not self._transport.is_closing():
             self._transport.write(DISCONNECT)
             self._transport.close()
+        await asyncio.wait({self._gone}, timeout=CLOSE_S)
+        self._transport.abort()
 
     def _write(self) -> None:
         assert self._transport is not None
@@ -171,16 +181,20 @@ class Load:
 
     async def run(self) -> LoadReport:
         """Send everything once. Raises PublishError."""
-        connections = self._connections = [await self._connect(p) for p in self._packets]
-        begun, cpu = time.perf_counter(), time.process_time()
-        pacing = asyncio.create_task(self._pace(connections), name="load-pace")
+        connections = self._connections = []
         try:
-            await self._finish(connections)
+            for packets in self._packets:
+                # One by one: if this one is refused, those before it have to be closed.
+                connections.append(await self._connect(packets))  # noqa: PERF401
+            begun, cpu = time.perf_counter(), time.process_time()
+            pacing = asyncio.create_task(self._pace(connections), name="load-pace")
+            try:
+                await self._finish(connections)
+            finally:
+                pacing.cancel()
+            return LoadReport(self.messages, time.perf_counter() - begun, time.process_time() - cpu)
         finally:
-            pacing.cancel()
-            for connection in connections:
-                connection.close()
-        return LoadReport(self.messages, time.perf_counter() - begun, time.process_time() - cpu)
+            await asyncio.gather(*(connection.close() for connection in connections))
 
     async def _finish(self, connections: list[_Connection]) -> None:
         """Wait until all is acknowledged, or the broker says nothing for `patience_s`."""
@@ -209,8 +223,12 @@ class Load:
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = f"{broker.client_id or 'load'}-{id(protocol):x}"
         protocol.greet(connect_packet(name, broker.username, broker.password))
-        async with asyncio.timeout(self._options.patience_s):
-            await protocol.accepted
+        try:
+            async with asyncio.timeout(self._options.patience_s):
+                await protocol.accepted
+        except BaseException:
+            await protocol.close()
+            raise
         return protocol
 
     async def _pace(self, connections: list[_Connection]) -> None:
