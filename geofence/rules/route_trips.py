@@ -334,8 +334,10 @@ class RouteTrips:
             )
             times = self._queue.fixes[row, places]["time"].tolist()
             for slot in range(*self._span(row)):
-                vehicle = self._vehicle_of[row]
-                keys += self._waiting(vehicle, times, self._queue.items[slot, places]["route"])
+                vehicle, items = self._vehicle_of[row], self._queue.items[slot, places]
+                keys += self._waiting(vehicle, times, items["route"])
+                keys += self._departed(vehicle, items)
+                keys += self._departed(vehicle, self._queue.trips[slot : slot + 1])
                 keys += self._going_on(vehicle, slot)
         return keys
 
@@ -346,6 +348,13 @@ class RouteTrips:
             for time, route in zip(times, routes.tolist(), strict=True)
             if route != NO_ROUTE
             for kind in (ROUTE_TRIP, OFF_ROUTE, *STOP_KINDS)
+        ]
+
+    def _departed(self, vehicle: int, of: Records) -> list[Key]:
+        """Trips that have departed, even if no fix is known yet to belong to them."""
+        return [
+            (ROUTE_TRIP, vehicle, self._rulebook.routes[int(each["route"])].code, int(each["left"]))
+            for each in of[of["has_left"] & (of["route"] != NO_ROUTE)]
         ]
 
     def _going_on(self, vehicle: int, slot: int) -> list[Key]:

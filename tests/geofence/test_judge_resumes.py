@@ -4,6 +4,8 @@ The tests keep what the database would: each vehicle's fixes with their quality 
 and the intervals by key.
 """
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from tests.geofence.agreement import Store, by_key
 from tests.geofence.fleet import (
     AC_ENDS_US,
     PROFILES,
+    START_US,
     batch_of,
     fleets,
     rulebook,
@@ -238,3 +241,10 @@ def test_an_empty_batch_changes_nothing():
     judged = Judge(RULEBOOKS["qcvn31"]).advance(FixBatch.empty(), np.zeros(0, np.bool_))
     assert len(judged.quality) == len(judged.needs_from) == 0
     assert judged.intervals == []
+
+
+def test_a_trip_that_has_departed_is_pending_before_a_fix_is_known_to_belong_to_it():
+    at_a = [610, 620, 1620, 2620, 3620, 4620, 4630, 4640]
+    motion = [(START_US + 67_000_000_000 + at * 1_000_000, 0, 0, math.nan, -1) for at in at_a]
+    for seed in range(30):
+        check_late("short_rests", batch_of({1: motion}), seed)
