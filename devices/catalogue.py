@@ -3,17 +3,14 @@
 Every codec is imported by hand; nothing is scanned for.
 """
 
-from devices import (
-    json_fix,
-    nmea,
-    owntracks,
-    teltonika,
-    teltonika_json,
-    ufms,
-    weigh_csv,
-    weigh_json,
-)
 from devices.codec import CODECS, Codec, codec
+from devices.formats import json_fix, owntracks
+from devices.formats.nmea import codec as nmea
+from devices.formats.teltonika import json_messages as teltonika_json
+from devices.formats.teltonika import packet as teltonika
+from devices.formats.ufms import codec as ufms
+from devices.formats.weighing import csv_lines as weigh_csv
+from devices.formats.weighing import json_messages as weigh_json
 
 __all__ = [
     "CODECS",

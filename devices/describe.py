@@ -7,9 +7,9 @@ import numpy as np
 
 from devices.batch import FixBatch, Quality, WeighingBatch
 from devices.codec import Decoded
+from devices.columns import rounded
 from devices.extra import extra_values
 from devices.input_names import named_states
-from devices.json_fix import rounded
 
 _NO_SATELLITES: Final = 255
 

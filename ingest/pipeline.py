@@ -14,9 +14,9 @@ from psycopg import AsyncConnection
 from devices.batch import DISQUALIFYING, I32, Bool, FixBatch, Quality
 from devices.catalogue import CODECS
 from devices.codec import Codec
-from devices.column_map import ColumnMap
 from devices.errors import DevicesError
-from devices.weigh_csv import weigh_csv
+from devices.formats.weighing.column_map import ColumnMap
+from devices.formats.weighing.csv_lines import weigh_csv
 from geofence.errors import GeofenceError
 from geofence.interval import Interval
 from geofence.judge import Judge

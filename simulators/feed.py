@@ -14,8 +14,8 @@ import numpy as np
 from devices.batch import FixBatch, WeighingBatch
 from devices.catalogue import codec
 from devices.errors import EncodeError
-from devices.teltonika_encode import encode_packet
-from devices.ufms import encode_batch
+from devices.formats.teltonika.encoding import encode_packet
+from devices.formats.ufms.codec import encode_batch
 from simulators.fleet import Fleet
 from simulators.vehicles import PROVIDER, SimulatedVehicle
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from devices.batch import WeighingBatch
 from devices.codec import LATEST_AHEAD_US, Codec
-from devices.weigh_csv import WEIGH_CSV
-from devices.weigh_json import WEIGH_JSON
+from devices.formats.weighing.csv_lines import WEIGH_CSV
+from devices.formats.weighing.json_messages import WEIGH_JSON
 from geofence.errors import RegistryError
 from geofence.registry import GeoJson, StationKind, StationRule, WeeklyHours
 from geofence.station_table import checked_station

@@ -11,12 +11,21 @@ from devices.describe import describe
 from devices.errors import Reject
 from tests.devices.made_up import NOW_US, arrived
 
-PAGE = (Path(__file__).parents[2] / "docs" / "codecs.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "codecs.md").read_text(encoding="utf-8")
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (DOCS / "codecs").glob("*.md")}
 
 
 @pytest.mark.parametrize("name", sorted(CODECS))
-def test_every_codec_has_its_heading(name):
-    assert re.search(rf"^## {re.escape(name)}$", PAGE, re.MULTILINE)
+def test_every_codec_has_its_page_and_its_line_in_the_table(name):
+    assert PAGES[name].startswith(f"# {name}\n")
+    assert re.search(
+        rf"^\| \[{re.escape(name)}\]\(codecs/{re.escape(name)}\.md\) \|", PAGE, re.MULTILINE
+    )
+
+
+def test_there_is_no_page_without_a_codec():
+    assert set(PAGES) == set(CODECS)
 
 
 @pytest.mark.parametrize("reason", list(Reject))
@@ -26,12 +35,13 @@ def test_every_reason_to_refuse_is_in_the_table(reason):
 
 def examples():
     """Code blocks marked with the codec that reads them: ```json codec=owntracks."""
-    return re.findall(r"^```\w+ codec=([\w-]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    block = re.compile(r"^```(\w+) codec=([\w-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [found for page in PAGES.values() for found in block.findall(page)]
 
 
-@pytest.mark.parametrize(("name", "text"), examples())
-def test_every_example_of_the_page_decodes_without_complaint(name, text):
-    payload = bytes.fromhex(text) if name in {"teltonika", "ufms"} else text.encode()
+@pytest.mark.parametrize(("form", "name", "text"), examples())
+def test_every_example_of_the_pages_decodes_without_complaint(form, name, text):
+    payload = bytes.fromhex(text) if form == "hex" else text.encode()
     said = describe(CODECS[name].decode([payload], arrived(1)), 0)
     assert said["error"] is None
     assert said["fixes"] or said["weighings"]
@@ -39,7 +49,7 @@ def test_every_example_of_the_page_decodes_without_complaint(name, text):
 
 
 def test_every_codec_has_an_example():
-    assert {name for name, _ in examples()} == set(CODECS)
+    assert {name for _, name, _ in examples()} == set(CODECS)
 
 
 def test_a_description_says_what_went_wrong_and_where():

@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 
 import devices.schemas
 from devices.catalogue import codec
+from devices.formats.json_fix import FIELDS
 from devices.input_names import INPUT_NAMES
-from devices.json_fix import FIELDS
 from tests.devices.made_up import NOW_US, arrived
 from tests.devices.plausible import assert_plausible
 

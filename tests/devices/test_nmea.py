@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from devices.batch import Quality
 from devices.catalogue import codec
 from devices.errors import DecodeError, Reject
-from devices.nmea import nearest
-from devices.nmea_sentences import KNOT_KMH, checksum, parse
+from devices.formats.nmea.codec import nearest
+from devices.formats.nmea.sentences import KNOT_KMH, checksum, parse
 from tests.data_folder import real_data
 from tests.devices.plausible import assert_plausible
 

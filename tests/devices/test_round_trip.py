@@ -10,8 +10,8 @@ from devices.catalogue import CODECS, codec
 from devices.codec import Registration
 from devices.errors import EncodeError
 from devices.extra import extra_values
-from devices.teltonika_encode import encode_packet
-from devices.ufms import encode_batch, encode_registration
+from devices.formats.teltonika.encoding import encode_packet
+from devices.formats.ufms.codec import encode_batch, encode_registration
 from tests.devices.made_up import LICENCES, NOW_US, PLATES, arrived, fix_batches, weighing_batches
 from tests.devices.plausible import assert_plausible
 

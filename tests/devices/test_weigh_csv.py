@@ -2,9 +2,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from devices.column_map import ColumnMap
 from devices.errors import ColumnMapError, Reject
-from devices.weigh_csv import weigh_csv
+from devices.formats.weighing.column_map import ColumnMap
+from devices.formats.weighing.csv_lines import weigh_csv
 from tests.data_folder import real_data
 from tests.devices.made_up import NOW_US, arrived
 from tests.devices.plausible import assert_plausible

@@ -32,9 +32,13 @@ def test_every_path_that_a_page_names_exists(page):
     ] == []
 
 
-def test_every_page_is_linked_from_the_index():
+def test_every_page_is_linked_from_the_index_or_from_the_page_of_its_folder():
     index = ROOT / "docs" / "README.md"
-    linked = {(index.parent / link).resolve() for link in LINK.findall(prose_of(index))}
+    linked = {
+        (page.parent / link).resolve()
+        for page in (index, ROOT / "docs" / "codecs.md")
+        for link in LINK.findall(prose_of(page))
+    }
     pages = {page.resolve() for page in PAGES} - {index.resolve()}
     assert {name_of(page) for page in pages - linked} == {"CHANGELOG.md"}
 

@@ -1,4 +1,4 @@
-"""Codec "teltonika-json": Teltonika's "Codec JSON" over MQTT (docs/codecs.md, teltonika-json).
+"""Codec "teltonika-json": Teltonika's "Codec JSON" over MQTT (docs/codecs/teltonika-json.md).
 
     {"state": {"reported": {"ts": ms, "latlng": "lat,lon", "alt", "ang", "sat", "sp", "evt", "pr",
                             "<AVL id>": value}}}
@@ -17,9 +17,9 @@ from devices.batch import I64, FixBatch, Input, Quality, inputs_states
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
+from devices.formats.teltonika.elements import HDOP, INPUTS, ODOMETER_M, elements, measured
 from devices.json_input import as_number, as_object, number, read_objects, required_number
 from devices.rows import FixRows, decode_each
-from devices.teltonika_elements import HDOP, INPUTS, ODOMETER_M, elements, measured
 
 _ENCODER: Final = msgspec.json.Encoder()
 _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)}

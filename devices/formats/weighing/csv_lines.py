@@ -1,4 +1,4 @@
-"""Codec "weigh-csv": weighings as CSV, a header line and rows (docs/codecs.md, weigh-csv).
+"""Codec "weigh-csv": weighings as CSV, a header line and rows (docs/codecs/weigh-csv.md).
 
 `weigh_csv(column_map)` makes the decoder for a station whose file has other headers or units; the
 registered one uses our own names. Columns that the map does not name are kept in `extra`.
@@ -17,11 +17,11 @@ import numpy as np
 
 from devices.batch import I64, WeighingBatch
 from devices.codec import Codec, Decoded, Decoder, register
-from devices.column_map import COLUMNS, MAX_AXLES, Column, ColumnMap
+from devices.columns import rounded
 from devices.errors import DecodeError, Reject
-from devices.json_fix import rounded
-from devices.weigh_json import round_us
-from devices.weighing_rows import Weighing, WeighingRows, decode_weighings
+from devices.formats.weighing.column_map import COLUMNS, MAX_AXLES, Column, ColumnMap
+from devices.formats.weighing.json_messages import round_us
+from devices.formats.weighing.rows import Weighing, WeighingRows, decode_weighings
 
 
 def weigh_csv(column_map: ColumnMap) -> Decoder:

@@ -10,10 +10,10 @@ import numpy as np
 
 from devices.batch import I64, WeighingBatch
 from devices.codec import Codec, Decoded, register
+from devices.columns import rounded
 from devices.errors import DecodeError, Reject
-from devices.json_fix import rounded
+from devices.formats.weighing.rows import Weighing, WeighingRows, decode_weighings
 from devices.json_input import JSON_ERRORS, as_object, json_error, read_objects
-from devices.weighing_rows import Weighing, WeighingRows, decode_weighings
 
 
 class Axle(msgspec.Struct, forbid_unknown_fields=True):

@@ -54,7 +54,7 @@ class ColumnMap:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ColumnMap":
-        """The map that a JSON object describes (docs/codecs.md, weigh-csv).
+        """The map that a JSON object describes (docs/codecs/weigh-csv.md).
 
         Raises ColumnMapError, naming the key, for anything that is not understood.
         """

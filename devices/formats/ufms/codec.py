@@ -1,4 +1,4 @@
-"""Codec "ufms": the feed of Vietnamese providers to the state, proto2 (docs/codecs.md, ufms).
+"""Codec "ufms": the feed of Vietnamese providers to the state, proto2 (docs/codecs/ufms.md).
 
 One BaseMessage a payload. Fixes name the vehicle's plate inside, so that the topic names the
 provider. Registration messages come back as `Registration`, not as fixes.
@@ -14,10 +14,10 @@ from devices.batch import I64, FixBatch
 from devices.codec import Codec, Decoded, Registration, register
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
+from devices.formats.ufms.schema import BODIES, LISTS, MESSAGES, TEXT, BaseMessage
 from devices.input_names import OFF, ON, named_states
 from devices.rows import FixRows, decode_each
 from devices.texts import is_plain, known_licence, normal_plate
-from devices.ufms_schema import BODIES, LISTS, MESSAGES, TEXT, BaseMessage
 
 WAY_POINT: Final = 100
 WAY_POINT_BATCH: Final = 101
@@ -71,7 +71,7 @@ def _read(payload: bytes, rows: FixRows) -> None:
 
 
 def _add(point: Any, names: tuple[str, ...], at: int, rows: FixRows) -> None:
-    """One WayPoint or BusWayPoint. Absent numbers read as NaN (devices/ufms_schema.py)."""
+    """One WayPoint or BusWayPoint. Absent numbers read as NaN (devices/formats/ufms/schema.py)."""
     x, y, when = point.x, point.y, point.datetime
     if isnan(x) or isnan(y) or not when:
         _demand(point, ("datetime", "x", "y"))

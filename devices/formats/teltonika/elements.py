@@ -1,6 +1,6 @@
 """Teltonika's AVL elements that have a column or an input here; the same ids in binary and JSON.
 
-Ids, units and scales are those of the FMB AVL ID list (docs/codecs.md, teltonika). Every element,
+Ids, units and scales are those of the FMB AVL ID list (docs/codecs/teltonika.md). Every element,
 known or not, is kept in `extra` under "io" as the device sent it.
 """
 

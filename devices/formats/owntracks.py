@@ -1,4 +1,4 @@
-"""Codec "owntracks": the JSON of the OwnTracks apps (docs/codecs.md, owntracks).
+"""Codec "owntracks": the JSON of the OwnTracks apps (docs/codecs/owntracks.md).
 
 Only `_type` location carries a fix; one object or an array. Numbers may be written as text.
 """

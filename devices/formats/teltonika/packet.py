@@ -1,4 +1,4 @@
-"""Codec "teltonika": AVL data packets of Codec 8, 8 Extended and 16 (docs/codecs.md, teltonika).
+"""Codec "teltonika": AVL data packets of Codec 8, 8 Extended and 16 (docs/codecs/teltonika.md).
 
     0000 0000 | length u32 | codec u8, records u8, record..., records u8 | CRC-16/IBM u32
 
@@ -21,8 +21,8 @@ from devices.codec import Codec, Decoded, Refusal, register
 from devices.crc16 import crc16_ibm_each
 from devices.errors import DecodeError, Reject
 from devices.extra import MAX_EXTRA_BYTES
-from devices.teltonika_elements import measured
-from devices.teltonika_encode import encode
+from devices.formats.teltonika.elements import measured
+from devices.formats.teltonika.encoding import encode
 
 HEADER: Final = Struct(">II")
 TRAILER: Final = Struct(">I")

@@ -1,4 +1,4 @@
-"""Codec "json": hanhtrinh's own format, one fix or an array of fixes (docs/codecs.md, json).
+"""Codec "json": hanhtrinh's own format, one fix or an array of fixes (docs/codecs/json.md).
 
 The published schema is devices/schemas/json_fix.schema.json. The fast path knows exactly the
 fields of `Fix`; a payload that it refuses is read again leniently, element by element, so that
@@ -14,9 +14,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from devices.batch import F32, F64, I64, FixBatch, Quality
+from devices.batch import F64, I64, FixBatch, Quality
 from devices.checks import assemble, check_bad_parts, check_size
 from devices.codec import MAX_PAYLOAD_BYTES, Codec, Decoded, Refusal, register
+from devices.columns import rounded
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.input_names import INPUT_NAMES, named_states, named_word
@@ -237,12 +238,6 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
             fix["extra"] = msgspec.Raw(fixes.extra[row])
         out.append(_ENCODER.encode(fix))
     return out
-
-
-def rounded(column: F32 | F64) -> list[float]:
-    """Values of a column to three decimals: what a float32 of these sizes can tell apart."""
-    values: list[float] = np.round(column.astype(np.float64), 3).tolist()
-    return values
 
 
 JSON: Final = register(Codec(name="json", decode=decode, encode=encode))

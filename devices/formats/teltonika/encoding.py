@@ -11,7 +11,7 @@ from devices.batch import FixBatch, Input, Quality, inputs_states
 from devices.crc16 import crc16_ibm_each
 from devices.errors import EncodeError
 from devices.extra import extra_values
-from devices.teltonika_elements import elements
+from devices.formats.teltonika.elements import elements
 
 CODEC_8: Final = 0x08
 CODEC_8E: Final = 0x8E

@@ -1,6 +1,6 @@
 """NMEA 0183 sentences: the checksum, and the fields of RMC, GGA, VTG and GLL.
 
-Belongs here: one sentence at a time. How sentences become fixes stands in devices/nmea.py. Field
+Belongs here: one sentence at a time. How sentences become fixes stands in codec.py beside it. Field
 numbers count from the address, which is field 0; angles are written "dddmm.mmmm".
 """
 

@@ -1,4 +1,4 @@
-"""Codec "nmea": one or more NMEA 0183 sentences a payload (docs/codecs.md, nmea).
+"""Codec "nmea": one or more NMEA 0183 sentences a payload (docs/codecs/nmea.md).
 
 Sentences of one time of day make one fix: RMC gives it its date; GGA adds altitude, satellites and
 precision; VTG, which has no time, belongs to the fix before it. Other sentences are not read.
@@ -13,7 +13,7 @@ from typing import Final
 from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.nmea_sentences import DAY_US, KNOT_KMH, Sentence, checksum, parse
+from devices.formats.nmea.sentences import DAY_US, KNOT_KMH, Sentence, checksum, parse
 from devices.rows import FixRows, decode_each
 
 

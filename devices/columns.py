@@ -1,0 +1,102 @@
+"""Columns out of frames: what many frames of one shape say, read at once.
+
+A codec that must be fast sorts its payloads by shape (a pattern that matches, a length and a type
+byte), reads every shape here as columns, and leaves whatever has no common shape to its reader of
+single frames. Both must say the same; tests hold them together.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.batch import F32, F64, U8
+
+DAY_US: Final = 86_400_000_000
+SECOND_US: Final = 1_000_000
+
+_LENGTHS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+
+
+def stacked(frames: Sequence[bytes], layout: np.dtype[Any]) -> NDArray[Any]:
+    """Frames of `layout.itemsize` bytes each as one structured array, shape (len(frames),)."""
+    return np.frombuffer(b"".join(frames), layout)
+
+
+def decimals(texts: Sequence[bytes]) -> F64:
+    """Decimal numbers in ASCII, shape (len(texts),); NaN where a text is empty.
+
+    Raises ValueError if a text is no number: patterns let through nothing else.
+    """
+    if not texts:
+        return np.empty(0, np.float64)
+    return np.array([text or b"nan" for text in texts]).astype(np.float64)
+
+
+def digits(texts: Sequence[bytes], width: int) -> U8:
+    """Texts of `width` ASCII digits each, as values 0 to 9, shape (len(texts), width)."""
+    raw = np.frombuffer(b"".join(texts), np.uint8).reshape(len(texts), width)
+    return raw - np.uint8(ord("0"))
+
+
+def pairs(texts: Sequence[bytes], width: int) -> NDArray[np.int64]:
+    """Texts of `width` digits read two by two: `b"230109"` is (23, 1, 9); shape (n, width / 2)."""
+    single = digits(texts, width).astype(np.int64)
+    return single[:, 0::2] * 10 + single[:, 1::2]
+
+
+def bcd_pairs(raw: U8) -> NDArray[np.int64]:
+    """Bytes of two decimal digits each (packed BCD) as 0 to 99; -1 where a half is over 9."""
+    high, low = (raw >> 4).astype(np.int64), (raw & 0xF).astype(np.int64)
+    return np.where((high > 9) | (low > 9), -1, high * 10 + low)
+
+
+def instants(
+    year: NDArray[np.integer[Any]],
+    month: NDArray[np.integer[Any]],
+    day: NDArray[np.integer[Any]],
+    hour: NDArray[np.integer[Any]],
+    minute: NDArray[np.integer[Any]],
+    second: NDArray[np.integer[Any]],
+) -> F64:
+    """Microseconds since 1970 of dates and times of day in UTC; NaN where there is no such date.
+
+    A year below 100 is one of 2000 to 2099. A second of 60 is the leap second, and taken as the
+    first of the next minute.
+    """
+    year = year.astype(np.int64)
+    year = np.where((year >= 0) & (year < 100), year + 2000, year)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    known_month = (month >= 1) & (month <= 12)
+    length = _LENGTHS[np.where(known_month, month, 1)] + (leap & (month == 2))
+    good = (
+        known_month
+        & (year >= 1)
+        & (year <= 9999)
+        & (day >= 1)
+        & (day <= length)
+        & (hour >= 0)
+        & (hour < 24)
+        & (minute >= 0)
+        & (minute < 60)
+        & (second >= 0)
+        & (second <= 60)
+    )
+    months = (np.where(good, year, 1970) - 1970) * 12 + np.where(good, month, 1) - 1
+    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day - 1
+    seconds = days * 86_400 + hour * 3600 + minute * 60 + second
+    found: F64 = np.where(good, seconds * float(SECOND_US), np.nan)
+    return found
+
+
+def degrees(degrees_minutes: F64) -> F64:
+    """Degrees of numbers that are written dddmm.mmmm: degrees times 100, and minutes."""
+    whole: F64 = np.floor(degrees_minutes / 100)
+    return whole + (degrees_minutes - whole * 100) / 60
+
+
+def rounded(column: F32 | F64) -> list[float]:
+    """Values of a column to three decimals: what a float32 of these sizes can tell apart."""
+    values: list[float] = np.round(column.astype(np.float64), 3).tolist()
+    return values

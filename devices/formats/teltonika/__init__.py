@@ -1,0 +1,1 @@
+"""Teltonika: AVL packets, and the messages of its MQTT firmware."""

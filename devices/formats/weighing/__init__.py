@@ -1,0 +1,1 @@
+"""Weigh stations: our JSON, CSV through a column map."""
