@@ -1,7 +1,7 @@
 """How kernels are compiled, and where the compiled code is kept.
 
-Belongs here: the `kernel` decorator and its cache folder. Compiled kernels are cached between
-processes in a folder named by the content of every source file of this package: numba notices a
+Belongs here: the `kernel` decorator and its cache folders. Compiled kernels are cached between
+processes in a folder named by the content of every source file of their package: numba notices a
 change of a kernel's own file only, and would go on using a kernel that calls a changed one.
 """
 
@@ -9,10 +9,12 @@ import hashlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -82,9 +84,13 @@ def _remove_unused(folder: Path, keep: Path) -> None:
             continue
 
 
-def cache_folder() -> Path:
-    """The folder for the kernels of exactly these sources: the first candidate we can write to."""
-    name = content_hash(Path(__file__).parent)
+@lru_cache
+def cache_folder(sources: Path) -> Path:
+    """The folder for the kernels of exactly these sources: the first candidate we can write to.
+
+    sources: the folder of a top-level package.
+    """
+    name = content_hash(sources)
     for folder in _candidates():
         own = folder / name
         if _is_ours(folder) and _is_ours(own):
@@ -94,7 +100,12 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="hanhtrinh-kernels-"))
 
 
-FOLDER: Final = cache_folder()
+def sources_of(module: str) -> Path:
+    """The folder of the top-level package of a module; of a script, the folder it lies in."""
+    top = sys.modules[module.partition(".")[0]]
+    if hasattr(top, "__path__"):
+        return Path(next(iter(top.__path__)))
+    return Path(str(top.__file__)).resolve().parent
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -128,7 +139,8 @@ def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
     options = {"cache": True, "nogil": True, "_nrt": False} | options
     with _deciding:
         before = _config.CACHE_DIR
-        _config.CACHE_DIR = str(FOLDER)  # numba looks at it while it decorates, and only then
+        # numba looks at it while it decorates, and only then
+        _config.CACHE_DIR = str(cache_folder(sources_of(function.__module__)))
         try:
             return cast("Callable[P, R]", _njit(**options)(function))
         finally:
