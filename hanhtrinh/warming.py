@@ -1,12 +1,14 @@
-"""Compiling the judging kernels ahead of their first use, for `hanhtrinh warm` and `make setup`.
+"""Compiling the kernels ahead of their first use, for `hanhtrinh warm` and `make setup`.
 
-A kernel is compiled at its first call and kept in a cache between processes. Judging a short drive
-of the simulated fleet calls them all: there are zones, routes and every planned violation in it.
+A kernel is compiled at its first call and kept in a cache between processes. Decoding a few fixes
+of every format, and judging a short drive of the simulated fleet, calls them all: there are zones,
+routes and every planned violation in it.
 """
 
 import numpy as np
 
 from devices.batch import FixBatch
+from devices.catalogue import CODECS
 from geofence.judge import Judge
 from geofence.loads import Loads
 from geofence.profile import SHIPPED, shipped_profile
@@ -31,8 +33,18 @@ def warm_kernels() -> None:
     fixes = fleet.due(START_US, START_US + DRIVE_US, 30)
     fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
     fixes = fixes.take(fixes.order())
+    _decode(fixes.take(np.arange(2)))
     for profile in SHIPPED:
         _judge(fleet, profile, fixes)
+
+
+def _decode(fixes: FixBatch) -> None:
+    """Encode and decode fixes in every format."""
+    plain = FixBatch.blank(len(fixes), time=fixes.time, lon=fixes.lon, lat=fixes.lat)
+    for codec in CODECS.values():
+        if codec.encode:
+            payloads = codec.encode(plain, ["352093081429150"] * len(plain), [])
+            codec.decode(payloads, fixes.received)
 
 
 def _roads(fleet: Fleet) -> RoadIndex:
