@@ -105,14 +105,20 @@ class FixRows:
 
 
 def decode_each(
-    payloads: Sequence[bytes], received: I64, read: Callable[[bytes, FixRows], None]
+    payloads: Sequence[bytes],
+    received: I64,
+    read: Callable[[bytes, FixRows], None],
+    only: Sequence[int] | None = None,
 ) -> Decoded:
     """Read payload after payload into FixRows; what `read` raises refuses the rest of its payload.
+
+    only: indices of the payloads that are read, ascending; all of them by default.
 
     A payload that gives neither a fix nor a refusal is refused for having no content.
     """
     rows = FixRows(received)
-    for index, payload in enumerate(payloads):
+    for index in range(len(payloads)) if only is None else only:
+        payload = payloads[index]
         rows.begin(index)
         before = len(rows)
         try:
