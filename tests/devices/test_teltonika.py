@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.batch import FixBatch, Quality
@@ -141,6 +141,7 @@ groups = st.lists(st.tuples(elements, st.integers(0, 2**64 - 1)), max_size=6)
 variable = st.lists(st.tuples(elements, st.binary(max_size=20) | st.just(bytes(9000))), max_size=3)
 
 
+@settings(deadline=None)
 @given(
     whole=st.lists(packets(), max_size=5),
     made=st.lists(st.builds(elements_packet, st.tuples(*[groups] * 4), variable), max_size=3),

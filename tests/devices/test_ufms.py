@@ -1,7 +1,7 @@
 """The UFMS messages read as columns say what messages read one by one say."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.batch import FixBatch
@@ -70,12 +70,14 @@ def messages(draw):
     return bytes(raw[: draw(st.sampled_from([len(raw)] * 9 + [len(raw) // 2]))])
 
 
+@settings(deadline=None)
 @given(payloads=st.lists(messages() | st.binary(max_size=30), max_size=6))
 def test_columns_say_what_messages_read_one_by_one_say(payloads):
     received = arrived(len(payloads))
     assert_same_decoded(decode(payloads, received), decode_slowly(payloads, received))
 
 
+@settings(deadline=None)
 @given(fixes=fix_batches(extra=st.none()), together=st.booleans())
 def test_columns_say_the_same_of_what_the_encoder_writes(fixes, together):
     idents = (PLATES * len(fixes))[: len(fixes)]
