@@ -6,6 +6,7 @@ Every codec is imported by hand; nothing is scanned for.
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
 from devices.formats.nmea import codec as nmea
+from devices.formats.queclink import codec as queclink
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
@@ -19,6 +20,7 @@ __all__ = [
     "json_fix",
     "nmea",
     "owntracks",
+    "queclink",
     "teltonika",
     "teltonika_json",
     "ufms",
