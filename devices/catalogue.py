@@ -7,6 +7,7 @@ from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
 from devices.formats.nmea import codec as nmea
 from devices.formats.queclink import codec as queclink
+from devices.formats.suntech import codec as suntech
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
@@ -21,6 +22,7 @@ __all__ = [
     "nmea",
     "owntracks",
     "queclink",
+    "suntech",
     "teltonika",
     "teltonika_json",
     "ufms",

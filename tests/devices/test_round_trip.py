@@ -26,12 +26,13 @@ CARRIES = {
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "queclink": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
+    "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"nmea": 1.0, "queclink": 5.01}
+PLACE_E7 = {"nmea": 1.0, "queclink": 5.01, "suntech": 5.01}
 """Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute, others
 millionths of a degree."""
 
