@@ -5,6 +5,7 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
+from devices.formats.meitrack import codec as meitrack
 from devices.formats.nmea import codec as nmea
 from devices.formats.queclink import codec as queclink
 from devices.formats.suntech import codec as suntech
@@ -19,6 +20,7 @@ __all__ = [
     "Codec",
     "codec",
     "json_fix",
+    "meitrack",
     "nmea",
     "owntracks",
     "queclink",

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from devices.catalogue import CODECS
 from devices.describe import describe
+from devices.formats.meitrack import codec as meitrack
+from devices.formats.meitrack import swift as meitrack_swift
 from devices.formats.queclink import codec as queclink
 from devices.formats.queclink import swift as queclink_swift
 from devices.formats.suntech import codec as suntech
@@ -16,10 +18,14 @@ from tests.devices.made_up import PLATES, arrived, encoded, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.test_bad_input import mutations
 
-SINGLE = {"queclink": queclink.read, "suntech": suntech.read}
+SINGLE = {"meitrack": meitrack.read, "queclink": queclink.read, "suntech": suntech.read}
 """By codec, the reader of single frames."""
 
-SWIFT = {"queclink": queclink_swift.swift, "suntech": suntech_swift.swift}
+SWIFT = {
+    "meitrack": meitrack_swift.swift,
+    "queclink": queclink_swift.swift,
+    "suntech": suntech_swift.swift,
+}
 
 moderate = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
