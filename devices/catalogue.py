@@ -14,6 +14,7 @@ from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
 from devices.formats.weighing import csv_lines as weigh_csv
 from devices.formats.weighing import json_messages as weigh_json
+from devices.formats.wialon import codec as wialon
 
 __all__ = [
     "CODECS",
@@ -30,4 +31,5 @@ __all__ = [
     "ufms",
     "weigh_csv",
     "weigh_json",
+    "wialon",
 ]

@@ -32,10 +32,11 @@ CARRIES = {
     "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "wialon": {"speed_kmh", "heading", "altitude", "hdop", "quality"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"meitrack": 5.01, "nmea": 1.0, "queclink": 5.01, "suntech": 5.01}
+PLACE_E7 = {"meitrack": 5.01, "nmea": 1.0, "queclink": 5.01, "suntech": 5.01, "wialon": 0.1}
 """Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute, others
 millionths of a degree."""
 

@@ -13,18 +13,26 @@ from devices.formats.queclink import codec as queclink
 from devices.formats.queclink import swift as queclink_swift
 from devices.formats.suntech import codec as suntech
 from devices.formats.suntech import swift as suntech_swift
+from devices.formats.wialon import codec as wialon
+from devices.formats.wialon import swift as wialon_swift
 from devices.rows import decode_each
 from tests.devices.made_up import PLATES, arrived, encoded, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.test_bad_input import mutations
 
-SINGLE = {"meitrack": meitrack.read, "queclink": queclink.read, "suntech": suntech.read}
+SINGLE = {
+    "meitrack": meitrack.read,
+    "queclink": queclink.read,
+    "suntech": suntech.read,
+    "wialon": wialon.read,
+}
 """By codec, the reader of single frames."""
 
 SWIFT = {
     "meitrack": meitrack_swift.swift,
     "queclink": queclink_swift.swift,
     "suntech": suntech_swift.swift,
+    "wialon": wialon_swift.swift,
 }
 
 moderate = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
