@@ -5,23 +5,31 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
+from devices.formats.meitrack import codec as meitrack
 from devices.formats.nmea import codec as nmea
+from devices.formats.queclink import codec as queclink
+from devices.formats.suntech import codec as suntech
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
 from devices.formats.weighing import csv_lines as weigh_csv
 from devices.formats.weighing import json_messages as weigh_json
+from devices.formats.wialon import codec as wialon
 
 __all__ = [
     "CODECS",
     "Codec",
     "codec",
     "json_fix",
+    "meitrack",
     "nmea",
     "owntracks",
+    "queclink",
+    "suntech",
     "teltonika",
     "teltonika_json",
     "ufms",
     "weigh_csv",
     "weigh_json",
+    "wialon",
 ]

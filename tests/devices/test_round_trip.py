@@ -22,16 +22,23 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "meitrack": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
+    },
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
+    "queclink": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
+    "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "wialon": {"speed_kmh", "heading", "altitude", "hdop", "quality"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"nmea": 1.0}
-"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute."""
+PLACE_E7 = {"meitrack": 5.01, "nmea": 1.0, "queclink": 5.01, "suntech": 5.01, "wialon": 0.1}
+"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute, others
+millionths of a degree."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))

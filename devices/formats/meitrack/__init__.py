@@ -1,0 +1,1 @@
+"""Meitrack: frames of `$$`, reports as text and both binary batches."""

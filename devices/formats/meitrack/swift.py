@@ -1,0 +1,128 @@
+"""The fast path: AAA with the usual columns, many at once.
+
+Whatever the pattern does not take is left to `text.py`, which says the same of what it takes.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from devices.batch import I64, Bool, Quality
+from devices.checks import assemble
+from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.columns import decimals, digits, instants, pairs
+from devices.extra import extra_bytes
+from devices.formats.meitrack.text import io_inputs, tail_columns
+from devices.texts import Names
+
+_NUMBER: Final = rb"0|[1-9][0-9]{0,9}"
+_AAA: Final = re.compile(
+    rb"\$\$[\x21-\x7e]([0-9]{1,5}),([0-9A-Za-z]{1,20}),AAA,(0|[1-9][0-9]{0,3}),"
+    rb"(-?[0-9]{1,2}\.[0-9]{1,9}),(-?[0-9]{1,3}\.[0-9]{1,9}),([0-9]{12}),([AV]),([0-9]{1,3})?,"
+    rb"(%(number)s),([0-9]{1,4}(?:\.[0-9]{1,3})?)?,([0-9]{1,3}(?:\.[0-9]{1,3})?)?,"
+    rb"([0-9]{1,3}(?:\.[0-9]{1,3})?)?,(-?[0-9]{1,5}(?:\.[0-9]{1,3})?)?,([0-9]{1,12})?,"
+    rb"(%(number)s),([0-9A-Fa-f|]{1,40}),([0-9A-Fa-f]{4}),([0-9A-Za-z|.,:_-]*)\*"
+    rb"[0-9A-Fa-f]{2}\r\n" % {b"number": _NUMBER}
+)
+_LENGTH_FROM: Final = 3
+"""The length stands behind `$$` and a letter, and counts what is behind it."""
+_BEHIND_STAR: Final = 4
+"""Checksum and line end, which the checksum does not count."""
+_DIGIT: Final = np.zeros(256, np.int64)
+_DIGIT[list(b"0123456789abcdef")] = range(16)
+_DIGIT[list(b"ABCDEF")] = range(10, 16)
+
+
+def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
+    """What could be read as columns, and the indices of all other payloads."""
+    match = _AAA.fullmatch
+    taken: list[int] = []
+    rest: list[int] = []
+    found: list[bytes] = []
+    for index, payload in enumerate(payloads):
+        one = match(payload)
+        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
+            rest.append(index)
+        else:
+            found += one.groups(b"")
+            taken.append(index)
+    wrong = np.flatnonzero(~_whole([payloads[one] for one in taken], found[:: _AAA.groups]))
+    for row in wrong.tolist()[::-1]:
+        rest.append(taken.pop(row))
+        del found[row * _AAA.groups : (row + 1) * _AAA.groups]
+    return _columns(found, taken, received), sorted(rest)
+
+
+def _whole(frames: Sequence[bytes], lengths: Sequence[bytes]) -> Bool:
+    """Whether length and checksum of each frame are right; shape (len(frames),)."""
+    if not frames:
+        return np.empty(0, np.bool_)
+    sizes = np.fromiter(map(len, frames), np.int64, len(frames))
+    counted = sizes - _LENGTH_FROM - np.fromiter(map(len, lengths), np.int64, len(frames))
+    data = np.frombuffer(b"".join(frames), np.uint8)
+    ends = np.cumsum(sizes)
+    sums = np.add.reduceat(data, ends - sizes, dtype=np.int64)
+    for behind in range(1, _BEHIND_STAR + 1):
+        sums -= data[ends - behind]
+    sent = _DIGIT[data[ends - 4]] * 16 + _DIGIT[data[ends - 3]]
+    whole: Bool = (decimals(lengths) == counted) & ((sums & 0xFF) == sent)
+    return whole
+
+
+def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+        _, ident, event, lat, lon, time, status, satellites, rssi, speed, course, hdop,
+        altitude, mileage, run, cell, io, tail,
+    ) = (found[field :: _AAA.groups] for field in range(_AAA.groups))  # fmt: skip
+    names = Names()
+    extra = map(_extra, event, rssi, run, cell, io, tail)
+    return assemble(
+        {
+            "time": instants(*pairs(time, 12).T),
+            "lon": decimals(lon),
+            "lat": decimals(lat),
+            "speed_kmh": decimals(speed),
+            "heading": decimals(course),
+            "altitude": decimals(altitude),
+            "hdop": decimals(hdop),
+            "satellites": decimals(satellites),
+            "odometer": decimals(mileage),
+            "inputs": [*map(_inputs, event, io)],
+            "quality": np.where(
+                digits(status, 1)[:, 0] == ord("A") - ord("0"), 0, int(Quality.NO_POSITION)
+            ),
+        },
+        payload=taken,
+        at=[0] * len(taken),
+        received=received,
+        extra=dict(enumerate(extra)),
+        ident=names.numbers(map(bytes.decode, ident)),
+        idents=names.known(),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _inputs(event: bytes, io: bytes) -> int:
+    return io_inputs(int(event), io.decode())
+
+
+def _extra(event: bytes, rssi: bytes, run: bytes, cell: bytes, io: bytes, tail: bytes) -> bytes:
+    """What `text.py` says beside the columns, in its order."""
+    return b'{"command":"AAA","event":%b,"rssi":%b,"run_time_s":%b,"cell":"%b","io":"%b"%b' % (
+        event,
+        rssi,
+        run,
+        cell,
+        io,
+        _tail(tail),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _tail(tail: bytes) -> bytes:
+    """The columns behind inputs and outputs, to the end of the object."""
+    found = tail_columns(tail.decode())
+    return b"," + extra_bytes(found)[1:] if found else b"}"

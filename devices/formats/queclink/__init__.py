@@ -1,0 +1,1 @@
+"""Queclink @Track: reports as text, and the two binary forms of the same."""

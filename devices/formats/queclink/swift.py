@@ -1,0 +1,100 @@
+"""The fast path: GTFRI of one position from vehicle trackers, many at once.
+
+Whatever the pattern does not take is left to `text.py`, which says the same of what it takes.
+"""
+
+import re
+from collections.abc import Sequence
+from math import nan
+from typing import Final
+
+import numpy as np
+
+from devices.batch import I64, Quality
+from devices.checks import assemble
+from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.columns import decimals, instants, pairs
+from devices.formats.queclink.reports import status_inputs
+from devices.texts import Names
+
+_FRI: Final = re.compile(
+    rb"\+RESP:GTFRI,((?!11|40|44|52|55|66|DE)[0-9A-F]{6}),([0-9A-Za-z]{1,20}),([0-9A-Za-z_-]{0,16}),([0-9]*),([0-9A-F]{2}),1,"
+    rb"([0-9]{1,2}(?:\.[0-9]{1,2})?)?,([0-9]{1,3}(?:\.[0-9])?)?,([0-9]{1,3}(?:\.[0-9])?)?,"
+    rb"(-?[0-9]{1,5}(?:\.[0-9])?)?,(-?[0-9]{1,3}\.[0-9]{6}),(-?[0-9]{1,3}\.[0-9]{6}),([0-9]{14}),"
+    rb"(?:,,,|([0-9]{3,4},[0-9]{1,4},[0-9A-Fa-f]{2,8},[0-9A-Fa-f]{2,10})),"
+    rb"(?:00|01,([0-9]{1,3})),([0-9]{1,12}\.[0-9]{1,6})?,([0-9]{1,9}:[0-9]{2}:[0-9]{2})?,,,"
+    rb"([0-9]{1,3})?,([0-9A-F]{6})?,,,,([0-9]{14}),([0-9A-Fa-f]{4})\$"
+)
+
+
+def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
+    """What could be read as columns, and the indices of all other payloads."""
+    match = _FRI.fullmatch
+    taken: list[int] = []
+    rest: list[int] = []
+    found: list[bytes] = []
+    for index, payload in enumerate(payloads):
+        one = match(payload)
+        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
+            rest.append(index)
+        else:
+            found += one.groups(b"")
+            taken.append(index)
+    return _columns(found, taken, received), rest
+
+
+def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+        version, ident, name, power, kind, accuracy, speed, azimuth, altitude, lon, lat, time,
+        cell, satellites, odometer, hours, battery, status, sent, count,
+    ) = (found[field :: _FRI.groups] for field in range(_FRI.groups))  # fmt: skip
+    parts = pairs(time, 14)
+    hdop = decimals(accuracy)
+    lost = hdop == 0
+    hdop[lost] = nan
+    names = Names()
+    extra = map(_extra, version, name, sent, count, power, kind, cell, hours, battery, status)
+    return assemble(
+        {
+            "time": instants(parts[:, 0] * 100 + parts[:, 1], *parts[:, 2:].T),
+            "lon": decimals(lon),
+            "lat": decimals(lat),
+            "speed_kmh": decimals(speed),
+            "heading": decimals(azimuth),
+            "altitude": decimals(altitude),
+            "hdop": hdop,
+            "satellites": decimals(satellites),
+            "odometer": decimals(odometer) * 1000,
+            "inputs": [*map(status_inputs, map(bytes.decode, status))],
+            "quality": np.where(lost, int(Quality.NO_POSITION), 0),
+        },
+        payload=taken,
+        at=[0] * len(taken),
+        received=received,
+        extra=dict(enumerate(extra)),
+        ident=names.numbers(map(bytes.decode, ident)),
+        idents=names.known(),
+    )
+
+
+def _extra(
+    version: bytes, name: bytes, sent: bytes, count: bytes, power: bytes, kind: bytes,
+    cell: bytes, hours: bytes, battery: bytes, status: bytes,
+) -> bytes:  # fmt: skip
+    """What `text.py` says beside the columns, in its order."""
+    made = b'{"report":"fri","protocol":"' + version
+    if name:
+        made += b'","device_name":"' + name
+    made += b'","sent":"' + sent + b'","count":"' + count
+    if power:
+        made += b'","power_mv":"' + power
+    made += b'","report_type":"' + kind + b'","number":"1'
+    if cell:
+        made += b'","cell":"' + cell
+    if hours:
+        made += b'","hour_meter":"' + hours
+    if battery:
+        made += b'","battery_percent":"' + battery
+    if status:
+        made += b'","status":"' + status
+    return made + b'"}'

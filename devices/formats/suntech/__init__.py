@@ -1,0 +1,1 @@
+"""Suntech: reports of the ST, SA and universal families, as text and zipped."""

@@ -1,0 +1,1 @@
+"""Wialon IPS: lines of text between number signs."""

@@ -1,0 +1,93 @@
+"""The fast path: D packets, many at once.
+
+Whatever the pattern does not take is left to `codec.py`, which says the same of what it takes.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from devices.batch import F64, I64, Quality
+from devices.checks import assemble
+from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.columns import decimals, degrees, digits, instants, pairs
+from devices.crc16 import crc16_ibm_each
+from devices.extra import extra_bytes
+from devices.formats.wialon.messages import described
+
+_NUMBER: Final = rb"(?:NA|(-?[0-9]{1,9}(?:\.[0-9]{1,9})?))?"
+_D: Final = re.compile(
+    rb"#D#([0-9]{6});([0-9]{6});([0-9]{3,5}\.[0-9]{1,15});([NS]);([0-9]{3,5}\.[0-9]{1,15});([EW]);"
+    rb"%(n)s;%(n)s;%(n)s;%(n)s;%(n)s;"
+    rb"((?:NA|[0-9]{1,9})?;(?:NA|[0-9]{1,9})?;[0-9NA.,-]{0,99};[0-9A-Za-z]{0,32};[ -:<-~]{0,999})"
+    rb"(?:;([0-9A-F]{4}))?\r\n" % {b"n": _NUMBER}
+)
+_BODY: Final = slice(len("#D#"), -len("FFFF\r\n"))
+"""What the CRC of a packet counts."""
+
+
+def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
+    """What could be read as columns, and the indices of all other payloads."""
+    match = _D.fullmatch
+    taken: list[int] = []
+    rest: list[int] = []
+    found: list[bytes] = []
+    for index, payload in enumerate(payloads):
+        one = match(payload)
+        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
+            rest.append(index)
+        else:
+            found += one.groups(b"")
+            taken.append(index)
+    sums = found[_D.groups - 1 :: _D.groups]
+    summed = [row for row, sent in enumerate(sums) if sent]
+    made = crc16_ibm_each([payloads[taken[row]][_BODY] for row in summed])
+    for row, crc in zip(summed[::-1], made[::-1], strict=True):
+        if int(sums[row], 16) != crc:
+            rest.append(taken.pop(row))
+            del found[row * _D.groups : (row + 1) * _D.groups]
+    return _columns(found, taken, received), sorted(rest)
+
+
+def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+        day, clock, lat, north, lon, east, speed, course, altitude, satellites, hdop, more, _,
+    ) = (found[field :: _D.groups] for field in range(_D.groups))  # fmt: skip
+    date = pairs(day, 6)
+    seen = decimals(satellites)
+    behind = [*map(_behind, more)]
+    return assemble(
+        {
+            "time": instants(date[:, 2], date[:, 1], date[:, 0], *pairs(clock, 6).T),
+            "lon": _signed(lon, east, "W"),
+            "lat": _signed(lat, north, "S"),
+            "speed_kmh": decimals(speed),
+            "heading": decimals(course),
+            "altitude": decimals(altitude),
+            "hdop": decimals(hdop),
+            "satellites": seen,
+            "inputs": [word for _, word in behind],
+            "quality": np.where(seen == 0, int(Quality.NO_POSITION), 0),
+        },
+        payload=taken,
+        at=[0] * len(taken),
+        received=received,
+        extra=dict(enumerate(extra for extra, _ in behind)),
+    )
+
+
+def _signed(angles: Sequence[bytes], sides: Sequence[bytes], negative: str) -> F64:
+    values = degrees(decimals(angles))
+    side = digits(sides, 1)[:, 0]
+    signed: F64 = np.where(side == ord(negative) - ord("0"), -values, values)
+    return signed
+
+
+@lru_cache(maxsize=4096)
+def _behind(more: bytes) -> tuple[bytes, int]:
+    """The columns behind hdop as extra and as inputs."""
+    extra, word = described(*more.decode().split(";"))
+    return extra_bytes({"packet": "D", **extra}), word
