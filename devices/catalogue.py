@@ -4,7 +4,7 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import json_fix, owntracks
+from devices.formats import json_fix, owntracks, ruptela
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
@@ -19,6 +19,7 @@ __all__ = [
     "json_fix",
     "nmea",
     "owntracks",
+    "ruptela",
     "teltonika",
     "teltonika_json",
     "ufms",

@@ -25,6 +25,7 @@ CARRIES = {
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
+    "ruptela": {"speed_kmh", "heading", "odometer", "quality"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
 }  # fmt: skip
