@@ -9,6 +9,7 @@ record, a walk and what its values mean; what a record says alone it says among 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from struct import Struct
 from typing import Any, Final
 
@@ -78,8 +79,32 @@ class Walk:
         return start
 
 
+class Splits:
+    """Where the records of payloads lie, worked out once for payloads of one length and steering.
+
+    split: walks a whole payload and gives what is to be known of its records, never a value.
+    """
+
+    def __init__(self, split: Callable[[Walk], list[Any]]) -> None:
+        self._split = split
+        self._known: dict[int, tuple[Callable[[bytes], Any], Any, list[Any]]] = {}
+
+    def of(self, data: bytes) -> list[Any]:
+        """What `split` says of this payload. Raises its DecodeErrors."""
+        known = self._known.get(len(data))
+        if known and known[0](data) == known[1]:
+            return known[2]
+        walk = Walk(data)
+        spans = self._split(walk)
+        if walk.steering:
+            look = itemgetter(*walk.steering)
+            self._known[len(data)] = look, look(data), spans
+        return spans
+
+
 Values = Mapping[Any, NDArray[Any]]
-"""Values by the keys that the walk gave them, shape (n,) each; "V" values are arrays of bytes."""
+"""Values by the keys that the walk gave them, shape (n,) each; "V" values are arrays of bytes.
+"received" is when each record arrived (int64 microseconds)."""
 
 
 @dataclass(slots=True)
@@ -102,7 +127,7 @@ class Kind:
     """A kind of record: how its structure is walked, and what its values mean."""
 
     walk: Callable[[Walk], None]
-    meaning: Callable[[Values, int], Meaning]
+    meaning: Callable[[Values], Meaning]
 
 
 class Records:
@@ -135,13 +160,13 @@ class Records:
 
 def read(records: Records, kinds: Mapping[str, Kind], received: I64) -> Decoded:
     """Everything that the records say, in their order."""
-    made = _Rows(records)
+    made = _Rows(records, received)
     groups: dict[tuple[str, int], list[int]] = {}
     for row, (kind, data) in enumerate(zip(records.kind, records.data, strict=True)):
         groups.setdefault((kind, len(data)), []).append(row)
     for (name, _), members in groups.items():
         _read_group(records, kinds[name], members, made)
-    return made.decoded(received)
+    return made.decoded()
 
 
 def _read_group(records: Records, kind: Kind, members: list[int], made: "_Rows") -> None:
@@ -161,7 +186,8 @@ def _read_group(records: Records, kind: Kind, members: list[int], made: "_Rows")
         same = rows if whole else rows[alike]
         if error is None:
             values = _values(raw if whole else raw[alike], walk)
-            made.take(same, kind.meaning(values, len(same)))
+            values["received"] = made.received_of(same)
+            made.take(same, kind.meaning(values))
         else:
             made.refuse(same, np.ones(len(same), np.bool_), error)
         if whole:
@@ -192,9 +218,11 @@ def _values(raw: NDArray[np.uint8], walk: Walk) -> dict[Any, NDArray[Any]]:
 class _Rows:
     """Columns of all records while their groups are read."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, received: I64) -> None:
         n = len(records.data)
         self._records = records
+        self._received = received
+        self._payload = np.array(records.payload, np.intp)
         self._refusals = list(records.refusals)
         self._columns: dict[str, NDArray[Any]] = {
             name: np.full(n, np.nan) for name in ("time", "lon", "lat")
@@ -202,6 +230,10 @@ class _Rows:
         self._good = np.ones(n, np.bool_)
         self._driver: list[str] = []
         self._extra: dict[int, bytes] = {}
+
+    def received_of(self, rows: NDArray[np.intp]) -> I64:
+        """When the payloads of these records arrived."""
+        return self._received[self._payload[rows]]
 
     def take(self, rows: NDArray[np.intp], said: Meaning) -> None:
         for name, values in said.columns.items():
@@ -238,7 +270,7 @@ class _Rows:
             self._refusals.append(Refusal.of(self._records.payload[row], found))
             self._good[row] = False
 
-    def decoded(self, received: I64) -> Decoded:
+    def decoded(self) -> Decoded:
         good = self._good
         idents, drivers = Names(), Names()
         if good.all():
@@ -254,7 +286,7 @@ class _Rows:
         ident = idents.numbers(self._records.ident[row] for row in rows)
         return assemble(
             columns, payload=[self._records.payload[row] for row in rows],
-            at=[self._records.at[row] for row in rows], received=received, extra=extra,
+            at=[self._records.at[row] for row in rows], received=self._received, extra=extra,
             refusals=self._refusals, ident=ident, idents=idents.known(), drivers=drivers.known(),
         )  # fmt: skip
 

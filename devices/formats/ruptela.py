@@ -186,7 +186,7 @@ def _walk_elements(walk: Walk, *, extended: bool) -> None:
             walk.value(walk.look(">H" if extended else "B"), f">u{size}")
 
 
-def _meaning(values: Values, _: int) -> Meaning:
+def _meaning(values: Values) -> Meaning:
     io = {key: column for key, column in values.items() if isinstance(key, int)}
     states = {bit: io[element] > 0 for element, bit in INPUTS.items() if element in io}
     satellites, lon, lat = values["satellites"], values["lon"], values["lat"]
@@ -221,7 +221,7 @@ def _walk_trouble(walk: Walk) -> None:
     walk.end()
 
 
-def _trouble_meaning(values: Values, _: int) -> Meaning:
+def _trouble_meaning(values: Values) -> Meaning:
     lon, lat = values["lon"], values["lat"]
     codes = [code.decode("ascii", "replace").strip("\0 ") for code in values["code"].tolist()]
     return Meaning(

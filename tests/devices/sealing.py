@@ -2,7 +2,7 @@
 
 import struct
 
-from devices.crc16 import KERMIT
+from devices.crc16 import KERMIT, MODBUS
 
 
 def ruptela(frame: bytes) -> bytes:
@@ -10,4 +10,9 @@ def ruptela(frame: bytes) -> bytes:
     return struct.pack(">H", len(part)) + part + struct.pack(">H", KERMIT.of(part))
 
 
-SEALS = {"ruptela": ruptela}
+def galileo(frame: bytes) -> bytes:
+    part = frame[:1] + struct.pack("<H", len(frame) - 5 & 0x7FFF) + frame[3:-2][:0x7FFF]
+    return part + struct.pack("<H", MODBUS.of(part))
+
+
+SEALS = {"galileo": galileo, "ruptela": ruptela}

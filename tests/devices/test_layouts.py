@@ -64,8 +64,9 @@ def walk_counted(walk):
     walk.end()
 
 
-def sum_of(values, n):
-    total = sum(values.values(), start=np.zeros(n))
+def sum_of(values):
+    n = len(values["received"])
+    total = sum((column for key, column in values.items() if key != "received"), start=np.zeros(n))
     return Meaning({"time": np.full(n, 1.7e15), "lon": total, "lat": np.zeros(n)})
 
 
