@@ -5,6 +5,7 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks, ruptela
+from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
@@ -17,6 +18,7 @@ __all__ = [
     "CODECS",
     "Codec",
     "codec",
+    "egts",
     "galileo",
     "json_fix",
     "nmea",

@@ -1,24 +1,16 @@
-"""CRC-8 of EGTS headers: polynomial 0x31, start 0xFF, not reflected."""
+"""CRC-8 of EGTS headers: polynomial 0x31, start 0xFF, not reflected.
 
+Such a CRC is the high byte of the CRC-16 with the same polynomial and start, shifted left by eight.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
+from devices.crc16 import Crc16
 
-def _make_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        crc = value
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x31 if crc & 0x80 else crc << 1) & 0xFF
-        table.append(crc)
-    return tuple(table)
+_SHIFTED: Final = Crc16(0x31 << 8, reflected=False, start=0xFF << 8)
 
 
-_TABLE: Final = _make_table()
-
-
-def crc8(data: bytes) -> int:
-    """The CRC of one byte string; headers are short."""
-    crc = 0xFF
-    for byte in data:
-        crc = _TABLE[crc ^ byte]
-    return crc
+def crc8_each(parts: Sequence[bytes]) -> list[int]:
+    """The CRC of each byte string."""
+    return [crc >> 8 for crc in _SHIFTED.of_each(parts)]

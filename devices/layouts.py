@@ -31,6 +31,7 @@ costs the same whatever an ill-willed sender makes of them."""
 _SIZES: Final = {"1": 1, "2": 2, "4": 4, "8": 8}
 _ENCODER: Final = msgspec.json.Encoder()
 _LOOKS: Final = {kind: Struct(kind) for kind in ("B", "<H", ">H", "<I", ">I")}
+_VALUES: Final = {"B": "u1", "<H": "<u2", ">H": ">u2", "<I": "<u4", ">I": ">u4"}
 
 
 class Walk:
@@ -47,11 +48,16 @@ class Walk:
         """Bytes that are not read yet."""
         return len(self._data) - self.position
 
-    def look(self, kind: str = "B") -> int:
-        """The number here, by which the walk goes on: u8 "B", u16 "<H" ">H", u32 "<I" ">I"."""
+    def look(self, kind: str = "B", *, key: Any = None) -> int:
+        """The number here, by which the walk goes on: u8 "B", u16 "<H" ">H", u32 "<I" ">I".
+
+        With a key it is a value as well.
+        """
         form = _LOOKS[kind]
         start = self._pass(form.size)
         self.steering.extend(range(start, self.position))
+        if key is not None:
+            self.values.append((key, start, _VALUES[kind]))
         found: int = form.unpack_from(self._data, start)[0]
         return found
 

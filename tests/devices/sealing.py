@@ -2,7 +2,8 @@
 
 import struct
 
-from devices.crc16 import KERMIT, MODBUS
+from devices.crc8 import crc8_each
+from devices.crc16 import CCITT_FALSE, KERMIT, MODBUS
 
 
 def ruptela(frame: bytes) -> bytes:
@@ -15,4 +16,11 @@ def galileo(frame: bytes) -> bytes:
     return part + struct.pack("<H", MODBUS.of(part))
 
 
-SEALS = {"galileo": galileo, "ruptela": ruptela}
+def egts(frame: bytes) -> bytes:
+    content = frame[11:-2]
+    head = b"\1" + frame[1:2] + b"\0\x0b\0" + struct.pack("<H", len(content)) + frame[7:9] + b"\1"
+    checked = bytes(crc8_each([head])) + content
+    return head + checked + (struct.pack("<H", CCITT_FALSE.of(content)) if content else b"")
+
+
+SEALS = {"egts": egts, "galileo": galileo, "ruptela": ruptela}
