@@ -5,6 +5,7 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks, ruptela
+from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
 from devices.formats.nmea import codec as nmea
@@ -18,6 +19,7 @@ __all__ = [
     "CODECS",
     "Codec",
     "codec",
+    "eelink",
     "egts",
     "galileo",
     "json_fix",

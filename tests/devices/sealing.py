@@ -4,6 +4,7 @@ import struct
 
 from devices.crc8 import crc8_each
 from devices.crc16 import CCITT_FALSE, KERMIT, MODBUS
+from devices.formats.eelink.packet import rotating_sums
 
 
 def ruptela(frame: bytes) -> bytes:
@@ -23,4 +24,11 @@ def egts(frame: bytes) -> bytes:
     return head + checked + (struct.pack("<H", CCITT_FALSE.of(content)) if content else b"")
 
 
-SEALS = {"egts": egts, "galileo": galileo, "ruptela": ruptela}
+def eelink(frame: bytes) -> bytes:
+    if frame[:2] != b"EL":
+        return frame
+    frame = frame[:2] + struct.pack(">H", len(frame) - 4 & 0xFFFF) + frame[4:]
+    return frame[:4] + struct.pack(">H", *rotating_sums([frame])) + frame[6:]
+
+
+SEALS = {"eelink": eelink, "egts": egts, "galileo": galileo, "ruptela": ruptela}

@@ -22,6 +22,7 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "eelink": {"odometer", "quality"},
     "egts": {"altitude", "hdop", "satellites", "quality"},
     "galileo": {"altitude", "odometer", "quality"},
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
@@ -33,7 +34,7 @@ CARRIES = {
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"egts": 0.3, "galileo": 5.1, "nmea": 1.0}
+PLACE_E7 = {"eelink": 2.8, "egts": 0.3, "galileo": 5.1, "nmea": 1.0}
 """Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute,
 Galileosky of a degree."""
 
