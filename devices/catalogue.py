@@ -9,6 +9,7 @@ from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
 from devices.formats.nmea import codec as nmea
+from devices.formats.t800x import packet as t800x
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
@@ -26,6 +27,7 @@ __all__ = [
     "nmea",
     "owntracks",
     "ruptela",
+    "t800x",
     "teltonika",
     "teltonika_json",
     "ufms",

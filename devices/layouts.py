@@ -41,6 +41,7 @@ class Walk:
         self.position = 0
         self.values: list[tuple[Any, int, str]] = []
         self.steering: list[int] = []
+        self.masks: list[int] = []
         self._data = data
 
     @property
@@ -48,18 +49,19 @@ class Walk:
         """Bytes that are not read yet."""
         return len(self._data) - self.position
 
-    def look(self, kind: str = "B", *, key: Any = None) -> int:
+    def look(self, kind: str = "B", *, mask: int = 0xFF, key: Any = None) -> int:
         """The number here, by which the walk goes on: u8 "B", u16 "<H" ">H", u32 "<I" ">I".
 
-        With a key it is a value as well.
+        mask: the bits of one byte that count. With a key the whole is a value as well.
         """
         form = _LOOKS[kind]
         start = self._pass(form.size)
         self.steering.extend(range(start, self.position))
+        self.masks.extend([mask] * form.size)
         if key is not None:
             self.values.append((key, start, _VALUES[kind]))
         found: int = form.unpack_from(self._data, start)[0]
-        return found
+        return found & mask if form.size == 1 else found
 
     def value(self, key: Any, kind: str) -> None:
         """Name the value here: a NumPy dtype ("<i4"), "<u3" or ">u3", or "V6" for six bytes."""
@@ -93,20 +95,32 @@ class Splits:
 
     def __init__(self, split: Callable[[Walk], list[Any]]) -> None:
         self._split = split
-        self._known: dict[int, tuple[Callable[[bytes], Any], Any, list[Any]]] = {}
+        self._known: dict[int, _Seen] = {}
 
     def of(self, data: bytes) -> list[Any]:
         """What `split` says of this payload. Raises its DecodeErrors."""
         known = self._known.get(len(data))
-        if known and known[0](data) == known[1]:
-            return known[2]
+        if known and (spans := known.spans.get(known.look(data))) is not None:
+            return spans
         walk = Walk(data)
         spans = self._split(walk)
         if walk.steering:
-            look = itemgetter(*walk.steering)
-            self._known[len(data)] = look, look(data), spans
+            if known is None or known.steering != walk.steering or len(known.spans) > _MAX_SPLITS:
+                known = self._known[len(data)] = _Seen(walk.steering)
+            known.spans[known.look(data)] = spans
         return spans
 
+
+class _Seen:
+    """Payloads of one length that are steered by the same places, by what stood there."""
+
+    def __init__(self, steering: list[int]) -> None:
+        self.steering = steering
+        self.look: Callable[[bytes], Any] = itemgetter(*steering)
+        self.spans: dict[Any, list[Any]] = {}
+
+
+_MAX_SPLITS: Final = 256
 
 Values = Mapping[Any, NDArray[Any]]
 """Values by the keys that the walk gave them, shape (n,) each; "V" values are arrays of bytes.
@@ -187,7 +201,8 @@ def _read_group(records: Records, kind: Kind, members: list[int], made: "_Rows")
             kind.walk(walk)
         except DecodeError as found:
             error = found
-        alike = (raw[:, walk.steering] == raw[0, walk.steering]).all(axis=1)
+        differing = raw[:, walk.steering] ^ raw[0, walk.steering]
+        alike = (differing & np.array(walk.masks, np.uint8) == 0).all(axis=1)
         whole = bool(alike.all())
         same = rows if whole else rows[alike]
         if error is None:

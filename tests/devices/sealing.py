@@ -31,4 +31,8 @@ def eelink(frame: bytes) -> bytes:
     return frame[:4] + struct.pack(">H", *rotating_sums([frame])) + frame[6:]
 
 
-SEALS = {"eelink": eelink, "egts": egts, "galileo": galileo, "ruptela": ruptela}
+def t800x(frame: bytes) -> bytes:
+    return b"%%" + frame[2:3] + struct.pack(">H", len(frame)) + frame[5:]
+
+
+SEALS = {"eelink": eelink, "egts": egts, "galileo": galileo, "ruptela": ruptela, "t800x": t800x}

@@ -29,14 +29,15 @@ CARRIES = {
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "ruptela": {"speed_kmh", "heading", "odometer", "quality"},
+    "t800x": {"speed_kmh", "heading", "altitude", "quality"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"eelink": 2.8, "egts": 0.3, "galileo": 5.1, "nmea": 1.0}
-"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute,
-Galileosky of a degree."""
+PLACE_E7 = {"eelink": 2.8, "egts": 0.3, "galileo": 5.1, "nmea": 1.0, "t800x": 77.0}
+"""Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA
+millionths of a minute, TopFlyTech floats of 32 bits)."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))

@@ -73,13 +73,13 @@ def _identity(walk: Walk, end: int, names: Names) -> None:
 def _position(walk: Walk, end: int, names: Names) -> None:
     for key, form in (("time", "<u4"), ("lat", "<u4"), ("lon", "<u4")):
         walk.value(key, form)
-    flags = walk.look("B", key="flags")
+    has_altitude = walk.look(mask=ALTITUDE_BIT, key="flags")
     walk.value("speed", "<u2")
     walk.value("direction", "u1")
     walk.value("odometer", "<u3")
     walk.value("inputs", "u1")
     walk.value(names.new("source"), "u1")
-    if flags & ALTITUDE_BIT:
+    if has_altitude:
         walk.value("altitude", "<u3")
     if end - walk.position == 2:
         walk.value(names.new("source_data"), "<i2")
