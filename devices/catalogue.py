@@ -4,7 +4,7 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import json_fix, owntracks, ruptela
+from devices.formats import cellocator, json_fix, owntracks, ruptela
 from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
@@ -19,6 +19,7 @@ from devices.formats.weighing import json_messages as weigh_json
 __all__ = [
     "CODECS",
     "Codec",
+    "cellocator",
     "codec",
     "eelink",
     "egts",

@@ -7,8 +7,9 @@ so one walk serves them all, and their values are read as columns. A format give
 record, a walk and what its values mean; what a record says alone it says among others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import itemgetter
 from struct import Struct
 from typing import Any, Final
@@ -328,30 +329,33 @@ def inputs_of(states: Mapping[Input, Any]) -> Any:
     return word
 
 
-def objects(named: Mapping[Any, Any], n: int) -> list[dict[Any, Any]]:
-    """One object per row; values that are None, NaN or infinite, and empty objects, are left out.
+def objects(named: Mapping[Any, Any], n: int) -> Iterator[dict[Any, Any]]:
+    """One object per row, made when asked for, without what is None, NaN, infinite or empty.
 
     named: by key arrays or lists of n values, a mapping of the same, or one value for all rows.
     """
+    names: list[Any] = []
     columns: list[Sequence[Any]] = []
     holes = False
-    for value in named.values():
+    for name, value in named.items():
         if isinstance(value, Mapping):
-            columns.append(objects(value, n))
-            holes |= {} in columns[-1]
+            listed: Sequence[Any] = list(objects(value, n))
+            absent = listed.count({})
         elif isinstance(value, np.ndarray):
-            listed = value.tolist()
+            listed, absent = value.tolist(), 0
             if value.dtype.kind == "f" and not (finite := np.isfinite(value)).all():
                 listed = [v if f else None for v, f in zip(listed, finite.tolist(), strict=True)]
-                holes = True
-            columns.append(listed)
+                absent = n - int(finite.sum())
         else:
-            columns.append(value if isinstance(value, list) else [value] * n)
-            holes |= None in columns[-1]
-    if not columns:
-        return [{} for _ in range(n)]
-    names = list(named)
-    made = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    if holes:
-        made = [{k: v for k, v in row.items() if v is not None and v != {}} for row in made]
-    return made
+            listed = value if isinstance(value, list) else [value] * n
+            absent = listed.count(None)
+        if absent < n:
+            names.append(name)
+            columns.append(listed)
+            holes |= absent > 0
+    rows = zip(*columns, strict=True) if columns else repeat((), n)
+    for row in rows:
+        made = dict(zip(names, row, strict=True))
+        if holes:
+            made = {k: v for k, v in made.items() if v is not None and v != {}}
+        yield made

@@ -35,4 +35,15 @@ def t800x(frame: bytes) -> bytes:
     return b"%%" + frame[2:3] + struct.pack(">H", len(frame)) + frame[5:]
 
 
-SEALS = {"eelink": eelink, "egts": egts, "galileo": galileo, "ruptela": ruptela, "t800x": t800x}
+def cellocator(frame: bytes) -> bytes:
+    return frame[:-1] + bytes([sum(frame[4:-1]) & 0xFF])
+
+
+SEALS = {
+    "cellocator": cellocator,
+    "eelink": eelink,
+    "egts": egts,
+    "galileo": galileo,
+    "ruptela": ruptela,
+    "t800x": t800x,
+}

@@ -90,8 +90,7 @@ def test_looking_past_the_end_is_an_error():
 
 
 def test_what_is_unknown_is_left_out_of_objects():
-    assert objects({"a": np.array([1.5, np.nan]), "b": 2, "c": {"d": [None, "e"]}}, 2) == [
-        {"a": 1.5, "b": 2},
-        {"b": 2, "c": {"d": "e"}},
-    ]
-    assert objects({}, 2) == [{}, {}]
+    partly = {"a": np.array([1.5, np.nan]), "b": 2, "c": {"d": [None, "e"]}}
+    assert list(objects(partly, 2)) == [{"a": 1.5, "b": 2}, {"b": 2, "c": {"d": "e"}}]
+    nowhere = {"a": np.array([np.inf, np.nan]), "b": [None, None], "c": {}}
+    assert list(objects(nowhere, 2)) == list(objects({}, 2)) == [{}, {}]

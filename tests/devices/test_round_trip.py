@@ -18,6 +18,7 @@ from tests.devices.plausible import assert_plausible
 moderate = settings(max_examples=80, deadline=None)
 
 CARRIES = {
+    "cellocator": {"quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -35,7 +36,14 @@ CARRIES = {
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"eelink": 2.8, "egts": 0.3, "galileo": 5.1, "nmea": 1.0, "t800x": 77.0}
+PLACE_E7 = {
+    "cellocator": 2.9,
+    "eelink": 2.8,
+    "egts": 0.3,
+    "galileo": 5.1,
+    "nmea": 1.0,
+    "t800x": 77.0,
+}
 """Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA
 millionths of a minute, TopFlyTech floats of 32 bits)."""
 
