@@ -4,11 +4,15 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import json_fix, owntracks
+from devices.formats import cellocator, json_fix, owntracks, ruptela
+from devices.formats.eelink import packet as eelink
+from devices.formats.egts import packet as egts
+from devices.formats.galileo import packet as galileo
 from devices.formats.meitrack import codec as meitrack
 from devices.formats.nmea import codec as nmea
 from devices.formats.queclink import codec as queclink
 from devices.formats.suntech import codec as suntech
+from devices.formats.t800x import packet as t800x
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
@@ -19,13 +23,19 @@ from devices.formats.wialon import codec as wialon
 __all__ = [
     "CODECS",
     "Codec",
+    "cellocator",
     "codec",
+    "eelink",
+    "egts",
+    "galileo",
     "json_fix",
     "meitrack",
     "nmea",
     "owntracks",
     "queclink",
+    "ruptela",
     "suntech",
+    "t800x",
     "teltonika",
     "teltonika_json",
     "ufms",

@@ -52,6 +52,14 @@ def bcd_pairs(raw: U8) -> NDArray[np.int64]:
     return np.where((high > 9) | (low > 9), -1, high * 10 + low)
 
 
+def bcd_numbers(raw: U8) -> F64:
+    """Packed BCD numbers of equal size, shape (n, bytes): NaN where a half is over 9."""
+    parts = bcd_pairs(raw)
+    weights = 100 ** np.arange(raw.shape[1] - 1, -1, -1)
+    found: F64 = np.where((parts < 0).any(axis=1), np.nan, parts @ weights)
+    return found
+
+
 def instants(
     year: NDArray[np.integer[Any]],
     month: NDArray[np.integer[Any]],

@@ -18,6 +18,7 @@ from tests.devices.plausible import assert_plausible
 moderate = settings(max_examples=80, deadline=None)
 
 CARRIES = {
+    "cellocator": {"quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -30,15 +31,31 @@ CARRIES = {
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "queclink": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
     "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
+    "eelink": {"odometer", "quality"},
+    "egts": {"altitude", "hdop", "satellites", "quality"},
+    "galileo": {"altitude", "odometer", "quality"},
+    "ruptela": {"speed_kmh", "heading", "odometer", "quality"},
+    "t800x": {"speed_kmh", "heading", "altitude", "quality"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
     "wialon": {"speed_kmh", "heading", "altitude", "hdop", "quality"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"meitrack": 5.01, "nmea": 1.0, "queclink": 5.01, "suntech": 5.01, "wialon": 0.1}
-"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute, others
-millionths of a degree."""
+PLACE_E7 = {
+    "cellocator": 2.9,
+    "eelink": 2.8,
+    "egts": 0.3,
+    "galileo": 5.1,
+    "meitrack": 5.01,
+    "nmea": 1.0,
+    "queclink": 5.01,
+    "suntech": 5.01,
+    "t800x": 77.0,
+    "wialon": 0.1,
+}
+"""Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA
+millionths of a minute, others millionths of a degree, TopFlyTech floats of 32 bits)."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))

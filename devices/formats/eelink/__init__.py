@@ -1,0 +1,1 @@
+"""Eelink: packages of its trackers, over TCP or UDP."""

@@ -1,0 +1,1 @@
+"""Galileosky: packets of tags."""

@@ -1,0 +1,78 @@
+"""Writing Galileosky's packets of one record, for simulators and tests."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import isnan
+from struct import Struct
+from typing import Final
+
+from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.crc16 import MODBUS
+from devices.errors import EncodeError
+from devices.formats.galileo import tags
+
+_TIME: Final = Struct("<BI")
+_PLACE: Final = Struct("<BBii")
+_MOTION: Final = Struct("<BHH")
+_ALTITUDE: Final = Struct("<Bh")
+_HDOP: Final = Struct("<BB")
+_WORD: Final = Struct("<BH")
+_ODOMETER: Final = Struct("<BI")
+_IMEI_DIGITS: Final = 15
+_DIGITAL: Final = (Input.DIN_1, Input.DIN_2, Input.DIN_3, Input.DIN_4)
+
+
+def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
+    """One packet of one record per fix; an ident that is no IMEI, and drivers, have no place."""
+    del drivers
+    columns = zip(
+        (fixes.time // 1_000_000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
+        fixes.satellites.tolist(), fixes.quality.tolist(), fixes.speed_kmh.tolist(),
+        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
+        fixes.odometer.tolist(), fixes.inputs.tolist(), idents, strict=True,
+    )  # fmt: skip
+    parts = []
+    for row, (time, lon, lat, satellites, quality, speed, heading, altitude, hdop, odometer, word,
+              ident) in enumerate(columns):  # fmt: skip
+        lost = bool(quality & Quality.NO_POSITION)
+        try:
+            part = _TIME.pack(tags.TIME, time) + _PLACE.pack(
+                tags.PLACE, min(satellites, 15) | lost << 4, round(lat * 1e6), round(lon * 1e6)
+            )
+            if not (isnan(speed) and isnan(heading)):
+                part += _MOTION.pack(tags.MOTION, _tenths(speed), _tenths(heading) % 3600)
+            if not isnan(altitude):
+                part += _ALTITUDE.pack(tags.ALTITUDE, round(altitude))
+            if not isnan(hdop):
+                part += _HDOP.pack(tags.HDOP, min(_tenths(hdop), 0xFF))
+            part += _states(word)
+            if not isnan(odometer):
+                part += _ODOMETER.pack(tags.ODOMETER, round(odometer))
+        except struct.error as error:
+            raise EncodeError(f"galileo: fix {row}: {error}") from None
+        if len(ident) == _IMEI_DIGITS and ident.isdecimal():
+            part = bytes((tags.IMEI,)) + ident.encode() + part
+        parts.append(struct.pack("<BH", 0x01, len(part)) + part)
+    return [
+        part + crc.to_bytes(2, "little")
+        for part, crc in zip(parts, MODBUS.of_each(parts), strict=True)
+    ]
+
+
+def _tenths(value: float) -> int:
+    """Tenths of a value; the format has no way to say unknown."""
+    return 0 if isnan(value) else round(value * 10)
+
+
+@lru_cache(maxsize=4096)
+def _states(word: int) -> bytes:
+    states: Mapping[Input, bool] = inputs_states(word)
+    out = b""
+    if Input.IGNITION in states or Input.MOVEMENT in states:
+        ignition, moving = states.get(Input.IGNITION), states.get(Input.MOVEMENT)
+        out += _WORD.pack(tags.STATUS, bool(ignition) << 9 | bool(moving))
+    if any(bit in states for bit in _DIGITAL):
+        lines = sum(bool(states.get(bit)) << number for number, bit in enumerate(_DIGITAL))
+        out += _WORD.pack(tags.INPUTS, lines)
+    return out

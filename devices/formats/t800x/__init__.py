@@ -1,0 +1,1 @@
+"""TopFlyTech: messages of its trackers."""
