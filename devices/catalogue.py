@@ -4,7 +4,7 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import json_fix, owntracks
+from devices.formats import flespi, flexapi, json_fix, osmand, owntracks, pui, traccar
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
@@ -16,11 +16,16 @@ __all__ = [
     "CODECS",
     "Codec",
     "codec",
+    "flespi",
+    "flexapi",
     "json_fix",
     "nmea",
+    "osmand",
     "owntracks",
+    "pui",
     "teltonika",
     "teltonika_json",
+    "traccar",
     "ufms",
     "weigh_csv",
     "weigh_json",

@@ -22,11 +22,27 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "flespi": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "extra",
+        "ident",
+    },
+    "flexapi": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
+    },
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
+    "osmand": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
+        "ident",
+    },
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
+    "pui": {"speed_kmh", "heading", "ident", "extra"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "traccar": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
+        "extra", "ident",
+    },
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
