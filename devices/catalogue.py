@@ -6,6 +6,7 @@ Every codec is imported by hand; nothing is scanned for.
 from devices.codec import CODECS, Codec, codec
 from devices.formats import flespi, flexapi, json_fix, osmand, owntracks, pui, traccar
 from devices.formats.nmea import codec as nmea
+from devices.formats.teltonika import cbor_messages as teltonika_cbor
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
@@ -24,6 +25,7 @@ __all__ = [
     "owntracks",
     "pui",
     "teltonika",
+    "teltonika_cbor",
     "teltonika_json",
     "traccar",
     "ufms",

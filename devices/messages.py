@@ -18,7 +18,7 @@ from devices.checks import assemble, check_size
 from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.columns import rounded
 from devices.errors import DecodeError
-from devices.extra import extra_bytes, extra_values
+from devices.extra import MAX_EXTRA_BYTES, extra_bytes, extra_values
 from devices.input_names import named_states
 from devices.joining import joined
 from devices.json_input import JSON_ERRORS
@@ -33,7 +33,7 @@ NUMBERS: Final = (
 IDENT: Final = len(NUMBERS)
 DRIVER, INPUTS, LOST, EXTRA = range(IDENT + 1, IDENT + 5)
 """The others: two texts ("" or None: nobody), a word of inputs, whether there is no position, and
-an object of whatever else was said (or None)."""
+an object of whatever else was said (or None; or bytes of it that are known to be storable)."""
 
 Row = tuple[Any, ...]
 Shape = Callable[[bytes], Sequence[Row]]
@@ -105,7 +105,7 @@ def _odd_values(columns: Sequence[Sequence[Any]]) -> set[int]:
         allowed = _NUMBER if index < _REQUIRED else _PLAIN
         if not kinds <= allowed:
             odd.update(row for row, value in enumerate(column) if type(value) not in allowed)
-        if int in kinds:
+        if int in kinds and (len(kinds) > 1 or max(map(abs, column)) > _LARGEST):
             odd.update(row for row, v in enumerate(column) if type(v) is int and abs(v) > _LARGEST)
     for column in columns[IDENT : DRIVER + 1]:
         if not _TEXTS.issuperset(map(type, column)):
@@ -121,7 +121,11 @@ def _odd_extras(column: Sequence[Any], extra: dict[int, bytes]) -> set[int]:
     """Rows whose extra cannot be stored; `extra` is filled with that of the others."""
     odd: set[int] = set()
     for row, values in enumerate(column):
-        if values:
+        if type(values) is bytes:
+            extra[row] = values
+            if len(values) > MAX_EXTRA_BYTES:
+                odd.add(row)
+        elif values:
             try:
                 extra[row] = extra_bytes(values)
             except DecodeError:

@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 
+import cbor2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from devices.batch import COLUMNS
 from devices.catalogue import CODECS
 from devices.formats import flespi, flexapi, osmand, pui, traccar
+from devices.formats.teltonika import cbor_messages as teltonika_cbor
+from devices.formats.teltonika import json_messages as teltonika_json
 from devices.rows import decode_each
 from tests.devices.made_up import arrived, encoded
 from tests.devices.plausible import assert_plausible
@@ -21,6 +24,8 @@ READERS = {
     "flexapi": flexapi.read,
     "osmand": osmand.read,
     "pui": pui.read,
+    "teltonika-cbor": teltonika_cbor.read,
+    "teltonika-json": teltonika_json.read,
     "traccar": traccar.read,
 }
 
@@ -29,6 +34,7 @@ WORDS = [
     "external.powersource.status", "position", "device", "attributes", "fixTime", "latitude",
     "longitude", "valid", "uniqueId", "ignition", "sat", "location", "coords", "device_id", "speed",
     "heading", "battery", "is_charging", "is_moving", "lat", "lon", "ts", "id", "ign", "topic",
+    "state", "reported", "latlng", "sp", "239", "182", "16", "pr",
     "payload", "gnss.ts", "gnss.latitude", "gnss.longitude", "gnss.fix", "io.IGT", "event", "x",
 ]  # fmt: skip
 INSTANT = "2026-01-05T11:59:30.000Z"
@@ -84,7 +90,14 @@ def test_both_readers_say_the_same_of_good_and_damaged_payloads(name, data):
 @given(data=st.data())
 def test_both_readers_say_the_same_of_changed_values(name, data):
     (payload, *_) = data.draw(encoded(name))
-    if name == "osmand":
+    if name == "teltonika-cbor":
+        message = cbor2.loads(payload)
+        inside = data.draw(st.sampled_from([m for m in maps(message) if m]))
+        inside[data.draw(st.sampled_from([*inside, 239, 182, "x"]))] = data.draw(
+            values | st.binary(max_size=5) | st.floats()
+        )
+        changed = cbor2.dumps(message)
+    elif name == "osmand":
         pairs = payload.decode().removeprefix("?").split("&")
         at = data.draw(st.integers(0, len(pairs) - 1))
         value = data.draw(st.text("0123456789.-+eE_tfnarulsi%&= ", max_size=8))

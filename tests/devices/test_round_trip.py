@@ -38,6 +38,7 @@ CARRIES = {
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "pui": {"speed_kmh", "heading", "ident", "extra"},
     "teltonika": {"hdop", "odometer"},
+    "teltonika-cbor": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
     "traccar": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
