@@ -10,6 +10,7 @@ from devices.formats.teltonika import cbor_messages as teltonika_cbor
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
+from devices.formats.weighing import axle_events as weigh_axle_events
 from devices.formats.weighing import csv_lines as weigh_csv
 from devices.formats.weighing import json_messages as weigh_json
 
@@ -29,6 +30,7 @@ __all__ = [
     "teltonika_json",
     "traccar",
     "ufms",
+    "weigh_axle_events",
     "weigh_csv",
     "weigh_json",
 ]

@@ -62,7 +62,9 @@ def _shape(payload: bytes) -> Sequence[Row]:
 
 def _row(values: dict[str, Any]) -> Row:
     position, device = values.pop("position"), values.pop("device")
-    said = position.pop("attributes", None) or {}
+    said = position.pop("attributes", None)
+    if said is None:
+        said = {}
     time, valid = position.pop("fixTime"), position.pop("valid", True)
     if type(time) is not str or type(valid) is not bool or type(said) is not dict:
         raise TypeError

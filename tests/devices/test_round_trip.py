@@ -128,6 +128,25 @@ def test_weighings_come_back(name, weighings):
     np.testing.assert_allclose(got.axle_spacing_m, weighings.axle_spacing_m)
 
 
+@moderate
+@given(weighings=weighing_batches(min_axles=1))
+def test_axles_come_back_as_a_vehicle(weighings):
+    encode = codec("weigh-axle-events").encode_weighings
+    assert encode
+    decoded = codec("weigh-axle-events").decode(encode(weighings), arrived(1))
+    assert_plausible(decoded, 1)
+    assert decoded.refusals == ()
+    got = decoded.weighings
+    assert (got.station, got.plate) == (weighings.station, weighings.plate)
+    for column in ("time", "lane", "axle_start"):
+        np.testing.assert_array_equal(getattr(got, column), getattr(weighings, column))
+    for column in ("axle_kg", "speed_kmh", "axle_spacing_m"):
+        np.testing.assert_allclose(
+            getattr(got, column), getattr(weighings, column), rtol=1e-6, err_msg=column
+        )
+    np.testing.assert_allclose(got.gross_kg, weighings.axle_kg.sum())
+
+
 def test_teltonika_elements_of_every_width_come_back():
     io = (
         b'{"priority":1,"event":7,"io":{"21":3,"66":24079,"72":4294967295,"78":18446744073709551615'
