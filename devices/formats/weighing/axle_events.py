@@ -1,8 +1,9 @@
 """Codec "weigh-axle-events": axles as a station saw them (docs/codecs/weigh-axle-events.md).
 
 One record for each axle: CSV with a header, or a JSON array of objects. Records are grouped into
-vehicles by the number that the station gave, else by the gaps between axles. Force in kilonewtons is made mass by standard
-gravity, 9.80665 m/s2 (3rd General Conference on Weights and Measures, 1901; ISO 80000-3).
+vehicles by the number that the station gave, else by the gaps between axles. Force in kilonewtons
+is made mass by standard gravity, 9.80665 m/s2 (3rd General Conference on Weights and Measures,
+1901; ISO 80000-3).
 """
 
 import csv
