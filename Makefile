@@ -13,7 +13,7 @@ BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchm
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo check test bench lock clean
+.PHONY: help setup demo check test bench fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make check            lint, format, types, import contracts; changes no file"
 	@echo "make test             make check, and every test (ARGS: more for pytest)"
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
+	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean            remove $(VENV) and caches"
 
@@ -57,6 +58,11 @@ test: check $(KERNELS)
 bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+
+fuzz: $(READY)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-build-isolation -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }

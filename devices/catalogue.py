@@ -4,7 +4,17 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import cellocator, json_fix, owntracks, ruptela
+from devices.formats import (
+    cellocator,
+    flespi,
+    flexapi,
+    json_fix,
+    osmand,
+    owntracks,
+    pui,
+    ruptela,
+    traccar,
+)
 from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
@@ -13,9 +23,11 @@ from devices.formats.nmea import codec as nmea
 from devices.formats.queclink import codec as queclink
 from devices.formats.suntech import codec as suntech
 from devices.formats.t800x import packet as t800x
+from devices.formats.teltonika import cbor_messages as teltonika_cbor
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
 from devices.formats.ufms import codec as ufms
+from devices.formats.weighing import axle_events as weigh_axle_events
 from devices.formats.weighing import csv_lines as weigh_csv
 from devices.formats.weighing import json_messages as weigh_json
 from devices.formats.wialon import codec as wialon
@@ -27,18 +39,25 @@ __all__ = [
     "codec",
     "eelink",
     "egts",
+    "flespi",
+    "flexapi",
     "galileo",
     "json_fix",
     "meitrack",
     "nmea",
+    "osmand",
     "owntracks",
+    "pui",
     "queclink",
     "ruptela",
     "suntech",
     "t800x",
     "teltonika",
+    "teltonika_cbor",
     "teltonika_json",
+    "traccar",
     "ufms",
+    "weigh_axle_events",
     "weigh_csv",
     "weigh_json",
     "wialon",

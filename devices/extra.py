@@ -4,7 +4,7 @@ The bytes made here can be stored as PostgreSQL's jsonb, whatever a device sent:
 and depth, no NUL and no lone surrogate in any string, every number finite and of ordinary size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, Final
 
@@ -20,10 +20,14 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 def extra_bytes(values: Mapping[str, Any]) -> bytes:
     """One JSON object. Raises DecodeError (BAD_VALUE) for values that could not be stored."""
-    _check(values, MAX_EXTRA_DEPTH)
     try:
         made = _ENCODER.encode(values)
+        if not _is_plain(made, values):
+            _check(values, MAX_EXTRA_DEPTH)
+    except RecursionError:
+        raise DecodeError(Reject.BAD_VALUE, detail=_TOO_DEEP) from None
     except (ValueError, TypeError, OverflowError) as error:
+        _check(values, MAX_EXTRA_DEPTH)
         raise DecodeError(Reject.BAD_VALUE, detail=f"extra: {error}") from None
     if len(made) > MAX_EXTRA_BYTES:
         raise DecodeError(
@@ -31,6 +35,38 @@ def extra_bytes(values: Mapping[str, Any]) -> bytes:
             detail=f"extra: expected at most {MAX_EXTRA_BYTES} bytes, got {len(made)}",
         )
     return made
+
+
+def _is_plain(made: bytes, values: Mapping[str, Any]) -> bool:
+    """Whether a glance shows that there is nothing to refuse: most objects are such.
+
+    No escaped control character, no null (which stands for a number that is not finite, too), too
+    few brackets to be deep, no large number.
+    """
+    return not (
+        b"null" in made
+        or b"\\u00" in made
+        or made.count(b"{") + made.count(b"[") > MAX_EXTRA_DEPTH
+        or _has_large(values.values())
+    )
+
+
+def _has_large(values: Iterable[Any]) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            if not -_LARGE < value < _LARGE:
+                return True
+        elif kind is dict:
+            if _has_large(value.values()) or _has_large(value):
+                return True
+        elif kind is list and _has_large(value):
+            return True
+    return False
+
+
+_LARGE: Final = 1 << 63
+_TOO_DEEP: Final = f"extra: deeper than {MAX_EXTRA_DEPTH}"
 
 
 def extra_values(extra: bytes) -> dict[str, Any]:
@@ -41,7 +77,7 @@ def extra_values(extra: bytes) -> dict[str, Any]:
 def _check(value: Any, depth: int) -> None:
     if isinstance(value, Mapping | list):
         if not depth:
-            raise DecodeError(Reject.BAD_VALUE, detail=f"extra: deeper than {MAX_EXTRA_DEPTH}")
+            raise DecodeError(Reject.BAD_VALUE, detail=_TOO_DEEP)
         if isinstance(value, Mapping):
             for key in value:
                 _check_scalar(key)

@@ -4,12 +4,14 @@ Belongs here: what the JSON formats share about syntax. Their fields stand in th
 """
 
 import re
-from math import nan
+from datetime import UTC, datetime
+from math import isfinite, nan
 from typing import Any, Final
 
 import msgspec
 
 from devices.errors import DecodeError, Reject
+from devices.texts import is_ident
 
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
@@ -85,3 +87,70 @@ def as_object(value: Any, name: str = "element") -> dict[str, Any]:
             Reject.BAD_VALUE, detail=f"{name}: expected an object, got {type(value).__name__}"
         )
     return value
+
+
+_MILLISECONDS_FROM: Final = 1e11
+"""A number of seconds as large as this is one of milliseconds: it would be the year 5138."""
+
+
+def whole_us(us: float) -> float:
+    """Microseconds without a fraction; what is not finite stays so."""
+    return float(round(us)) if isfinite(us) else us
+
+
+def seconds_us(values: dict[str, Any], key: str) -> float:
+    """Take an instant out of an object: seconds since 1970, as microseconds. Raises DecodeError."""
+    return whole_us(required_number(values, key) * 1e6)
+
+
+def instant_us(value: Any, key: str) -> float:
+    """An instant as microseconds: seconds or milliseconds since 1970, or a text of ISO 8601.
+
+    A text without an offset is UTC. Raises DecodeError (BAD_VALUE).
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if ":" in text or "T" in text:
+            try:
+                return iso_us(text)
+            except (ValueError, OverflowError):
+                detail = f"{key}: expected an instant, got {value!r:.60}"
+                raise DecodeError(Reject.BAD_VALUE, detail=detail) from None
+    number_ = as_number(value, key)
+    return whole_us(number_ * (1e3 if abs(number_) >= _MILLISECONDS_FROM else 1e6))
+
+
+def iso_us(text: str) -> float:
+    """An ISO 8601 text as microseconds, UTC where it has no offset. Raises ValueError."""
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return round(when.timestamp() * 1e6)
+
+
+def identity(values: dict[str, Any], key: str) -> str:
+    """Take an identity out of an object: a text or a whole number; "" if there is none.
+
+    Raises DecodeError (BAD_VALUE) for what cannot be one.
+    """
+    value = values.pop(key, None)
+    if value is None or value == "":
+        return ""
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if isinstance(value, bool) or not is_ident(text):
+        raise DecodeError(Reject.BAD_VALUE, detail=f"{key}: expected text, got {value!r:.60}")
+    return text
+
+
+_SWITCHES: Final = {
+    "1": True, "true": True, "on": True, "0": False, "false": False, "off": False,
+}  # fmt: skip
+
+
+def switch(values: dict[str, Any], key: str) -> bool | None:
+    """Take what is on or off out of an object; what is neither stays there, and is None."""
+    value = values.get(key)
+    state = _SWITCHES.get(str(value).lower()) if isinstance(value, str | int) else None
+    if state is not None or value is None:
+        values.pop(key, None)
+    return state

@@ -1,8 +1,10 @@
 """The verb that looks into bytes: decode."""
 
 import sys
+from contextlib import nullcontext
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -22,25 +24,27 @@ def decode(
         bool, typer.Option("--base64", help="One payload a line, in base64.")
     ] = False,
     is_text: Annotated[bool, typer.Option("--text", help="One payload a line, as it is.")] = False,
+    ident: Annotated[
+        str, typer.Option(help="Identity that the topic would name: an IMEI, a station's code.")
+    ] = "",
 ) -> None:
     """Decode payloads of a codec: one JSON object a payload.
 
-    The file is one payload unless a form is given, then each line is one. Exits with 1 if any
-    payload, or part of one, was refused.
+    The file is one payload unless a form is given, then each line is one, an empty line too.
+    Exits with 0 if all was decoded, 1 if any payload, or part of one, was refused, 2 if the
+    command was not understood.
     """
-    from hanhtrinh.decoding import decoded_lines, payloads  # noqa: PLC0415
+    from hanhtrinh.decoding import Form, decoded_lines, payloads  # noqa: PLC0415
 
-    forms = [name for name, given in _forms(is_hex, is_base64, is_text) if given]
+    given: dict[Form, bool] = {"hex": is_hex, "base64": is_base64, "text": is_text}
+    forms = [name for name, is_given in given.items() if is_given]
     if len(forms) > 1:
         raise UsageError("decode: expected at most one of --hex, --base64 and --text")
-    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     refused = False
-    for line in decoded_lines(codec, payloads(content, forms[0] if forms else "raw")):
-        refused |= line["error"] is not None
-        write_json(line)
+    piped = cast("BufferedReader", sys.stdin.buffer)
+    with nullcontext(piped) if str(file) == "-" else file.open("rb") as stream:
+        for line in decoded_lines(codec, payloads(stream, forms[0] if forms else "raw"), ident):
+            refused |= line["error"] is not None
+            write_json(line)
     if refused:
         raise typer.Exit(1)
-
-
-def _forms(is_hex: bool, is_base64: bool, is_text: bool) -> list[tuple[str, bool]]:
-    return [("hex", is_hex), ("base64", is_base64), ("text", is_text)]

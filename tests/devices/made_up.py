@@ -60,8 +60,9 @@ def fix_batches(draw, max_size=5, extra=extras):
 
 
 @st.composite
-def weighing_batches(draw):
-    axles = draw(st.lists(st.tuples(st.integers(1, 30_000), st.integers(50, 2000)), max_size=9))
+def weighing_batches(draw, min_axles=0):
+    axle = st.tuples(st.integers(1, 30_000), st.integers(50, 2000))
+    axles = draw(st.lists(axle, min_size=min_axles, max_size=9))
     n = len(axles)
     return WeighingBatch(
         station=(draw(st.sampled_from(["", "QL5-KM78"])),),
@@ -82,7 +83,8 @@ def encoded(name: str):
     """Payloads of a codec, made by its encoder."""
     codec = CODECS[name]
     if codec.encode_weighings:
-        return weighing_batches().map(codec.encode_weighings)
+        min_axles = 1 if name == "weigh-axle-events" else 0
+        return weighing_batches(min_axles=min_axles).map(codec.encode_weighings)
     encode = codec.encode
     assert encode
     no_extra = st.none()  # free extras have no place in the binary formats

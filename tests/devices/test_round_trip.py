@@ -19,6 +19,16 @@ moderate = settings(max_examples=80, deadline=None)
 
 CARRIES = {
     "cellocator": {"quality"},
+    "eelink": {"odometer", "quality"},
+    "egts": {"altitude", "hdop", "satellites", "quality"},
+    "flespi": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "extra",
+        "ident",
+    },
+    "flexapi": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
+    },
+    "galileo": {"altitude", "odometer", "quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -27,17 +37,24 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
     },
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
-    "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
+    "osmand": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
+        "ident",
+    },
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
+    "pui": {"speed_kmh", "heading", "extra", "ident"},
     "queclink": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
-    "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
-    "eelink": {"odometer", "quality"},
-    "egts": {"altitude", "hdop", "satellites", "quality"},
-    "galileo": {"altitude", "odometer", "quality"},
     "ruptela": {"speed_kmh", "heading", "odometer", "quality"},
+    "suntech": {"speed_kmh", "heading", "satellites", "odometer", "quality", "ident"},
     "t800x": {"speed_kmh", "heading", "altitude", "quality"},
     "teltonika": {"hdop", "odometer"},
+    "teltonika-cbor": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "traccar": {
+        "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
+        "extra", "ident",
+    },
+    "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "wialon": {"speed_kmh", "heading", "altitude", "hdop", "quality"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
@@ -55,7 +72,8 @@ PLACE_E7 = {
     "wialon": 0.1,
 }
 """Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA
-millionths of a minute, others millionths of a degree, TopFlyTech floats of 32 bits)."""
+millionths of a minute, JT/T 808 and others millionths of a degree, GT06 thirty thousandths of a
+minute, TopFlyTech floats of 32 bits)."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))
@@ -133,6 +151,25 @@ def test_weighings_come_back(name, weighings):
     for column in ("time", "lane", "gross_kg", "speed_kmh", "length_m", "axle_start", "axle_kg"):
         np.testing.assert_array_equal(getattr(got, column), getattr(weighings, column))
     np.testing.assert_allclose(got.axle_spacing_m, weighings.axle_spacing_m)
+
+
+@moderate
+@given(weighings=weighing_batches(min_axles=1))
+def test_axles_come_back_as_a_vehicle(weighings):
+    encode = codec("weigh-axle-events").encode_weighings
+    assert encode
+    decoded = codec("weigh-axle-events").decode(encode(weighings), arrived(1))
+    assert_plausible(decoded, 1)
+    assert decoded.refusals == ()
+    got = decoded.weighings
+    assert (got.station, got.plate) == (weighings.station, weighings.plate)
+    for column in ("time", "lane", "axle_start"):
+        np.testing.assert_array_equal(getattr(got, column), getattr(weighings, column))
+    for column in ("axle_kg", "speed_kmh", "axle_spacing_m"):
+        np.testing.assert_allclose(
+            getattr(got, column), getattr(weighings, column), rtol=1e-6, err_msg=column
+        )
+    np.testing.assert_allclose(got.gross_kg, weighings.axle_kg.sum())
 
 
 def test_teltonika_elements_of_every_width_come_back():

@@ -1,6 +1,8 @@
 """The command line: its exit codes, its messages, and the verbs that need no server."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,7 +132,7 @@ FIX = '{"time": "2026-05-01T00:00:00Z", "lat": 21, "lon": 105.5}'
     ("form", "content"),
     [
         ((), FIX),
-        (("--text",), f"{FIX}\n\n"),
+        (("--text",), f"{FIX}\r\n"),
         (("--hex",), FIX.encode().hex()),
         (
             ("--base64",),
@@ -161,6 +163,62 @@ def test_decode_names_the_line_that_is_not_hexadecimal_and_goes_on(cli):
     assert not bad["fixes"]
     assert good["error"] is None
     assert len(good["fixes"]) == 1
+
+
+def test_as_many_lines_as_go_in_come_out_of_decode(cli):
+    said = cli("decode", "--codec", "json", "--text", stdin=f"{FIX}\n\n{FIX}\n \n{FIX}" * 300)
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [line["payload"] for line in lines] == list(range(1, 4 * 300 + 2))
+    assert lines[1]["error"]["reason"] == "empty"
+    assert lines[0]["fixes"]
+    assert lines[2]["fixes"]
+    assert said.exit_code == 1
+
+
+def test_a_line_of_decode_that_is_too_long_is_refused_and_the_next_is_read(cli):
+    said = cli("decode", "--codec", "json", "--text", stdin=f"{' ' * 5_000_000}\n{FIX}\n")
+    long, good = (json.loads(line) for line in said.stdout.splitlines())
+    assert long["error"]["reason"] == "too_large"
+    assert good["fixes"]
+
+
+PUI = '{"id": "86%013d", "ts": "2026-05-01T00:00:00Z", "location": {"lat": 21, "lon": 105.5}}'
+
+
+def test_decode_names_the_identity_of_the_topic_and_refuses_another(cli):
+    own, other, none = PUI % 1, PUI % 2, PUI.replace("id", "x", 1) % 3
+    ident = "860000000000001"
+    said = cli(
+        "decode", "--codec", "pui", "--text", "--ident", ident, stdin=f"{own}\n{other}\n{none}\n"
+    )
+    same, contradicts, without = (json.loads(line) for line in said.stdout.splitlines())
+    assert (same["ident"], same["error"], len(same["fixes"])) == (ident, None, 1)
+    assert (without["ident"], without["error"], len(without["fixes"])) == (ident, None, 1)
+    assert contradicts["ident"] == "860000000000002"
+    assert contradicts["error"]["reason"] == "identity_mismatch"
+    assert not contradicts["fixes"]
+    assert said.exit_code == 1
+
+
+def test_decode_refuses_a_weighing_of_another_station(cli):
+    weighing = '{"time":"2026-05-01T00:00:00Z","gross_kg":1000,"station":"A"}'
+    said = cli("decode", "--codec", "weigh-json", "--text", "--ident", "B", stdin=weighing)
+    (line,) = map(json.loads, said.stdout.splitlines())
+    assert line["error"]["reason"] == "identity_mismatch"
+    assert not line["weighings"]
+
+
+def test_decode_answers_before_its_pipe_is_closed():
+    arguments = [sys.executable, "-m", "hanhtrinh", "decode", "--codec", "json", "--text"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(3):
+            process.stdin.write(FIX.encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["fixes"]
+        process.stdin.close()
+        assert process.wait(30) == 0
 
 
 def test_the_command_runs_as_a_process_of_its_own(tmp_path):

@@ -6,7 +6,7 @@
 One object or an array; numbers are sometimes written as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import isnan
 from typing import Any, Final
@@ -17,21 +17,94 @@ from devices.batch import I64, FixBatch, Input, Quality, inputs_states
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
-from devices.formats.teltonika.elements import HDOP, INPUTS, ODOMETER_M, elements, measured
-from devices.json_input import as_number, as_object, number, read_objects, required_number
-from devices.rows import FixRows, decode_each
+from devices.formats.teltonika.elements import (
+    HDOP,
+    HDOP_UNIT,
+    INPUTS,
+    ODOMETER_M,
+    elements,
+    measured,
+)
+from devices.input_names import OFF, ON
+from devices.json_input import (
+    as_number,
+    as_object,
+    number,
+    read_objects,
+    required_number,
+    whole_us,
+)
+from devices.messages import Row, decode_messages
+from devices.rows import FixRows
 
 _ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
 _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)}
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads, element by element."""
-    return decode_each(payloads, received, _read)
+    return decode_messages(payloads, received, _shape, read, SCALE)
 
 
-def _read(payload: bytes, rows: FixRows) -> None:
-    for at, element in enumerate(read_objects(payload)):
+SCALE: Final = {"time": 1e3, "hdop": HDOP_UNIT}
+"""Milliseconds; tenths."""
+
+_WORDS: Final = [
+    (str(element), OFF[str(bit.name).lower()], ON[str(bit.name).lower()])
+    for element, bit in INPUTS.items()
+]
+
+
+def _shape(payload: bytes) -> Sequence[Row]:
+    found = _DECODER.decode(payload)
+    messages = [found] if type(found) is dict else found
+    return [row_of(message["state"]["reported"]) for message in messages]
+
+
+def row_of(values: dict[str, Any]) -> Row:
+    """The row of a "reported" as it mostly is; whatever is odd may raise."""
+    take = values.pop
+    lat, _, lon = take("latlng").partition(",")
+    time, altitude, heading = take("ts"), take("alt", None), take("ang", None)
+    satellites, speed = take("sat", None), take("sp", None)
+    extra: dict[str, Any] = {}
+    for key, name in _NAMES.items():
+        if key in values:
+            extra[name] = take(key)
+            if type(extra[name]) is not int or abs(extra[name]) > _LARGEST:
+                raise ValueError
+    word, io = 0, values.get
+    if values:
+        if not "".join(values).isdecimal() or set(map(type, values.values())) != _WHOLE:
+            raise ValueError
+        if max(values.values()) > _LARGEST or min(values.values()) < -_LARGEST:
+            raise ValueError
+        for element, off, on in _WORDS:
+            if element in values:
+                word |= on if values[element] else off
+        extra["io"] = values
+    return (
+        time, float(lon), float(lat), speed, heading, altitude, io(_HDOP), satellites,
+        io(_ODOMETER), None, None, word, satellites == 0, _ENCODER.encode(extra) if extra else None,
+    )  # fmt: skip
+
+
+_WHOLE: Final = {int}
+_LARGEST: Final = 1 << 63
+_HDOP: Final = str(HDOP)
+_ODOMETER: Final = str(ODOMETER_M)
+_NAMES: Final = {"pr": "priority", "evt": "event"}
+
+
+def read(payload: bytes, rows: FixRows) -> None:
+    """Read one payload, element by element."""
+    read_messages(read_objects(payload), rows)
+
+
+def read_messages(messages: Sequence[Any], rows: FixRows) -> None:
+    """Read the messages of a payload one by one."""
+    for at, element in enumerate(messages):
         try:
             _add(_reported(element), at, rows)
         except DecodeError as error:
@@ -63,7 +136,7 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
     )
     io = {key: values.pop(key) for key in list(values) if key.isdecimal()}
     rows.add(
-        milliseconds * 1e3,
+        whole_us(milliseconds * 1e3),
         lon,
         lat,
         at=at,
@@ -77,9 +150,6 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
         quality=Quality.NO_POSITION if satellites == 0 else 0,
         extra={**_numbers(values, "pr", "evt"), **values, **({"io": io} if io else {})},
     )
-
-
-_NAMES: Final = {"pr": "priority", "evt": "event"}
 
 
 def _numbers(values: dict[str, Any], *keys: str) -> dict[str, int]:
@@ -112,13 +182,17 @@ def _inputs(word: int) -> Mapping[Input, bool]:
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One message per fix; idents and drivers have no place in it."""
     del idents, drivers
+    return [_ENCODER.encode(message) for message in messages_of(fixes)]
+
+
+def messages_of(fixes: FixBatch) -> Iterator[dict[str, Any]]:
+    """The message of each fix."""
     columns = zip(
         (fixes.time // 1000).tolist(), fixes.lat.tolist(), fixes.lon.tolist(),
         fixes.altitude.tolist(), fixes.heading.tolist(), fixes.speed_kmh.tolist(),
         fixes.satellites.tolist(), fixes.quality.tolist(), fixes.inputs.tolist(),
         fixes.hdop.tolist(), fixes.odometer.tolist(), strict=True,
     )  # fmt: skip
-    out = []
     for row, (time, lat, lon, altitude, heading, speed, satellites, quality, word, hdop,
               odometer) in enumerate(columns):  # fmt: skip
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
@@ -137,8 +211,7 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
         io = {str(key): value for key, value in elements(_inputs(word), hdop, odometer).items()}
         sent = extra.get("io")
         reported |= {**(sent if isinstance(sent, dict) else {}), **io}
-        out.append(_ENCODER.encode({"state": {"reported": reported}}))
-    return out
+        yield {"state": {"reported": reported}}
 
 
 _UNKNOWN_SATELLITES: Final = 255

@@ -1,0 +1,196 @@
+"""Codec "traccar": positions as a Traccar server forwards them (docs/codecs/traccar.md).
+
+    {"position": {"fixTime", "latitude", "longitude", "speed" (knots), "course", "attributes": {}},
+     "device": {"uniqueId"}}
+
+One object or an array; events that carry their position, and bare positions, are read as well.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from devices.batch import I64, FixBatch, Quality
+from devices.codec import Codec, Decoded, register
+from devices.errors import DecodeError, Reject
+from devices.input_names import OFF, ON
+from devices.json_input import (
+    as_object,
+    identity,
+    instant_us,
+    iso_us,
+    number,
+    read_objects,
+    required_number,
+    switch,
+)
+from devices.messages import Row, decode_messages, known, spoken
+from devices.rows import FixRows
+from devices.texts import is_ident
+
+KNOT_KMH: Final = 1.852
+
+INPUTS: Final = {
+    "ignition": "ignition",
+    "motion": "movement",
+    "door": "door",
+    "charge": "charging",
+    "in1": "din_1",
+    "in2": "din_2",
+    "in3": "din_3",
+    "in4": "din_4",
+}
+"""Attributes that are an input; each true or false."""
+
+_DECODER: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
+_ENCODER: Final = msgspec.json.Encoder()
+_SCALE: Final = {"speed_kmh": KNOT_KMH}
+_WORDS: Final = [(key, {True: ON[name], False: OFF[name]}) for key, name in INPUTS.items()]
+
+
+def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
+    """Decode payloads of forwarded positions."""
+    return decode_messages(payloads, received, _shape, read, _SCALE)
+
+
+def _shape(payload: bytes) -> Sequence[Row]:
+    found = _DECODER.decode(payload)
+    return [_row(found)] if type(found) is dict else [_row(values) for values in found]
+
+
+def _row(values: dict[str, Any]) -> Row:
+    position, device = values.pop("position"), values.pop("device")
+    said = position.pop("attributes", None)
+    if said is None:
+        said = {}
+    time, valid = position.pop("fixTime"), position.pop("valid", True)
+    if type(time) is not str or type(valid) is not bool or type(said) is not dict:
+        raise TypeError
+    ident = device.pop("uniqueId")
+    word = 0
+    for key, words in _WORDS:
+        if key in said:
+            state = said.pop(key)
+            if type(state) is not bool:
+                raise TypeError
+            word |= words[state]
+    take, attribute = position.pop, said.pop
+    return (
+        iso_us(time), take("longitude"), take("latitude"), take("speed", None),
+        take("course", None), take("altitude", None), attribute("hdop", None),
+        attribute("sat", None), attribute("odometer", None), ident,
+        attribute("driverUniqueId", None), word, not valid,
+        _others(values, position, said, device),
+    )  # fmt: skip
+
+
+def _others(
+    values: dict[str, Any], position: dict[str, Any], said: dict[str, Any], device: dict[str, Any]
+) -> dict[str, Any]:
+    """Whatever has no column: of the position, its attributes, the device and beside them."""
+    extra = {key: value for key, value in position.items() if value is not None}
+    if said:
+        extra["attributes"] = said
+    if device:
+        extra["device"] = device
+    if values:
+        extra.update((key, value) for key, value in values.items() if value is not None)
+    return extra
+
+
+def read(payload: bytes, rows: FixRows) -> None:
+    """Read one payload, element by element."""
+    for at, element in enumerate(read_objects(payload)):
+        try:
+            _add(as_object(element, "message"), at, rows)
+        except DecodeError as error:
+            rows.refuse(error, at)
+
+
+def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+    position, device, said = _parts(values)
+    key = "fixTime" if position.get("fixTime") is not None else "deviceTime"
+    time = position.pop(key, None)
+    if time is None:
+        raise DecodeError(Reject.MISSING_FIELD, detail="fixTime: expected a time, got nothing")
+    word = 0
+    for name, ours in INPUTS.items():
+        state = switch(said, name)
+        if state is not None:
+            word |= ON[ours] if state else OFF[ours]
+    driver = said.get("driverUniqueId")
+    if isinstance(driver, str) and is_ident(driver) and driver == driver.strip():
+        said.pop("driverUniqueId")
+    else:
+        driver = ""
+    rows.add(
+        instant_us(time, key),
+        required_number(position, "longitude"),
+        required_number(position, "latitude"),
+        at=at,
+        speed_kmh=number(position, "speed") * KNOT_KMH,
+        heading=number(position, "course"),
+        altitude=number(position, "altitude"),
+        hdop=number(said, "hdop"),
+        satellites=number(said, "sat"),
+        odometer=number(said, "odometer"),
+        driver=driver,
+        ident=identity(device, "uniqueId"),
+        inputs=word,
+        quality=Quality.NO_POSITION if switch(position, "valid") is False else 0,
+        extra=_others(values, position, said, device),
+    )
+
+
+def _parts(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The position, its device and its attributes, taken out of a message."""
+    if "position" not in values and "latitude" in values:
+        position = dict(values)
+        values.clear()
+    else:
+        found = values.pop("position", None)
+        if found is None:
+            kind = "an event" if "event" in values else "a message"
+            raise DecodeError(Reject.UNSUPPORTED, detail=f"{kind} without a position")
+        position = as_object(found, "position")
+    device = values.pop("device", None)
+    said = position.pop("attributes", None)
+    return (
+        position,
+        {} if device is None else as_object(device, "device"),
+        {} if said is None else as_object(said, "position.attributes"),
+    )
+
+
+def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
+    """One forwarded position per fix; the inputs that Traccar has no attribute for are left out."""
+    times = np.datetime_as_string(fixes.time.view("datetime64[us]"), unit="ms").tolist()
+    keys = {name: key for key, name in INPUTS.items()}
+    out = []
+    for fix, ident, time in zip(spoken(fixes, drivers), idents, times, strict=True):
+        sent = fix.extra.pop("attributes", None)
+        said = known({
+            "sat": fix.satellites, "hdop": fix.hdop, "odometer": fix.odometer,
+            "driverUniqueId": fix.driver,
+        })  # fmt: skip
+        said |= {keys[name]: state for name, state in fix.inputs.items() if name in keys}
+        position = known({
+            "fixTime": f"{time}+00:00",
+            "valid": not fix.lost,
+            "latitude": fix.lat,
+            "longitude": fix.lon,
+            "altitude": fix.altitude,
+            "speed": None if fix.speed_kmh is None else round(fix.speed_kmh / KNOT_KMH, 4),
+            "course": fix.heading,
+        })  # fmt: skip
+        position["attributes"] = {**(sent if isinstance(sent, dict) else {}), **said}
+        device = fix.extra.pop("device", None)
+        device = {**(device if isinstance(device, dict) else {}), **known({"uniqueId": ident})}
+        message = {"position": {**fix.extra, **position}, "device": device}
+        out.append(_ENCODER.encode(message))
+    return out
+
+
+TRACCAR: Final = register(Codec(name="traccar", decode=decode, encode=encode))

@@ -1,0 +1,1 @@
+"""Looking for payloads that break a codec: `make fuzz`."""
