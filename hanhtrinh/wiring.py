@@ -50,6 +50,11 @@ def mqtt_options(settings: Settings) -> "MqttOptions":
 
     broker, ingest = settings.broker, settings.ingest
     access = connections.worker_access(settings)
+    if ingest.share_group and access.protocol != 5:
+        raise CommandError(
+            'ingest.share_group: expected broker.protocol "5" with it, got "3.1.1": only there a '
+            "broker says whether it has shared subscriptions"
+        )
     return MqttOptions(
         host=broker.host,
         port=broker.port,
@@ -60,6 +65,7 @@ def mqtt_options(settings: Settings) -> "MqttOptions":
         tls=access.tls,
         keepalive_s=broker.keepalive_s,
         subscriptions=subscriptions(ingest.topics),
+        share_group=ingest.share_group,
         batch_messages=ingest.batch_messages,
         batch_age_s=ingest.batch_age_ms / 1e3,
         window_messages=ingest.window_messages,

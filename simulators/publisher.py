@@ -103,7 +103,8 @@ async def connect(options: BrokerOptions) -> AsyncIterator[Publisher]:
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
-        raise PublishError(f"broker {options.host}:{options.port}: {error}") from error
+        hint = "" if options.tls is None else " (over TLS; does it ask for a certificate of ours?)"
+        raise PublishError(f"broker {options.host}:{options.port}: {error}{hint}") from error
     try:
         yield Publisher(client)
     finally:

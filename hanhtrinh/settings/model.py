@@ -205,6 +205,12 @@ class Ingest(Section):
         "topic patterns and their codecs; where the topic names the codec, a prefix for its name",
         min_length=1,
     )
+    share_group: str | None = setting(
+        None,
+        "group of a shared subscription, so that workers divide topics among them: only with a "
+        "broker that gives all messages of a topic to one of them (docs/brokers.md)",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+    )
     metrics_port: Port | None = setting(
         None, "port on which the worker serves Prometheus metrics; none: it serves none"
     )

@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from ingest.bridge.errors import OutboxError
 from ingest.bridge.lane import Lane
 from ingest.bridge.options import OutboxOptions
+from ingest.mqtt import LIBRARY
 
 CONNECT_S: Final = 15.0
 CLOSE_S: Final = 2.0
@@ -79,6 +80,7 @@ class Outbox:
             client.tls_set_context(options.tls)
         # The window is ours: paho would look through all that wait at every acknowledgement.
         client.max_inflight_messages_set(0)
+        client.enable_logger(LIBRARY)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
