@@ -13,7 +13,7 @@ BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchm
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo check test bench fuzz lock clean
+.PHONY: help setup servers demo check test bench fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test             make check, and every test (ARGS: more for pytest)"
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
+	@echo "make servers          install the brokers that some tests need (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean            remove $(VENV) and caches"
 
@@ -54,6 +55,19 @@ check: $(READY)
 
 test: check $(KERNELS)
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+# For tests alone, which skip what is not there: so nothing that goes wrong here is a failure. The
+# packages would start their servers: a policy of Debian's forbids it for as long as they install.
+servers:
+	@if command -v mosquitto >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "make servers installs mosquitto and rabbitmq-server as root, with apt-get: skipped"; exit 0; fi; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; \
+		printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && apt-get install -qq --no-install-recommends mosquitto rabbitmq-server >/dev/null \
+		|| echo "make servers: the packages could not be installed; their tests will be skipped"
 
 bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \

@@ -82,6 +82,7 @@ def main() -> None:
 
 app.command("demo")(serve.demo)
 app.command("worker")(serve.worker)
+app.command("bridge")(serve.bridge)
 app.command("api")(serve.api)
 app.command("migrate")(serve.migrate)
 app.command("simulate")(traffic.simulate)

@@ -17,7 +17,7 @@ from typing import Final, Literal, LiteralString
 import aiomqtt
 import psycopg
 
-from hanhtrinh import wiring
+from hanhtrinh import connections, wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 from hanhtrinh.settings.showing import masked_dsn
@@ -61,8 +61,16 @@ async def check_broker(settings: Settings) -> Finding:
     began = time.monotonic()
     try:
         worker, publisher = (
-            _client(settings, login)
-            for login in (wiring.worker_login(settings), wiring.publisher_login(settings))
+            connections.mqtt_client(
+                settings,
+                access,
+                name=f"hanhtrinh-doctor-{secrets.token_hex(4)}",
+                patience_s=PATIENCE_S,
+            )
+            for access in (
+                connections.worker_access(settings),
+                connections.publisher_access(settings),
+            )
         )
         async with asyncio.timeout(PATIENCE_S), worker, publisher:
             await worker.subscribe(topic, qos=1)
@@ -76,22 +84,11 @@ async def check_broker(settings: Settings) -> Finding:
     except (aiomqtt.MqttError, OSError, CommandError) as error:
         return Finding(
             "broker", "wrong", f"{place}: {error}",
-            "start it, or set broker.host, broker.port, broker.username and broker.password",
+            "start it, or set broker.host, broker.port, broker.username, broker.password and, for "
+            "TLS, broker.tls, broker.tls_ca and broker.tls_cert",
         )  # fmt: skip
     took_ms = (time.monotonic() - began) * 1e3
     return Finding("broker", "ok", f"{place}: a message went through in {took_ms:.0f} ms")
-
-
-def _client(settings: Settings, login: tuple[str | None, str | None]) -> aiomqtt.Client:
-    return aiomqtt.Client(
-        settings.broker.host,
-        settings.broker.port,
-        username=login[0],
-        password=login[1],
-        identifier=f"hanhtrinh-doctor-{secrets.token_hex(4)}",
-        tls_context=wiring.tls(settings),
-        timeout=PATIENCE_S,
-    )
 
 
 async def check_database(settings: Settings) -> list[Finding]:

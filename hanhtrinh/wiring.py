@@ -8,13 +8,13 @@ import asyncio
 import gc
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hanhtrinh import connections
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
@@ -24,15 +24,13 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from geofence.quality import Region
     from geofence.roads.matcher import RoadIndex
     from hanhtrinh.embedded import EmbeddedNats
+    from ingest.bridge.options import BridgeOptions
     from ingest.mqtt import MqttOptions
     from ingest.pipeline import JudgingOptions
     from ingest.rejudge import Rejudged
     from ingest.release import Release
     from ingest.replay import ReplayOptions
     from simulators.publisher import BrokerOptions
-
-PATIENCE_S = 30.0
-"""How long the broker may take to acknowledge one publish."""
 
 
 def clock() -> int:
@@ -45,48 +43,29 @@ def dsn(settings: Settings) -> str:
     return settings.database.dsn.get_secret_value()
 
 
-def tls(settings: Settings) -> ssl.SSLContext | None:
-    """How the broker's certificate is checked; None: no TLS."""
-    broker = settings.broker
-    if not broker.tls:
-        return None
-    try:
-        return ssl.create_default_context(cafile=str(broker.tls_ca) if broker.tls_ca else None)
-    except OSError as error:
-        raise CommandError(f"broker.tls_ca: {broker.tls_ca}: {error}") from error
-
-
-def worker_login(settings: Settings) -> tuple[str | None, str | None]:
-    """Username and password of the worker at the broker."""
-    password = settings.broker.password
-    return settings.broker.username, password.get_secret_value() if password else None
-
-
-def publisher_login(settings: Settings) -> tuple[str | None, str | None]:
-    """Username and password of what publishes measurements; the worker's if none is set."""
-    publisher = settings.publisher
-    if publisher.username is None:
-        return worker_login(settings)
-    return publisher.username, publisher.password.get_secret_value() if publisher.password else None
-
-
 def mqtt_options(settings: Settings) -> "MqttOptions":
     """How the worker receives."""
     from ingest.mqtt import MqttOptions  # noqa: PLC0415
     from ingest.topics import subscriptions  # noqa: PLC0415
 
     broker, ingest = settings.broker, settings.ingest
-    username, password = worker_login(settings)
+    access = connections.worker_access(settings)
+    if ingest.share_group and access.protocol != 5:
+        raise CommandError(
+            'ingest.share_group: expected broker.protocol "5" with it, got "3.1.1": only there a '
+            "broker says whether it has shared subscriptions"
+        )
     return MqttOptions(
         host=broker.host,
         port=broker.port,
         client_id=broker.client_id,
-        username=username,
-        password=password,
-        protocol=5 if broker.protocol == "5" else 311,
-        tls=tls(settings),
+        username=access.username,
+        password=access.password,
+        protocol=access.protocol,
+        tls=access.tls,
         keepalive_s=broker.keepalive_s,
         subscriptions=subscriptions(ingest.topics),
+        share_group=ingest.share_group,
         batch_messages=ingest.batch_messages,
         batch_age_s=ingest.batch_age_ms / 1e3,
         window_messages=ingest.window_messages,
@@ -184,6 +163,54 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await worker.run(stop)
 
 
+async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
+    """Pass the feed's messages on to the MQTT broker until `stop` is set."""
+    from ingest.bridge.bridge import Bridge  # noqa: PLC0415
+    from ingest.bridge.metrics import BridgeMetrics  # noqa: PLC0415
+
+    metrics = BridgeMetrics()
+    bridge = Bridge(bridge_options(settings), metrics)
+    with _served(metrics.registry, settings.bridge.metrics_port), stopped_by_signals(stop):
+        await bridge.run(stop)
+
+
+def bridge_options(settings: Settings) -> "BridgeOptions":
+    """Where the feed is, how it names providers, and where its messages go."""
+    from ingest.bridge.options import BridgeOptions, FeedOptions, OutboxOptions  # noqa: PLC0415
+
+    bridge, broker = settings.bridge, settings.broker
+    if not bridge.providers:
+        raise CommandError("bridge.providers: expected the names of the providers, got none")
+    access = connections.bridge_access(settings)
+    return BridgeOptions(
+        FeedOptions(
+            url=bridge.amqp_url.get_secret_value(),
+            providers=bridge.providers,
+            tls=connections.amqp_tls(settings),
+            exchange=bridge.exchange,
+            exchange_type=bridge.exchange_type,
+            queue=bridge.queue,
+            routing_keys=bridge.routing_keys,
+            declare=bridge.declare,
+            aliases=bridge.aliases,
+            check_body=bridge.check_body,
+            aside_queue=bridge.aside_queue,
+        ),
+        OutboxOptions(
+            host=broker.host,
+            port=broker.port,
+            client_id=bridge.client_id,
+            username=access.username,
+            password=access.password,
+            protocol=access.protocol,
+            tls=access.tls,
+            keepalive_s=broker.keepalive_s,
+        ),
+        window_messages=bridge.window_messages,
+        body_bytes=bridge.body_mib << 20,
+    )
+
+
 def _relax_collector() -> None:
     """Let the garbage collector look at what is new, and less often.
 
@@ -230,9 +257,15 @@ def simulator_broker(settings: Settings) -> "BrokerOptions":
     """How simulated trackers reach the broker."""
     from simulators.publisher import BrokerOptions  # noqa: PLC0415
 
-    _require_plain(settings, "simulate")
-    username, password = publisher_login(settings)
-    return BrokerOptions(settings.broker.host, settings.broker.port, username, password)
+    broker, access = settings.broker, connections.publisher_access(settings)
+    return BrokerOptions(
+        broker.host,
+        broker.port,
+        access.username,
+        access.password,
+        tls=access.tls,
+        protocol=access.protocol,
+    )
 
 
 def replay_options(
@@ -242,24 +275,18 @@ def replay_options(
     from ingest.replay import ReplayOptions  # noqa: PLC0415
     from ingest.replay_columns import ColumnMap  # noqa: PLC0415
 
-    _require_plain(settings, "replay")
-    username, password = publisher_login(settings)
+    access = connections.publisher_access(settings)
     return ReplayOptions(
         file=file,
         columns=ColumnMap.parse(columns),
         host=settings.broker.host,
         port=settings.broker.port,
-        username=username,
-        password=password,
+        username=access.username,
+        password=access.password,
+        tls=access.tls,
+        protocol=access.protocol,
         speedup=speedup,
     )
-
-
-def _require_plain(settings: Settings, verb: str) -> None:
-    if settings.broker.tls:
-        raise CommandError(
-            f"broker.tls: {verb} speaks MQTT without TLS only; expected false, got true"
-        )
 
 
 async def release_quarantine(
@@ -274,14 +301,11 @@ async def release_quarantine(
     from ingest.release import release  # noqa: PLC0415
     from storage import database  # noqa: PLC0415
 
-    username, password = publisher_login(settings)
     broker = settings.broker
-    client = aiomqtt.Client(
-        broker.host, broker.port, username=username, password=password, tls_context=tls(settings)
-    )
+    client = connections.mqtt_client(settings, connections.publisher_access(settings))
 
     async def publish(topic: str, payload: bytes) -> None:
-        await client.publish(topic, payload, qos=1, timeout=PATIENCE_S)
+        await client.publish(topic, payload, qos=1)
 
     try:
         async with (

@@ -8,6 +8,7 @@ of acknowledgements.
 
 import asyncio
 import contextlib
+import logging
 import random
 import select
 import socket
@@ -40,11 +41,18 @@ five days to send what a line break held back (docs/topics.md), and a week cover
 
 log = structlog.get_logger(__name__)
 
+LIBRARY: Final = logging.getLogger("paho.mqtt")
+"""Says why a connection ended, such as that the broker asks for a certificate. Of everything else
+it would say a line per packet."""
+LIBRARY.setLevel(logging.ERROR)
+
 
 @dataclass(frozen=True, slots=True)
 class MqttOptions:
     """Where the broker is, and how much is taken at once.
 
+    share_group: of a shared subscription, MQTT 5 only; right only where the broker gives all
+        messages of a topic to one member (docs/brokers.md).
     batch_messages, batch_age_s: a batch ends at this many messages, or this long after its first.
     window_messages, window_bytes: reading pauses while this much is received and not acknowledged;
         the broker then holds the rest. 65,535 is the protocol's own limit of QoS 1 messages under
@@ -60,6 +68,7 @@ class MqttOptions:
     tls: ssl.SSLContext | None = None
     keepalive_s: int = 60
     subscriptions: tuple[str, ...] = subscriptions(DEFAULT_PATTERNS)
+    share_group: str | None = None
     batch_messages: int = 4096
     batch_age_s: float = 0.2
     window_messages: int = 65_535
@@ -159,6 +168,9 @@ class MqttSource:
     def __init__(self, options: MqttOptions, clock: Clock) -> None:
         self._options = options
         self._clock = clock
+        self._topics = options.subscriptions
+        if options.share_group:
+            self._topics = tuple(f"$share/{options.share_group}/{t}" for t in self._topics)
         self._inbox = Inbox(options.batch_messages)
         self._released: deque[object] = deque()
         self._stopping = threading.Event()
@@ -192,6 +204,7 @@ class MqttSource:
             client.username_pw_set(options.username, options.password)
         if options.tls is not None:
             client.tls_set_context(options.tls)
+        client.enable_logger(LIBRARY)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -255,6 +268,12 @@ class MqttSource:
                 self._connect()
                 self._serve()
                 self.failures = 0 if self.connected else self.failures + 1
+            except ssl.SSLError as error:
+                self.failures += 1
+                log.error(  # noqa: TRY400 - the reason says it all
+                    "broker.untrusted", error=str(error), failures=self.failures,
+                    hint="broker.host, broker.tls_ca, broker.tls_cert",
+                )  # fmt: skip
             except OSError as error:
                 self.failures += 1
                 log.warning("broker.unreachable", error=str(error), failures=self.failures)
@@ -286,10 +305,12 @@ class MqttSource:
                 return
             readers = [self._wake_read] if self._is_window_full() else [self._wake_read, sock]
             writers = [sock] if self._client.want_write() else []
-            readable, writable, _ = select.select(readers, writers, [], 1.0)
+            # What TLS has decrypted already does not make the socket readable.
+            has_more = sock in readers and getattr(sock, "pending", int)() > 0
+            readable, writable, _ = select.select(readers, writers, [], 0.0 if has_more else 1.0)
             if self._wake_read in readable:
                 self._drain_wake()
-            if sock in readable:
+            if has_more or sock in readable:
                 self._read_burst()
             if writable and self._client.socket() is not None:
                 self._client.loop_write()
@@ -342,21 +363,23 @@ class MqttSource:
     # paho's callbacks, in the network thread ------------------------------------------------
 
     def _on_connect(
-        self, client: Client, _userdata: object, _flags: object, reason: Any, _properties: object
+        self, client: Client, _userdata: object, _flags: object, reason: Any, properties: object
     ) -> None:
         if reason.is_failure:
             log.error("broker.refused", reason=str(reason), hint="hanhtrinh doctor")
             return
+        if self._options.share_group and not getattr(properties, "SharedSubscriptionAvailable", 1):
+            log.error("broker.no_shared_subscriptions", hint="unset ingest.share_group")
+            client.disconnect()
+            return
         self._inbox.begin_connection()
-        client.subscribe([(topic, 1) for topic in self._options.subscriptions])
+        client.subscribe([(topic, 1) for topic in self._topics])
 
     def _on_subscribe(
         self, _client: Client, _userdata: object, _mid: int, reasons: Any, _properties: object
     ) -> None:
         refused = [
-            topic
-            for topic, reason in zip(self._options.subscriptions, reasons, strict=False)
-            if reason.is_failure
+            topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
         ]
         if refused:
             log.error("broker.subscription_refused", topics=refused, hint="hanhtrinh doctor")

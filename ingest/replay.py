@@ -6,6 +6,7 @@ and counts. Does not belong here: reading the file (replay_rows.py).
 """
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,8 @@ class ReplayOptions:
     port: int = 1883
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    protocol: int = 311
     speedup: float | None = None
 
 
@@ -177,6 +180,8 @@ def _client(options: ReplayOptions) -> aiomqtt.Client:
         options.port,
         username=options.username,
         password=options.password,
+        protocol=aiomqtt.ProtocolVersion.V5 if options.protocol == 5 else None,
+        tls_context=options.tls,
         max_inflight_messages=WINDOW,
     )
     client.pending_calls_threshold = 2 * WINDOW

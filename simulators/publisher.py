@@ -5,6 +5,7 @@ load beyond some thousands of messages a second (load.py).
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -25,13 +26,15 @@ PATIENCE_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class BrokerOptions:
-    """Where the broker is, and as whom to connect."""
+    """Where the broker is, and as whom to connect. protocol: 311 or 5; tls: None: without."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str | None = None
     password: str | None = None
     client_id: str | None = None
+    tls: ssl.SSLContext | None = None
+    protocol: int = 311
 
 
 class Publisher:
@@ -92,13 +95,16 @@ async def connect(options: BrokerOptions) -> AsyncIterator[Publisher]:
         username=options.username,
         password=options.password,
         identifier=options.client_id,
+        protocol=aiomqtt.ProtocolVersion.V5 if options.protocol == 5 else None,
+        tls_context=options.tls,
         max_inflight_messages=WINDOW,
     )
     client.pending_calls_threshold = 4 * WINDOW
     try:
         await client.__aenter__()
     except aiomqtt.MqttError as error:
-        raise PublishError(f"broker {options.host}:{options.port}: {error}") from error
+        hint = "" if options.tls is None else " (over TLS; does it ask for a certificate of ours?)"
+        raise PublishError(f"broker {options.host}:{options.port}: {error}{hint}") from error
     try:
         yield Publisher(client)
     finally:

@@ -1,4 +1,4 @@
-"""Verbs that run the product or its parts: demo, worker, api, migrate."""
+"""Verbs that run the product or its parts: demo, worker, bridge, api, migrate."""
 
 import asyncio
 from pathlib import Path
@@ -44,6 +44,19 @@ def worker(context: typer.Context) -> None:
 
     async def work() -> None:
         await wiring.run_worker(settings, asyncio.Event())
+
+    run(work())
+
+
+def bridge(context: typer.Context) -> None:
+    """Pass the messages of the Vietnamese feed from RabbitMQ on to the MQTT broker."""
+    from hanhtrinh import logs, wiring  # noqa: PLC0415
+
+    settings = state_of(context).settings
+    logs.configure(settings.log)
+
+    async def work() -> None:
+        await wiring.run_bridge(settings, asyncio.Event())
 
     run(work())
 

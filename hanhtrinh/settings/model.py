@@ -36,6 +36,9 @@ def _known_timezone(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_divided), Field(min_length=1)]
+Providers = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], ...], BeforeValidator(_divided)
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Timezone = Annotated[str, BeforeValidator(_known_timezone)]
 
@@ -79,6 +82,12 @@ class Broker(Section):
     tls_ca: Path | None = setting(
         None, "file with the certificates to trust (PEM); none: those of the system"
     )
+    tls_cert: Path | None = setting(
+        None, "file with the worker's own certificate (PEM), where the broker asks for one"
+    )
+    tls_key: Path | None = setting(
+        None, "file with its private key (PEM, without a passphrase); none: in the same file"
+    )
 
 
 class Publisher(Section):
@@ -86,6 +95,86 @@ class Publisher(Section):
 
     username: str | None = setting(None, "user; none: the worker's (broker.username)")
     password: SecretStr | None = setting(None, "password of that user")
+    tls_cert: Path | None = setting(
+        None, "file with its certificate (PEM); none: the worker's (broker.tls_cert)"
+    )
+    tls_key: Path | None = setting(None, "file with its private key (PEM); none: in the same file")
+
+
+class Bridge(Section):
+    """From the queues of the Vietnamese feed in RabbitMQ to the MQTT broker."""
+
+    amqp_url: SecretStr = setting(
+        "amqp://localhost:5672/",
+        "RabbitMQ: amqp://user:password@host:port/vhost, or amqps:// for TLS",
+    )
+    amqp_tls_ca: Path | None = setting(
+        None, "file with the certificates to trust there (PEM); none: those of the system"
+    )
+    amqp_tls_cert: Path | None = setting(None, "file with the bridge's certificate there (PEM)")
+    amqp_tls_key: Path | None = setting(
+        None, "file with its private key (PEM); none: in the same file"
+    )
+    providers: Providers = setting((), "names of the providers, as they stand in topics")
+    exchange: str = setting(
+        "tracking.{provider}", "the exchange that a provider publishes to", min_length=1
+    )
+    exchange_type: Literal["direct", "topic", "fanout"] | None = setting(
+        None, "type of the exchanges to make where they are missing; none: wait for them"
+    )
+    routing_keys: Names = setting(
+        ("#", *(f"track{n}" for n in range(1, 17)), "dangkiem"),
+        "routing keys that the queues are bound with; # is all of a topic exchange",
+    )
+    queue: str = setting(
+        "hanhtrinh.{provider}",
+        "the queue of a provider; without {provider}: one queue of all",
+        min_length=1,
+    )
+    declare: bool = setting(True, "make the queues and bind them; false: they are there")
+    aliases: dict[str, str] = setting(
+        {}, "other names of providers, as users of RabbitMQ or inside messages: name = provider"
+    )
+    check_body: bool = setting(
+        True, "set a message aside if the provider named inside it is another"
+    )
+    aside_queue: str = setting(
+        "hanhtrinh.aside", "queue for messages that cannot be passed on", min_length=1
+    )
+    window_messages: int = setting(
+        8192,
+        "messages taken from RabbitMQ and not yet acknowledged there, of all queues together",
+        unit="messages",
+        ge=1,
+        le=60_000,
+    )
+    body_mib: int = setting(
+        8, "a larger message is set aside: the MQTT broker would not take it", unit="MiB", ge=1,
+        le=255,
+    )  # fmt: skip
+    client_id: str = setting(
+        "hanhtrinh-bridge-0",
+        "name of the bridge at the MQTT broker; every bridge needs its own",
+        min_length=1,
+        max_length=64,
+    )
+    username: str | None = setting(
+        None, "user that the bridge connects to the MQTT broker as; none: broker.username"
+    )
+    password: SecretStr | None = setting(None, "password of that user")
+    tls_cert: Path | None = setting(
+        None, "file with the bridge's certificate at the MQTT broker; none: broker.tls_cert"
+    )
+    tls_key: Path | None = setting(None, "file with its private key (PEM); none: in the same file")
+    metrics_port: Port | None = setting(
+        None, "port on which the bridge serves Prometheus metrics; none: it serves none"
+    )
+
+    @model_validator(mode="after")
+    def _has_url(self) -> Self:
+        if not self.amqp_url.get_secret_value().startswith(("amqp://", "amqps://")):
+            raise ValueError("amqp_url: expected amqp://... or amqps://...")
+        return self
 
 
 class Ingest(Section):
@@ -115,6 +204,12 @@ class Ingest(Section):
         },
         "topic patterns and their codecs; where the topic names the codec, a prefix for its name",
         min_length=1,
+    )
+    share_group: str | None = setting(
+        None,
+        "group of a shared subscription, so that workers divide topics among them: only with a "
+        "broker that gives all messages of a topic to one of them (docs/brokers.md)",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
     )
     metrics_port: Port | None = setting(
         None, "port on which the worker serves Prometheus metrics; none: it serves none"
@@ -191,6 +286,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     broker: Broker = Broker()
     publisher: Publisher = Publisher()
+    bridge: Bridge = Bridge()
     ingest: Ingest = Ingest()
     judge: Judge = Judge()
     api: Api = Api()

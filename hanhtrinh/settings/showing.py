@@ -12,6 +12,9 @@ from hanhtrinh.settings.model import Settings
 from hanhtrinh.settings.rows import Row, rows
 
 MASK: Final = "***"
+URLS: Final = frozenset({"database.dsn", "bridge.amqp_url"})
+"""Secrets of which only the password is."""
+
 _PASSWORD: Final = re.compile(r"(?<=password=)('(?:[^'\\]|\\.)*'|[^\s&]+)")
 """In a keyword string, and among the parameters of a URL."""
 
@@ -20,7 +23,7 @@ def shown(row: Row, settings: Settings) -> str:
     """The value of a setting as one line, without what must stay secret."""
     value = row.value_in(settings)
     if isinstance(value, SecretStr):
-        return masked_dsn(value.get_secret_value()) if row.name == "database.dsn" else MASK
+        return masked_dsn(value.get_secret_value()) if row.name in URLS else MASK
     return text(value)
 
 

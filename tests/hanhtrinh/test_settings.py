@@ -125,14 +125,18 @@ def test_a_password_in_a_connection_string_is_masked_wherever_it_stands(dsn, mas
 def test_no_secret_is_ever_shown(here):
     secrets = {row.variable: "s3cret" for row in rows() if row.is_secret}
     secrets["HANHTRINH_DATABASE__DSN"] = "postgresql://u:s3cret@h/db"
+    secrets["HANHTRINH_BRIDGE__AMQP_URL"] = "amqps://u:s3cret@h/"
     settings = load(environment=secrets).settings
     for row in rows():
         assert "s3cret" not in shown(row, settings)
     assert "s3cret" not in repr(settings)
 
 
+SECRETS = {"password", "dsn", "amqp_url", "token", "secret"}
+
+
 def test_whatever_is_named_like_a_secret_is_one():
-    named = {row.name for row in rows() if row.path[-1] in {"password", "dsn", "token", "secret"}}
+    named = {row.name for row in rows() if row.path[-1] in SECRETS}
     assert named == {row.name for row in rows() if row.is_secret}
 
 
@@ -143,13 +147,13 @@ def test_every_setting_has_help_and_numbers_that_are_quantities_have_a_unit():
             assert row.unit, row.name
 
 
-def test_a_secret_has_no_default_but_the_connection_string():
+def test_a_secret_has_no_default_but_the_connection_strings():
     for row in rows():
-        if row.is_secret and row.name != "database.dsn":
+        if row.is_secret and row.name not in {"database.dsn", "bridge.amqp_url"}:
             assert row.default is None
-    dsn = next(row for row in rows() if row.name == "database.dsn").default
-    assert masked_dsn(dsn) == dsn
-    assert not isinstance(dsn, SecretStr)
+        elif row.is_secret:
+            assert masked_dsn(row.default) == row.default
+            assert not isinstance(row.default, SecretStr)
 
 
 def test_the_page_of_settings_has_a_row_for_each():

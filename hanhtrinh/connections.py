@@ -1,0 +1,147 @@
+"""As whom each part connects to the MQTT broker and to RabbitMQ: logins, and TLS.
+
+Belongs here: users, passwords and certificates of the settings. Certificates of servers are always
+checked, their names too; nothing switches that off.
+"""
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from hanhtrinh.errors import CommandError
+from hanhtrinh.settings import Settings
+
+if TYPE_CHECKING:
+    import aiomqtt
+
+PATIENCE_S = 30.0
+"""How long the broker may take to acknowledge one publish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A user of the MQTT broker. protocol: 311 or 5; tls: None: a connection without it."""
+
+    username: str | None
+    password: str | None = field(repr=False)
+    tls: ssl.SSLContext | None
+    protocol: int
+
+
+def worker_access(settings: Settings) -> Access:
+    """The worker's."""
+    broker = settings.broker
+    return _access(
+        settings, (broker.username, broker.password), "broker", (broker.tls_cert, broker.tls_key)
+    )
+
+
+def publisher_access(settings: Settings) -> Access:
+    """What publishes measurements; the worker's user and certificate if it has none."""
+    publisher, broker = settings.publisher, settings.broker
+    login = (publisher.username, publisher.password)
+    if publisher.tls_cert is None and publisher.tls_key is None:
+        section, own = "broker", (broker.tls_cert, broker.tls_key)
+    else:
+        section, own = "publisher", (publisher.tls_cert, publisher.tls_key)
+    if publisher.username is None:
+        login = (broker.username, broker.password)
+    return _access(settings, login, section, own)
+
+
+def bridge_access(settings: Settings) -> Access:
+    """The bridge's; the worker's user and certificate if it has none."""
+    bridge, broker = settings.bridge, settings.broker
+    login = (bridge.username, bridge.password)
+    if bridge.tls_cert is None and bridge.tls_key is None:
+        section, own = "broker", (broker.tls_cert, broker.tls_key)
+    else:
+        section, own = "bridge", (bridge.tls_cert, bridge.tls_key)
+    if bridge.username is None:
+        login = (broker.username, broker.password)
+    return _access(settings, login, section, own)
+
+
+def amqp_tls(settings: Settings) -> ssl.SSLContext | None:
+    """How RabbitMQ's certificate is checked, and ours; None: its address asks for no TLS."""
+    bridge = settings.bridge
+    files = (bridge.amqp_tls_ca, bridge.amqp_tls_cert, bridge.amqp_tls_key)
+    if not bridge.amqp_url.get_secret_value().startswith("amqps://"):
+        if any(files):
+            raise CommandError("bridge.amqp_url: expected amqps:// with bridge.amqp_tls_*")
+        return None
+    return _context("bridge.amqp_tls_ca", files[0], "bridge.amqp_tls", files[1:])
+
+
+def _access(
+    settings: Settings,
+    login: tuple[str | None, SecretStr | None],
+    section: str,
+    own: tuple[Path | None, Path | None],
+) -> Access:
+    username, password = login
+    broker = settings.broker
+    tls = None
+    if broker.tls:
+        tls = _context("broker.tls_ca", broker.tls_ca, f"{section}.tls", own)
+    elif any(own) or broker.tls_ca:
+        raise CommandError(f"broker.tls: expected true with {section}.tls_*, got false")
+    return Access(
+        username,
+        password.get_secret_value() if password else None,
+        tls,
+        5 if broker.protocol == "5" else 311,
+    )
+
+
+def _context(
+    ca_name: str, ca: Path | None, own_name: str, own: tuple[Path | None, ...]
+) -> ssl.SSLContext:
+    """A context that checks the server's certificate and name, and shows our own if we have one."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    except ssl.SSLError as error:
+        raise CommandError(f"{ca_name}: {ca}: expected certificates in PEM: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{ca_name}: {ca}: {error.strerror}") from error
+    cert, key = own
+    if cert is None:
+        if key is not None:
+            raise CommandError(f"{own_name}_cert: expected the certificate of {own_name}_key, none")
+        return context
+    try:
+        context.load_cert_chain(cert, key, password=_passphrase)
+    except (ssl.SSLError, ValueError) as error:
+        raise CommandError(
+            f"{own_name}_cert: {cert}: expected a certificate and its private key in PEM, without "
+            f"a passphrase: {error}"
+        ) from error
+    except OSError as error:
+        raise CommandError(f"{own_name}_cert: {cert}, {key or cert}: {error.strerror}") from error
+    return context
+
+
+def _passphrase() -> str:
+    """Asked for by OpenSSL, which would ask the terminal otherwise."""
+    raise ValueError("the key has a passphrase")
+
+
+def mqtt_client(
+    settings: Settings, access: Access, *, name: str | None = None, patience_s: float = PATIENCE_S
+) -> "aiomqtt.Client":
+    """A client of the broker, not yet connected."""
+    import aiomqtt  # noqa: PLC0415
+
+    return aiomqtt.Client(
+        settings.broker.host,
+        settings.broker.port,
+        username=access.username,
+        password=access.password,
+        identifier=name,
+        protocol=aiomqtt.ProtocolVersion(5 if access.protocol == 5 else 4),
+        tls_context=access.tls,
+        timeout=patience_s,
+    )

@@ -1,0 +1,96 @@
+"""Bridge: takes messages off the feed's queues, publishes them, acknowledges them after the PUBACK.
+
+It works in rounds: one connection to the MQTT broker, one to RabbitMQ, and everything that is under
+way between them. When either ends, the round ends with all it held, and the next one begins.
+RabbitMQ then delivers again what was not acknowledged, so that nothing is lost and some messages
+are published twice, which changes nothing further on. No message is held across rounds: there is
+nothing to reconcile (docs/decisions/0011-rounds-of-the-bridge.md).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from ingest.bridge.errors import BridgeError, FeedError
+from ingest.bridge.identity import Identifier
+from ingest.bridge.metrics import BridgeMetrics
+from ingest.bridge.options import BridgeOptions
+from ingest.bridge.outbox import Outbox
+from ingest.bridge.rabbitmq import FAULTS, connect
+from ingest.bridge.round import Round
+
+RETRY_MIN_S: Final = 0.2
+RETRY_MAX_S: Final = 30.0
+STEADY_S: Final = 10.0
+"""A round that lasted so long was no failure: the next one follows at once."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+class Bridge:
+    """Runs rounds until it is stopped. Several bridges may share the same queues."""
+
+    def __init__(
+        self, options: BridgeOptions, metrics: BridgeMetrics, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._options = options
+        self._metrics = metrics
+        self._sleep = sleep
+        self._identifier = Identifier(options.feed)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, and wait out whatever is wrong with either broker."""
+        stopped = asyncio.create_task(stop.wait(), name="bridge-stop")
+        failures = 0
+        try:
+            while not stop.is_set():
+                began = time.monotonic()
+                try:
+                    async with _round(self._options, self._metrics, self._identifier) as current:
+                        await current.work(stopped)
+                except BridgeError as error:
+                    failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
+                    self._metrics.failures.labels(error.broker).inc()
+                    log.warning(
+                        "bridge.interrupted", broker=error.broker, error=str(error),
+                        failures=failures,
+                    )  # fmt: skip
+                    waiting = asyncio.ensure_future(self._sleep(_delay_s(failures)))
+                    await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                    waiting.cancel()
+        finally:
+            stopped.cancel()
+
+
+def _delay_s(failures: int) -> float:
+    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads reconnects
+
+
+@asynccontextmanager
+async def _round(
+    options: BridgeOptions, metrics: BridgeMetrics, identifier: Identifier
+) -> AsyncIterator["Round"]:
+    """Both connections, the MQTT broker's first: nothing is taken that cannot be passed on."""
+    feed = options.feed
+    current = Round(options, metrics, identifier)
+    async with Outbox(options.outbox, current.settled) as outbox:
+        try:
+            async with (
+                await connect(feed.url, feed.tls) as connection,
+                await connect(feed.url, feed.tls) as aside,
+            ):
+                try:
+                    await current.begin(connection, aside, outbox)
+                    yield current
+                finally:
+                    await current.end()
+        except FAULTS as error:
+            raise FeedError(f"RabbitMQ: {str(error) or type(error).__name__}") from error

@@ -1,0 +1,262 @@
+"""Real brokers run with the example configurations, and keep what these promise.
+
+Paths, ports and the place to listen are the test's own; every other line is as it stands there.
+"""
+
+import asyncio
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+import pyhocon
+import pytest
+
+from hanhtrinh import connections, wiring
+from hanhtrinh.embedded.ports import LOOPBACK, free_port
+from hanhtrinh.embedded.process import Launch, ServerProcess, log_end
+from hanhtrinh.settings import load
+from ingest.mqtt import MqttSource
+from tests.authority import Authority
+from tests.deploy.test_configurations import DEPLOY, PROGRAMS
+from tests.ingest.publishing import until
+from tests.mosquitto import missing, program
+
+TRACKER = "352093081429150"
+USERS = ("worker", "bridge", "publisher", TRACKER)
+UNDER_WAY = 6000
+"""More than a batch of 4,096, and far more than brokers allow by default."""
+
+
+@dataclass
+class Broker:
+    port: int
+    authority: Authority
+    protocols: tuple[str, ...]
+    start: Callable[[], ServerProcess]
+    process: ServerProcess
+
+    def settings(self, user, protocol):
+        return load(
+            environment={},
+            overrides={
+                "broker.host": LOOPBACK, "broker.port": self.port, "broker.tls": True,
+                "broker.tls_ca": self.authority.ca, "broker.protocol": protocol,
+                "broker.username": user, "broker.password": f"secret-{user}",
+                "ingest.batch_age_ms": 50,
+            },
+        ).settings  # fmt: skip
+
+    def restart(self):
+        self.process.stop()
+        self.process = self.start()
+
+
+def rewritten(name, replaced):
+    text = (DEPLOY / name).read_text("utf-8")
+    for before, after in replaced.items():
+        assert before in text, before
+        text = text.replace(before, after)
+    return text
+
+
+@contextmanager
+def started(folder, port, command, protocols, env=None):
+    log = folder / "log"
+    log.touch()
+
+    def start():
+        process = ServerProcess(
+            Launch(command[0], command, log, [("SIGTERM", 15.0)], "SIGKILL", env=env or {})
+        )
+        deadline = time.monotonic() + 30
+        while not listens(port):
+            if not process.is_running or time.monotonic() > deadline:
+                process.stop()
+                raise AssertionError(f"{command[0]} did not start:{log_end(log)}")
+            time.sleep(0.02)
+        return process
+
+    broker = Broker(port, Authority(folder / "certs"), protocols, start, None)  # type: ignore[arg-type]
+    for made, wanted in zip(broker.authority.issue(LOOPBACK), ("pem", "key"), strict=True):
+        made.rename(folder / "certs" / f"broker.{wanted}")
+    broker.process = start()
+    try:
+        yield broker
+    finally:
+        broker.process.stop()
+
+
+def listens(port):
+    import socket
+
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), 1):
+        return True
+    return False
+
+
+@contextmanager
+def nats(folder):
+    port = free_port()
+    config = folder / "nats.conf"
+    config.write_text(
+        rewritten(
+            "nats.conf",
+            {"127.0.0.1:4222": "127.0.0.1:-1", "0.0.0.0:8883": f"{LOOPBACK}:{port}",
+             "/var/lib/nats": f"{folder}/store", "/etc/nats/": f"{folder}/"},
+        )
+    )  # fmt: skip
+    passwords = {f"{user.upper()}_PASSWORD": f"secret-{user}" for user in USERS[:-1]}
+    env = passwords | {"TRACKER_PASSWORD": f"secret-{TRACKER}"}
+    command = [str(PROGRAMS / "nats-server"), "-c", str(config)]
+    with started(folder, port, command, ("3.1.1",), env) as broker:
+        yield broker
+
+
+@contextmanager
+def mosquitto(folder):
+    if missing():
+        pytest.skip(str(missing()))
+    port = free_port()
+    passwords = folder / "passwords"
+    passwords.write_text("".join(f"{user}:secret-{user}\n" for user in USERS))
+    subprocess.run(["mosquitto_passwd", "-U", passwords], check=True, capture_output=True)
+    (folder / "acl").write_text((DEPLOY / "mosquitto.acl").read_text("utf-8"))
+    config = folder / "mosquitto.conf"
+    text = rewritten(
+        "mosquitto.conf",
+        {"listener 8883": f"listener {port} {LOOPBACK}",
+         "listener 1883": f"listener {free_port()} {LOOPBACK}",
+         "/etc/mosquitto/": f"{folder}/", "/var/lib/mosquitto/": f"{folder}/"},
+    )  # fmt: skip
+    config.write_text(("user root\n" if os.geteuid() == 0 else "") + text)
+    command = [str(program()), "-c", str(config)]
+    with started(folder, port, command, ("3.1.1", "5")) as broker:
+        yield broker
+
+
+@pytest.fixture(params=[nats, mosquitto], ids=lambda start: start.__name__)
+def broker(request, tmp_path) -> Iterator[Broker]:
+    with request.param(tmp_path) as running:
+        yield running
+
+
+async def publish(broker, user, messages, protocol="3.1.1"):
+    made = broker.settings(user, protocol)
+    client = connections.mqtt_client(made, connections.worker_access(made))
+    async with client:
+        for topic, payload in messages:
+            with suppress(aiomqtt.MqttError):
+                await client.publish(topic, payload, qos=1, timeout=3)
+
+
+class Worker:
+    """A worker's session that keeps what it is given, and acknowledges when it is told to."""
+
+    def __init__(self, broker, protocol):
+        self.source = MqttSource(
+            wiring.mqtt_options(broker.settings("worker", protocol)), lambda: 0
+        )
+        self.messages: list[tuple[str, bytes]] = []
+        self.batches = []
+
+    async def __aenter__(self):
+        await self.source.start()
+        self._task = asyncio.create_task(self._listen())
+        await until(lambda: self.source.connected, "the worker")
+        return self
+
+    async def __aexit__(self, *_):
+        self._task.cancel()
+        await self.source.stop()
+
+    async def _listen(self):
+        while True:
+            batch = await self.source.receive()
+            self.batches.append(batch)
+            self.messages += zip(batch.topics, batch.payloads, strict=True)
+
+    def acknowledge(self):
+        for batch in self.batches:
+            self.source.acknowledge(batch)
+
+
+@pytest.mark.integration
+def test_everybody_may_do_what_is_his_and_nothing_else(broker):
+    own, live = f"gsht/v1/json/{TRACKER}", "gsht/v1/live/0"
+    allowed = {
+        TRACKER: [own, f"{TRACKER}/data"],
+        "bridge": ["gsht/v1/ufms/atg"],
+        "publisher": ["gsht/v1/json/1", "weigh/v1/json/s", "owntracks/u/d", "gsht/doctor/x"],
+    }
+    forbidden = {
+        TRACKER: ["gsht/v1/json/352093081429151", "1/data", "gsht/v1/ufms/atg"],
+        "bridge": ["gsht/v1/json/1", "weigh/v1/json/s", live],
+    }
+
+    async def go(protocol):
+        async with Worker(broker, protocol) as worker:
+            for user, topics in forbidden.items():
+                for topic in topics:  # a connection each: a broker may end it for this
+                    await publish(broker, user, [(topic, b"forbidden")], protocol)
+            for user, topics in allowed.items():
+                await publish(broker, user, [(topic, user.encode()) for topic in topics], protocol)
+            # Who reads gsht/doctor/+ is the doctor, in the worker's name: no subscription of it.
+            expected = {(t, u.encode()) for u, topics in allowed.items() for t in topics}
+            expected.remove(("gsht/doctor/x", b"publisher"))
+            await until(lambda: expected <= set(worker.messages), "what is allowed")
+            worker.acknowledge()
+            await until(lambda: worker.source.due == 0, "the acknowledgements")
+            return set(worker.messages) - expected
+
+    for protocol in broker.protocols:
+        assert asyncio.run(go(protocol)) == set()
+
+
+@pytest.mark.integration
+def test_the_window_is_wide_and_what_it_holds_survives_a_restart(broker):
+    sent = [(f"gsht/v1/json/{n % 50}", b"%d" % n) for n in range(UNDER_WAY)]
+    large = ("gsht/v1/json/large", b"x" * (3 << 20))
+
+    async def go(protocol):
+        async with Worker(broker, protocol) as worker:
+            made = broker.settings("publisher", protocol)
+            async with connections.mqtt_client(made, connections.worker_access(made)) as client:
+                client.pending_calls_threshold = 1000
+                for start in range(0, len(sent), 100):
+                    await asyncio.gather(
+                        *(client.publish(t, p, qos=1) for t, p in sent[start : start + 100])
+                    )
+            await until(lambda: len(worker.messages) >= UNDER_WAY, "all, none acknowledged")
+        await publish(broker, "publisher", [large], protocol)  # while nobody is there
+        await asyncio.to_thread(broker.restart)
+        async with Worker(broker, protocol) as worker:
+            await until(lambda: {*sent, large} <= set(worker.messages), "all of them again")
+            worker.acknowledge()
+            await until(lambda: worker.source.due == 0, "the acknowledgements")
+
+    asyncio.run(go(broker.protocols[-1]))
+
+
+def test_the_configuration_of_emqx_can_be_read_and_sets_the_same_limits():
+    read = pyhocon.ConfigFactory.parse_file(str(DEPLOY / "emqx.conf"))
+    assert read["mqtt.max_inflight"] == 65_535
+    assert read["mqtt.max_mqueue_len"] == "infinity"
+    assert read["mqtt.shared_subscription_strategy"] == "hash_topic"
+    assert read["durable_sessions.enable"] is True
+    assert read["authorization.no_match"] == "deny"
+
+
+def test_both_access_lists_grant_the_same_topics():
+    def topics(name):
+        text = (DEPLOY / name).read_text("utf-8").replace("${username}", "%u")
+        lines = [line for line in text.splitlines() if not line.startswith(("#", "%%"))]
+        words = " ".join(lines).replace('"', " ").replace(",", " ").replace("]", " ").split()
+        return sorted(word for word in words if "/" in word)
+
+    assert topics("emqx.acl") == topics("mosquitto.acl")
+    assert Path(DEPLOY / "emqx.acl").read_text("utf-8").rstrip().endswith("{deny, all}.")
