@@ -192,7 +192,7 @@ class Judge:
     """The state of all vehicles under one rulebook."""
 
     def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
+        self.rulebook: Final = rulebook
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
         self._last = LastFixes()
@@ -239,7 +239,7 @@ class Judge:
         """
         fixes, settled = _plain(fixes), np.require(settled, np.bool_, ["C", "W"])
         _check(fixes, settled)
-        self._rulebook.check_vehicles(fixes.vehicle)
+        self.rulebook.check_vehicles(fixes.vehicle)
         quality = fixes.quality.copy()
         needs_from = np.empty(len(fixes), np.int64)
         if not len(fixes):
@@ -310,7 +310,7 @@ class Judge:
         matched = None
         if self._matcher:
             matched = self._matcher.advance(seen, track.speed_kmh, track.profile)
-        located = locate(self._rulebook, seen, matched)
+        located = locate(self.rulebook, seen, matched)
         findings: list[Findings] = []
         clean_needs = seen.time.copy()
         for rule in self._rules:
@@ -334,11 +334,11 @@ class Judge:
         needs_from = np.empty(n, np.int64)
         gap_us, step_m = np.empty(n, np.int64), np.empty(n, np.float64)
         step_profile = np.empty(n, np.int32)
-        profile = self._rulebook.profile_row(fixes.time)
+        profile = self.rulebook.profile_row(fixes.time)
         speed_kmh = fixes.speed_kmh.astype(np.float64)
         clean(
             self._cleaning,
-            self._rulebook.params,
+            self.rulebook.params,
             self._frozen_enough,
             self._differs_enough,
             fixes.vehicle,

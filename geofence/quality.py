@@ -5,13 +5,15 @@ from a vehicle's earlier fixes. Nothing is dropped or reordered. docs/rules.md, 
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from devices.batch import F64, I32, I64, U16, Bool, FixBatch, Quality
 from devices.compile import kernel
 from geofence.geodesy import haversine_m
+from geofence.profile import Profile
+from geofence.rulebook import Rulebook
 from geofence.rules.rule import Records
 
 SEQUENTIAL: Final = Quality.JUMP | Quality.FROZEN | Quality.SPEED_IMPLAUSIBLE
@@ -30,7 +32,6 @@ US_PER_S: Final = 1e6
 class Region:
     """Where the vehicles can be, degrees: what tells a pair of coordinates from an exchanged one.
 
-    future_over_s, late_over_s: from when a fix is `future` or `late` (docs/rules.md, section 9).
     timeless_over_s: how old a fix without a position may be at its arrival to be judged.
     """
 
@@ -38,8 +39,6 @@ class Region:
     south: float = 8.0
     east: float = 110.0
     north: float = 24.0
-    future_over_s: float = 180.0
-    late_over_s: float = 120.0
     timeless_over_s: float = 86_400.0
 
     def contains(self, lon: F64, lat: F64) -> Bool:
@@ -48,7 +47,29 @@ class Region:
         return np.asarray(inside, np.bool_)
 
 
-def mark_arrival(fixes: FixBatch, region: Region) -> FixBatch:
+class Delays(NamedTuple):
+    """How early or late a fix may come, in microseconds: beyond, it is `future` or `late`.
+
+    One number for all fixes, or shape (n,).
+    """
+
+    future_over_us: I64 | float
+    late_over_us: I64 | float
+
+    @classmethod
+    def of(cls, profile: Profile) -> "Delays":
+        """Those of one profile, for all fixes."""
+        over_s = (profile.number("quality.future_over_s"), profile.number("quality.late_over_s"))
+        return cls(over_s[0] * US_PER_S, over_s[1] * US_PER_S)
+
+    @classmethod
+    def at(cls, rulebook: Rulebook, received: I64) -> "Delays":
+        """Those of the profiles in force when fixes arrived."""
+        row, params = rulebook.profile_row(received), rulebook.params
+        return cls(params["quality_future_over_us"][row], params["quality_late_over_us"][row])
+
+
+def mark_arrival(fixes: FixBatch, region: Region, delays: Delays) -> FixBatch:
     """The fixes with their arrival bits set and exchanged coordinates put right.
 
     A bit that a codec has set stays. `swapped` says that lon and lat came exchanged: exchanging
@@ -64,8 +85,8 @@ def mark_arrival(fixes: FixBatch, region: Region) -> FixBatch:
     quality = fixes.quality.copy()
     quality[nowhere] |= np.uint16(Quality.NO_POSITION)
     quality[swapped] |= np.uint16(Quality.SWAPPED)
-    quality[ahead_us > region.future_over_s * US_PER_S] |= np.uint16(Quality.FUTURE)
-    quality[-ahead_us > region.late_over_s * US_PER_S] |= np.uint16(Quality.LATE)
+    quality[ahead_us > delays.future_over_us] |= np.uint16(Quality.FUTURE)
+    quality[-ahead_us > delays.late_over_us] |= np.uint16(Quality.LATE)
     return fixes.with_columns(lon=lon, lat=lat, quality=quality)
 
 

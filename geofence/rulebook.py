@@ -24,7 +24,7 @@ from geofence.roads.matcher import RoadIndex
 from geofence.route_table import RouteTable
 from geofence.station_table import StationTable
 from geofence.stop_table import StopTable
-from geofence.zone_table import NOBODY, ZoneCode, ZoneTable
+from geofence.zone_table import NOBODY, ZoneTable
 
 MOST_VEHICLE_ID: Final = 50_000_000
 """Attributes are arrays by vehicle id: a larger id is a mistake, and would take gigabytes."""
@@ -128,11 +128,6 @@ class Rulebook:
                 for vehicle, code in route_table.unknown
             ),
         )
-
-    @property
-    def zone_kinds(self) -> tuple[ZoneCode, ...]:
-        """Kind of each zone row."""
-        return tuple(ZoneCode(kind) for kind in self.zone_table.rows["kind"].tolist())
 
     def check_vehicles(self, vehicle: I32) -> None:
         """Raise UnknownVehicleError unless the registry has every vehicle id of the array."""

@@ -12,7 +12,7 @@ from devices.catalogue import CODECS
 from geofence.judge import Judge
 from geofence.loads import Loads
 from geofence.profile import SHIPPED, shipped_profile
-from geofence.quality import Region, mark_arrival
+from geofence.quality import Delays, Region, mark_arrival
 from geofence.registry import StationRule
 from geofence.roads.matcher import RoadIndex
 from geofence.roads.network import RoadNetwork
@@ -31,7 +31,7 @@ def warm_kernels() -> None:
     """Call every kernel at least once, as the worker does."""
     fleet = Fleet(load_world(), FleetOptions(VEHICLES, 1, "json", START_US))
     fixes = fleet.due(START_US, START_US + DRIVE_US, 30)
-    fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
+    fixes = fixes.with_columns(vehicle=fixes.vehicle + 1)
     fixes = fixes.take(fixes.order())
     _decode(fixes.take(np.arange(2)))
     for profile in SHIPPED:
@@ -80,6 +80,7 @@ def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
         stations=_stations(fleet),
     )
     judge = Judge(rulebook)
+    fixes = mark_arrival(fixes, Region(), Delays.at(rulebook, fixes.received))
     vehicles = np.unique(fixes.vehicle).tolist()
     loads = Loads.of(overloaded(vehicle, START_US) for vehicle in vehicles)
     middle = np.median(fixes.time)

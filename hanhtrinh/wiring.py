@@ -105,8 +105,6 @@ def region(settings: Settings) -> "Region":
         south=judge.south,
         east=judge.east,
         north=judge.north,
-        future_over_s=judge.future_over_s,
-        late_over_s=judge.late_over_s,
     )
 
 

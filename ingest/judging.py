@@ -16,7 +16,7 @@ from devices.batch import DISQUALIFYING, I32, I64, Bool, FixBatch
 from geofence.interval import Interval
 from geofence.judge import Judge, Judged
 from geofence.loads import NO_LOADS, Loads
-from geofence.quality import Region, is_judged, mark_arrival
+from geofence.quality import Delays, Region, is_judged, mark_arrival
 from geofence.registry import BEGINNING_US, END_US
 from geofence.rules.rule import Key
 from ingest.progress import Progress
@@ -105,7 +105,8 @@ class LiveJudge:
 
         loads: weighings of known vehicles that are stored since a moment ago.
         """
-        fixes = mark_arrival(fixes, self._region)
+        delays = Delays.at(self._judge.rulebook, fixes.received)
+        fixes = mark_arrival(fixes, self._region, delays)
         fixes = fixes.take(fixes.order())
         await self._learn(conn, np.union1d(fixes.vehicle, loads.vehicle).astype(np.int32))
         is_new = await self._find_new(conn, fixes)

@@ -13,7 +13,7 @@ import shapely
 from benchmarks.parts.zones import EAST, NORTH, SOUTH, WEST, many_zones
 from devices.batch import F64, FixBatch
 from geofence.profile import shipped_profile
-from geofence.quality import Region, mark_arrival
+from geofence.quality import Delays, Region, mark_arrival
 from geofence.registry import VehicleRule, Zone, ZoneKind
 from geofence.roads.matcher import RoadIndex
 from geofence.roads.network import RoadNetwork
@@ -128,7 +128,9 @@ def stretch(fleet: Fleet, hours: Iterable[int], interval_s: int = 10) -> FixBatc
         for hour in hours
     ]
     fixes = FixBatch.concat(parts)
-    fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
+    fixes = mark_arrival(
+        fixes.with_columns(vehicle=fixes.vehicle + 1), Region(), Delays.of(shipped_profile())
+    )
     return fixes.take(fixes.order())
 
 

@@ -16,7 +16,7 @@ from geofence.driving_time import WARNINGS, judge_drivers
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
-from geofence.quality import is_judged, mark_arrival
+from geofence.quality import Delays, is_judged, mark_arrival
 from geofence.rulebook import Rulebook
 from geofence.rules.driving import KIND as DRIVING
 from geofence.rules.overload import judge_weighing
@@ -109,7 +109,7 @@ def _judge_fixes(
     done = 0
     for batch in table.batches(BATCH_FIXES):
         progress("judging", done, len(table))
-        arrived = mark_arrival(batch, options.region)
+        arrived = mark_arrival(batch, options.region, Delays.at(rulebook, batch.received))
         kept = arrived.take(is_judged(arrived, options.region))
         # Weighings that an earlier batch of the vehicle has taken in do no harm.
         own = loads.take(np.isin(loads.vehicle, np.unique(kept.vehicle)))

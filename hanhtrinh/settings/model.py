@@ -231,12 +231,6 @@ class Judge(Section):
     south: float = setting(8.0, "southern bound", unit="°", ge=-90, le=90)
     east: float = setting(110.0, "eastern bound", unit="°", ge=-180, le=180)
     north: float = setting(24.0, "northern bound", unit="°", ge=-90, le=90)
-    future_over_s: float = setting(
-        180.0, "a fix further ahead of the clock at its arrival is marked future", unit="s", ge=0
-    )
-    late_over_s: float = setting(
-        120.0, "a fix older than this at its arrival is marked late", unit="s", ge=0
-    )
 
     @model_validator(mode="after")
     def _has_area(self) -> Self:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from devices.batch import FixBatch, Quality
-from geofence.quality import Region, is_judged, mark_arrival
+from geofence.profile import shipped_profile
+from geofence.quality import Delays, Region, is_judged, mark_arrival
 from tests.geofence.fleet import FIX_MODE, with_values
 from tests.geofence.scene import driven, fixes, judged
 
@@ -19,7 +20,7 @@ def arrived(lon, lat, *, delay_s=0.0, quality=0):
         1, lon=[lon], lat=[lat], time=[NOW], received=[NOW + round(delay_s * 1e6)],
         quality=[quality],
     )  # fmt: skip
-    marked = mark_arrival(batch, REGION)
+    marked = mark_arrival(batch, REGION, Delays.of(shipped_profile()))
     return Quality(int(marked.quality[0])), float(marked.lon[0]), float(marked.lat[0])
 
 

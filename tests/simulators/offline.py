@@ -7,7 +7,7 @@ from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
-from geofence.quality import Region, mark_arrival
+from geofence.quality import Delays, Region, mark_arrival
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from simulators.fleet import Fleet
@@ -44,7 +44,9 @@ def loads_of(fleet: Fleet, rulebook: Rulebook, until_us: int) -> Loads:
 
 def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
     """The violations in the fixes (vehicle: rows of the fleet from 0, in any order)."""
-    fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
+    fixes = mark_arrival(
+        fixes.with_columns(vehicle=fixes.vehicle + 1), Region(), Delays.of(shipped_profile())
+    )
     ordered = fixes.take(fixes.order())
     rulebook = rulebook_of(fleet)
     loads = loads_of(fleet, rulebook, until_us)

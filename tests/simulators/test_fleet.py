@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from devices.batch import Input, Quality, inputs_states
-from geofence.quality import Region, mark_arrival
+from geofence.profile import shipped_profile
+from geofence.quality import Delays, Region, mark_arrival
 from simulators.dirt import Dirt, spoil_fixes, spoil_messages
 from simulators.feed import buffered, single, weighed
 from simulators.fleet import Fleet, FleetOptions
@@ -97,7 +98,7 @@ def test_swapped_axes_and_jumps_are_what_cleaning_calls_so():
     spoilt = spoil_fixes(fixes, Dirt(swapped=0.1, jumps=0.05), 1, START_US)
     moved = spoilt.lat != fixes.lat
     assert 0.1 * len(fixes) < moved.sum() < 0.2 * len(fixes)
-    marked = mark_arrival(spoilt, Region())
+    marked = mark_arrival(spoilt, Region(), Delays.of(shipped_profile()))
     swapped = (marked.quality & Quality.SWAPPED) != 0
     assert np.array_equal(marked.lon[swapped], fixes.lon[swapped])
     assert np.all(fixes.lat[moved & ~swapped] - spoilt.lat[moved & ~swapped] > 0.3)
