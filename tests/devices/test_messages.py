@@ -104,7 +104,8 @@ def test_both_readers_say_the_same_of_changed_values(name, data):
         pairs[at] = f"{pairs[at].partition('=')[0]}={value}"
         changed = "&".join(pairs).encode()
     else:
-        start, end = payload.index(b"{"), payload.rindex(b"}") + 1
+        behind = 2 if name == "flexapi" else 0  # its checksum may hold a brace
+        start, end = payload.index(b"{"), payload.rindex(b"}", 0, len(payload) - behind) + 1
         message = json.loads(payload[start:end])
         inside = data.draw(st.sampled_from([m for m in maps(message) if m]))
         key = data.draw(st.sampled_from([*inside, "x", *WORDS]))
