@@ -5,17 +5,37 @@ Belongs here: what puts the fixes of both ways back into the order of their payl
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from devices.batch import I32, I64, FixBatch
+from devices.batch import F64, I32, I64, FixBatch
 from devices.checks import tidy_refusals
 from devices.codec import Decoded
 from devices.rows import FixRows, decode_each
 from devices.texts import Names
 
+T = TypeVar("T")
+
 Swift = Callable[[Sequence[bytes], I64], tuple[Decoded, list[int]]]
 """(payloads, received): what could be read as columns, and the indices of all other payloads."""
+
+
+def of_each(function: Callable[[bytes], T], texts: Sequence[bytes]) -> list[T]:
+    """`function` of each text, computed once for all that are equal."""
+    known = {text: function(text) for text in set(texts)}
+    return [*map(known.__getitem__, texts)]
+
+
+def numbered(texts: Sequence[bytes]) -> tuple[list[int], tuple[str, ...]]:
+    """Each ASCII text as its number in a table without repeats, and that table."""
+    number = {text: at for at, text in enumerate(dict.fromkeys(texts))}
+    return [*map(number.__getitem__, texts)], tuple(map(bytes.decode, number))
+
+
+def few_decimals(texts: Sequence[bytes]) -> F64:
+    """`columns.decimals` of texts of which most are equal, as counts are; shape (len(texts),)."""
+    return np.array(of_each(lambda text: float(text or b"nan"), texts), np.float64)
 
 
 def decode_two_ways(

@@ -16,7 +16,7 @@ from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.columns import decimals, digits, instants, pairs
 from devices.extra import extra_bytes
 from devices.formats.meitrack.text import io_inputs, tail_columns
-from devices.texts import Names
+from devices.two_ways import few_decimals, numbered, of_each
 
 _NUMBER: Final = rb"0|[1-9][0-9]{0,9}"
 _AAA: Final = re.compile(
@@ -24,7 +24,7 @@ _AAA: Final = re.compile(
     rb"(-?[0-9]{1,2}\.[0-9]{1,9}),(-?[0-9]{1,3}\.[0-9]{1,9}),([0-9]{12}),([AV]),([0-9]{1,3})?,"
     rb"(%(number)s),([0-9]{1,4}(?:\.[0-9]{1,3})?)?,([0-9]{1,3}(?:\.[0-9]{1,3})?)?,"
     rb"([0-9]{1,3}(?:\.[0-9]{1,3})?)?,(-?[0-9]{1,5}(?:\.[0-9]{1,3})?)?,([0-9]{1,12})?,"
-    rb"(%(number)s),([0-9A-Fa-f|]{1,40}),([0-9A-Fa-f]{4}),([0-9A-Za-z|.,:_-]*)\*"
+    rb"(%(number)s),([0-9A-Fa-f|]{1,40}),([0-9A-Fa-f]{4}),([0-9A-Za-z|.,:_-]{0,400})\*"
     rb"[0-9A-Fa-f]{2}\r\n" % {b"number": _NUMBER}
 )
 _LENGTH_FROM: Final = 3
@@ -68,7 +68,7 @@ def _whole(frames: Sequence[bytes], lengths: Sequence[bytes]) -> Bool:
     for behind in range(1, _BEHIND_STAR + 1):
         sums -= data[ends - behind]
     sent = _DIGIT[data[ends - 4]] * 16 + _DIGIT[data[ends - 3]]
-    whole: Bool = (decimals(lengths) == counted) & ((sums & 0xFF) == sent)
+    whole: Bool = (few_decimals(lengths) == counted) & ((sums & 0xFF) == sent)
     return whole
 
 
@@ -77,18 +77,18 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
         _, ident, event, lat, lon, time, status, satellites, rssi, speed, course, hdop,
         altitude, mileage, run, cell, io, tail,
     ) = (found[field :: _AAA.groups] for field in range(_AAA.groups))  # fmt: skip
-    names = Names()
-    extra = map(_extra, event, rssi, run, cell, io, tail)
+    owner, idents = numbered(ident)
+    extra = map(_extra, event, rssi, run, cell, io, of_each(_tail, tail))
     return assemble(
         {
             "time": instants(*pairs(time, 12).T),
             "lon": decimals(lon),
             "lat": decimals(lat),
             "speed_kmh": decimals(speed),
-            "heading": decimals(course),
+            "heading": few_decimals(course),
             "altitude": decimals(altitude),
-            "hdop": decimals(hdop),
-            "satellites": decimals(satellites),
+            "hdop": few_decimals(hdop),
+            "satellites": few_decimals(satellites),
             "odometer": decimals(mileage),
             "inputs": [*map(_inputs, event, io)],
             "quality": np.where(
@@ -99,8 +99,8 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
         at=[0] * len(taken),
         received=received,
         extra=dict(enumerate(extra)),
-        ident=names.numbers(map(bytes.decode, ident)),
-        idents=names.known(),
+        ident=owner,
+        idents=idents,
     )
 
 
@@ -117,11 +117,10 @@ def _extra(event: bytes, rssi: bytes, run: bytes, cell: bytes, io: bytes, tail: 
         run,
         cell,
         io,
-        _tail(tail),
+        tail,
     )
 
 
-@lru_cache(maxsize=4096)
 def _tail(tail: bytes) -> bytes:
     """The columns behind inputs and outputs, to the end of the object."""
     found = tail_columns(tail.decode())

@@ -25,6 +25,8 @@ _BEHIND: Final = 10
 _VOLTS: Final = re.compile(r"(?:[0-9]*\.[0-9]+\|)+[0-9]*\.[0-9]+", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,10}", re.ASCII)
 _IO: Final = re.compile(r"[0-9A-Fa-f]{4}", re.ASCII)
+_REMEMBERED_CHARACTERS: Final = 400
+"""What is longer is read each time: nobody shall fill the memory with it."""
 _TAIL_NAMES: Final = ("event_data", "custom", "version", "fuel", "temperatures")
 
 
@@ -64,7 +66,7 @@ def read_text(frame: Frame, at: int, rows: FixRows) -> None:
         satellites=decimal(satellites, "satellites", at=at),
         odometer=decimal(mileage, "mileage", at=at),
         ident=frame.ident,
-        inputs=io_inputs(event, io),
+        inputs=io_inputs(event, io if _IO.fullmatch(io) else ""),
         quality=0 if report[6] == b"A" else int(Quality.NO_POSITION),
         extra=extra,
     )
@@ -72,20 +74,18 @@ def read_text(frame: Frame, at: int, rows: FixRows) -> None:
 
 @lru_cache(maxsize=4096)
 def io_inputs(event: int, io: str) -> int:
-    """Inputs of a report: the first byte of `io` holds inputs 1 to 8, the second the outputs."""
-    return (
-        event_inputs(event, int(io[:2], 16))
-        if _IO.fullmatch(io)
-        else event_inputs(event, 0) & (~(_WIRED_MASK | _WIRED_MASK << 16))
-    )
+    """Inputs of a report: the first byte of `io` holds inputs 1 to 8; "" says nothing."""
+    if io:
+        return event_inputs(event, int(io[:2], 16))
+    return event_inputs(event, 0) & ~event_inputs(0, 0)
 
 
-_WIRED_MASK: Final = event_inputs(0, 0xF) & 0xFFFF
-
-
-@lru_cache(maxsize=4096)
 def tail_columns(text: str) -> dict[str, str]:
     """Columns behind inputs and outputs by name. Do not change it: it is shared."""
+    return _remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else _named(text)
+
+
+def _named(text: str) -> dict[str, str]:
     analog, *columns = text.split(",")
     found: dict[str, str] = {}
     if _VOLTS.fullmatch(analog):
@@ -97,3 +97,6 @@ def tail_columns(text: str) -> dict[str, str]:
     if rest := ",".join(columns[len(_TAIL_NAMES) :]).strip(","):
         found["tail"] = rest
     return found
+
+
+_remembered: Final = lru_cache(maxsize=4096)(_named)

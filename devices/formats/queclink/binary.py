@@ -17,6 +17,7 @@ from typing import Any, Final
 from devices.batch import Quality
 from devices.errors import DecodeError, Reject
 from devices.formats.queclink.reports import status_inputs
+from devices.formats.queclink.track import points
 from devices.rows import FixRows
 from devices.text_fields import instant_us
 
@@ -33,6 +34,15 @@ year, month, day, hour, minute, second, country, network, area, cell, reserved."
 _FOOT: Final = Struct(">HBBBBBHH2s")
 _MILEAGE: Final = Struct(">HBIB3s6s")
 """Mileage of the trip and in all, each in km and tenths; hours of both."""
+
+_UNIT: Final = slice(16, 24)
+_SATELLITES_AT: Final = _HEAD.size - 1
+_COUNT: Final = Struct(">H")
+_CELL: Final = Struct(">HHHH")
+_CELL_BYTES: Final = _CELL.size + 1
+_EVENTS: Final = frozenset({b"EV", b"BV"})
+_PLAIN_EVENT: Final = (1, _MILEAGE.size)
+"""Positions of an event without columns of its own, and how many bytes stand behind."""
 
 _COMPRESSED: Final = 100
 _RSP_INDEX_AND_PHONE: Final = 3
@@ -54,22 +64,38 @@ def read_hex(data: bytes, rows: FixRows) -> None:
     if len(data) < _HEAD.size + POSITION.size + _FOOT.size:
         detail = f"{header.decode()}: the frame ends after {len(data)} bytes"
         raise DecodeError(Reject.TRUNCATED, at=len(data), detail=detail)
-    (_, kind, mask, length, device, version, firmware, unit, battery, power, motion, satellites) = (
-        _HEAD.unpack_from(data)
-    )
-    _check_hex(data, length)
-    if header[1:3] != b"EV" and kind == _COMPRESSED:
-        raise DecodeError(Reject.UNSUPPORTED, at=4, detail="a report of compressed positions")
+    _check_hex(data)
+    kind = data[4]
+    shared = _shared(header, data)
+    ident, name = _identity(data[_UNIT])
+    if name:
+        shared["device_name"] = name
+    if kind == _COMPRESSED and header[1:3] not in _EVENTS:
+        _read_track(data, rows, ident, shared)
+        return
     position = _HEAD.size + _own_columns(header, kind, data)
     count = data[position]
     position += 1
-    rest = len(data) - _FOOT.size - position - count * POSITION.size
+    end = len(data) - _FOOT.size
+    rest = end - position - count * POSITION.size
     if not count or rest < 0:
         detail = f"{count} positions do not fit into {len(data)} bytes"
         raise DecodeError(Reject.BAD_VALUE, at=position - 1, detail=detail)
-    year, month, day, hour, minute, second, number, _, _ = _FOOT.unpack_from(
-        data, len(data) - _FOOT.size
+    if header[1:3] in _EVENTS and kind not in _EVENT_BYTES and (count, rest) != _PLAIN_EVENT:
+        raise DecodeError(Reject.UNSUPPORTED, at=4, detail=f"event {kind}: unknown columns")
+    if own := data[_HEAD.size : position - 1]:
+        shared["head"] = own.hex()
+    odometer = _odometer(data[end - rest : end], shared)
+    for at in range(position, position + count * POSITION.size, POSITION.size):
+        _add_hex(data, at, rows, ident, odometer, shared)
+
+
+def _shared(header: bytes, data: bytes) -> dict[str, Any]:
+    """What all positions of a frame have in common."""
+    _, kind, mask, _, device, version, firmware, _, battery, power, motion, _ = _HEAD.unpack_from(
+        data
     )
+    *sent, number, _, _ = _FOOT.unpack_from(data, len(data) - _FOOT.size)
     shared: dict[str, Any] = {
         "report": f"{header[1:].decode().lower()}_{kind}",
         "protocol": f"{device:02X}{version:04X}",
@@ -78,23 +104,45 @@ def read_hex(data: bytes, rows: FixRows) -> None:
         "battery_percent": str(battery),
         "power_mv": str(power),
         "motion_state": f"{motion:02X}",
-        "sent": f"{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}",
+        "sent": "".join(f"{part:02}" for part in sent),
         "count": f"{number:04X}",
     }
     if HEX_REPORTS[header]:
         shared["buffered"] = True
-    if own := data[_HEAD.size : position - 1]:
-        shared["head"] = own.hex()
-    ident, name = _identity(unit)
-    if name:
-        shared["device_name"] = name
-    odometer = _odometer(data[len(data) - _FOOT.size - rest : len(data) - _FOOT.size], shared)
-    inputs = status_inputs(f"{motion:02X}")
-    for at in range(position, position + count * POSITION.size, POSITION.size):
-        _add_hex(data, at, rows, ident, satellites, odometer, inputs, shared)
+    return shared
 
 
-def _check_hex(data: bytes, length: int) -> None:
+def _read_track(data: bytes, rows: FixRows, ident: str, shared: dict[str, Any]) -> None:
+    """Positions of a second each, in steps; behind them the cell, and mileages."""
+    start, end = _HEAD.size + _COUNT.size, len(data) - _FOOT.size
+    (count,) = _COUNT.unpack_from(data, _HEAD.size)
+    found, missing, behind = points(data, start, end, count)
+    if not found:
+        raise DecodeError(Reject.NO_CONTENT, at=start, detail="a track without positions")
+    if missing:
+        shared["points_missing"] = missing
+    if end - behind >= _CELL_BYTES:
+        shared["cell"] = _cell(*_CELL.unpack_from(data, behind))
+        behind += _CELL_BYTES
+    odometer = _odometer(data[behind:end], shared)
+    for point in found:
+        rows.add(
+            point.time * 1e6,
+            point.lon / 1e6,
+            point.lat / 1e6,
+            at=point.at,
+            speed_kmh=point.speed / 10,
+            heading=point.azimuth,
+            satellites=data[_SATELLITES_AT],
+            odometer=odometer if point is found[-1] else float("nan"),
+            ident=ident,
+            inputs=status_inputs(shared["motion_state"]),
+            extra=shared,
+        )
+
+
+def _check_hex(data: bytes) -> None:
+    length = _HEAD.unpack_from(data)[3]
     if length != len(data):
         reason = Reject.TRUNCATED if len(data) < length else Reject.TRAILING_BYTES
         detail = f"length: expected {length} bytes, got {len(data)}"
@@ -107,7 +155,7 @@ def _check_hex(data: bytes, length: int) -> None:
 
 def _own_columns(header: bytes, kind: int, data: bytes) -> int:
     """How many bytes of a type's own stand before the count of positions."""
-    if header[1:3] in {b"EV", b"BV"}:
+    if header[1:3] in _EVENTS:
         return _EVENT_BYTES.get(kind, 0)
     if kind != _RSP_INDEX_AND_PHONE:
         return 3 if kind == _RSP_FENCE else 1
@@ -124,6 +172,10 @@ def _identity(unit: bytes) -> tuple[str, str]:
         return "".join(f"{byte:02}" for byte in unit[:7]) + str(unit[7]), ""
     name = unit.rstrip(b"\0").decode("latin-1")
     return "", name if name.isprintable() else unit.hex()
+
+
+def _cell(mcc: int, mnc: int, lac: int, cell: int) -> str:
+    return f"{mcc:04X},{mnc:04X},{lac:04X},{cell:04X}"
 
 
 def _odometer(rest: bytes, shared: dict[str, Any]) -> float:
@@ -144,9 +196,7 @@ def _add_hex(
     at: int,
     rows: FixRows,
     ident: str,
-    satellites: int,
     odometer: float,
-    inputs: int,
     shared: dict[str, Any],
 ) -> None:
     (accuracy, speed, tenths, azimuth, altitude, lon, lat, year, *clock, mcc, mnc, lac, cell, _) = (
@@ -161,12 +211,12 @@ def _add_hex(
         heading=azimuth,
         altitude=altitude,
         hdop=accuracy or float("nan"),
-        satellites=satellites,
+        satellites=data[_SATELLITES_AT],
         odometer=odometer,
         ident=ident,
-        inputs=inputs,
+        inputs=status_inputs(shared["motion_state"]),
         quality=0 if accuracy else int(Quality.NO_POSITION),
-        extra=shared | {"cell": f"{mcc:04X},{mnc:04X},{lac:04X},{cell:04X}"},
+        extra=shared | {"cell": _cell(mcc, mnc, lac, cell)},
     )
 
 

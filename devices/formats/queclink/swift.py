@@ -15,7 +15,7 @@ from devices.checks import assemble
 from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.columns import decimals, instants, pairs
 from devices.formats.queclink.reports import status_inputs
-from devices.texts import Names
+from devices.two_ways import few_decimals, numbered, of_each
 
 _FRI: Final = re.compile(
     rb"\+RESP:GTFRI,((?!11|40|44|52|55|66|DE)[0-9A-F]{6}),([0-9A-Za-z]{1,20}),([0-9A-Za-z_-]{0,16}),([0-9]*),([0-9A-F]{2}),1,"
@@ -49,10 +49,10 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
         cell, satellites, odometer, hours, battery, status, sent, count,
     ) = (found[field :: _FRI.groups] for field in range(_FRI.groups))  # fmt: skip
     parts = pairs(time, 14)
-    hdop = decimals(accuracy)
+    hdop = few_decimals(accuracy)
     lost = hdop == 0
     hdop[lost] = nan
-    names = Names()
+    owner, idents = numbered(ident)
     extra = map(_extra, version, name, sent, count, power, kind, cell, hours, battery, status)
     return assemble(
         {
@@ -60,20 +60,20 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
             "lon": decimals(lon),
             "lat": decimals(lat),
             "speed_kmh": decimals(speed),
-            "heading": decimals(azimuth),
+            "heading": few_decimals(azimuth),
             "altitude": decimals(altitude),
             "hdop": hdop,
-            "satellites": decimals(satellites),
+            "satellites": few_decimals(satellites),
             "odometer": decimals(odometer) * 1000,
-            "inputs": [*map(status_inputs, map(bytes.decode, status))],
+            "inputs": of_each(lambda one: status_inputs(one.decode()), status),
             "quality": np.where(lost, int(Quality.NO_POSITION), 0),
         },
         payload=taken,
         at=[0] * len(taken),
         received=received,
         extra=dict(enumerate(extra)),
-        ident=names.numbers(map(bytes.decode, ident)),
-        idents=names.known(),
+        ident=owner,
+        idents=idents,
     )
 
 

@@ -25,6 +25,7 @@ from devices.text_fields import compact_instant_us
 
 _HEADER: Final = re.compile(r"\+(RESP|BUFF):GT([A-Z0-9]{3})", re.ASCII)
 _IDENT: Final = re.compile(r"[0-9A-Za-z]{1,20}", re.ASCII)
+_IMEI: Final = re.compile(r"[0-9]{15}", re.ASCII)
 _VERSION: Final = re.compile(r"(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{10})?", re.ASCII)
 _COUNT: Final = re.compile(r"[0-9A-Fa-f]{4}", re.ASCII)
 _VIN: Final = re.compile(r"[0-9A-HJ-NPR-Z]{17}", re.ASCII)
@@ -91,6 +92,8 @@ def _cut(text: str) -> Report:
             raise DecodeError(Reject.UNSUPPORTED, detail=f"{kind}: no report")
         detail = f"expected +RESP:GTxxx or +BUFF:GTxxx, got {kind!r}"
         raise DecodeError(Reject.BAD_SYNTAX, detail=detail)
+    if len(columns) > 2 and _IMEI.fullmatch(columns[1]) and not _IMEI.fullmatch(columns[2]):
+        columns[1:2] = ["", columns[1], ""]  # the first devices sent neither version nor name
     count = columns.pop() if _COUNT.fullmatch(columns[-1]) else ""
     sent = columns.pop()
     if len(columns) < FIRST_COLUMN or not _SENT.fullmatch(sent) or not (sent or count):

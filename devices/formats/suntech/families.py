@@ -34,6 +34,7 @@ _NAMED_REPORTS: Final = frozenset({"Location", "Emergency", "Alert"})
 _MOST_BEFORE_PLACE: Final = 5
 """Cell, or cell, country, network, area and strength, between the time and the latitude."""
 
+_MOST_INPUTS: Final = 16
 _WHOLE: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _CELLS: Final = 42
 _HOURS: Final = re.compile(r"[0-9]{1,10};[0-9]{1,2}\.[0-9]{1,3};[01]", re.ASCII)
@@ -150,7 +151,7 @@ def _behind(
         extra |= {"power_v": power} if power else {}
         extra |= {"io": io} if io else {}
         after, said = _own(kind, after, extra)
-        inputs = io_inputs(io) | said
+        inputs = (io_inputs(io) if len(io) <= _MOST_INPUTS else 0) | said
     if tail := ";".join(after).strip(";"):
         extra["tail"] = readable(tail)
     return satellites, fix, odometer, inputs

@@ -14,7 +14,7 @@ from devices.checks import assemble
 from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.columns import decimals, digits, instants
 from devices.formats.suntech.columns import io_inputs
-from devices.texts import Names
+from devices.two_ways import few_decimals, numbered, of_each
 
 _STT: Final = re.compile(
     rb"(S(?:T3|A2)[0-9]{2})STT;([0-9A-Za-z]{1,20});(?:([0-9]{1,3});)?([0-9A-Za-z]{1,8});"
@@ -48,7 +48,7 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
     ) = (found[field :: _STT.groups] for field in range(_STT.groups))  # fmt: skip
     digit = digits(time, len("yyyymmdd;hh:mm:ss")).astype(np.int64)
     tens = digit[:, [0, 2, 4, 6, 9, 12, 15]] * 10 + digit[:, [1, 3, 5, 7, 10, 13, 16]]
-    names = Names()
+    owner, idents = numbered(ident)
     extra = map(_extra, family, model, version, cell, power, io, mode, number, hours, backup, live)
     return assemble(
         {
@@ -56,18 +56,18 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
             "lon": decimals(lon),
             "lat": decimals(lat),
             "speed_kmh": decimals(speed),
-            "heading": decimals(course),
-            "satellites": decimals(satellites),
+            "heading": few_decimals(course),
+            "satellites": few_decimals(satellites),
             "odometer": decimals(distance),
-            "inputs": [*map(io_inputs, map(bytes.decode, io))],
+            "inputs": of_each(lambda one: io_inputs(one.decode()), io),
             "quality": np.where(digits(fix, 1)[:, 0] == 1, 0, int(Quality.NO_POSITION)),
         },
         payload=taken,
         at=[0] * len(taken),
         received=received,
         extra=dict(enumerate(extra)),
-        ident=names.numbers(map(bytes.decode, ident)),
-        idents=names.known(),
+        ident=owner,
+        idents=idents,
     )
 
 

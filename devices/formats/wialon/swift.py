@@ -5,7 +5,6 @@ Whatever the pattern does not take is left to `codec.py`, which says the same of
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ from devices.columns import decimals, degrees, digits, instants, pairs
 from devices.crc16 import crc16_ibm_each
 from devices.extra import extra_bytes
 from devices.formats.wialon.messages import described
+from devices.two_ways import few_decimals, of_each
 
 _NUMBER: Final = rb"(?:NA|(-?[0-9]{1,9}(?:\.[0-9]{1,9})?))?"
 _D: Final = re.compile(
@@ -43,12 +43,13 @@ def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]
             found += one.groups(b"")
             taken.append(index)
     sums = found[_D.groups - 1 :: _D.groups]
-    summed = [row for row, sent in enumerate(sums) if sent]
+    summed = [row for row, one in enumerate(sums) if one]
     made = crc16_ibm_each([payloads[taken[row]][_BODY] for row in summed])
-    for row, crc in zip(summed[::-1], made[::-1], strict=True):
-        if int(sums[row], 16) != crc:
-            rest.append(taken.pop(row))
-            del found[row * _D.groups : (row + 1) * _D.groups]
+    sent = np.frombuffer(bytes.fromhex(b"".join(sums).decode()), ">u2")
+    for wrong in np.flatnonzero(sent != np.array(made, np.uint16)).tolist()[::-1]:
+        row = summed[wrong]
+        rest.append(taken.pop(row))
+        del found[row * _D.groups : (row + 1) * _D.groups]
     return _columns(found, taken, received), sorted(rest)
 
 
@@ -57,17 +58,17 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
         day, clock, lat, north, lon, east, speed, course, altitude, satellites, hdop, more, _,
     ) = (found[field :: _D.groups] for field in range(_D.groups))  # fmt: skip
     date = pairs(day, 6)
-    seen = decimals(satellites)
-    behind = [*map(_behind, more)]
+    seen = few_decimals(satellites)
+    behind = of_each(_behind, more)
     return assemble(
         {
             "time": instants(date[:, 2], date[:, 1], date[:, 0], *pairs(clock, 6).T),
             "lon": _signed(lon, east, "W"),
             "lat": _signed(lat, north, "S"),
             "speed_kmh": decimals(speed),
-            "heading": decimals(course),
+            "heading": few_decimals(course),
             "altitude": decimals(altitude),
-            "hdop": decimals(hdop),
+            "hdop": few_decimals(hdop),
             "satellites": seen,
             "inputs": [word for _, word in behind],
             "quality": np.where(seen == 0, int(Quality.NO_POSITION), 0),
@@ -86,7 +87,6 @@ def _signed(angles: Sequence[bytes], sides: Sequence[bytes], negative: str) -> F
     return signed
 
 
-@lru_cache(maxsize=4096)
 def _behind(more: bytes) -> tuple[bytes, int]:
     """The columns behind hdop as extra and as inputs."""
     extra, word = described(*more.decode().split(";"))
