@@ -4,7 +4,7 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import cellocator, json_fix, owntracks, ruptela
+from devices.formats import cellocator, iotm, json_fix, owntracks, ruptela
 from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
@@ -24,6 +24,7 @@ __all__ = [
     "eelink",
     "egts",
     "galileo",
+    "iotm",
     "json_fix",
     "nmea",
     "owntracks",

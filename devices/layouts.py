@@ -43,6 +43,7 @@ class Walk:
         self.values: list[tuple[Any, int, str]] = []
         self.steering: list[int] = []
         self.masks: list[int] = []
+        self.constants: dict[Any, float] = {}
         self._data = data
 
     @property
@@ -63,6 +64,14 @@ class Walk:
             self.values.append((key, start, _VALUES[kind]))
         found: int = form.unpack_from(self._data, start)[0]
         return found & mask if form.size == 1 else found
+
+    def narrow(self, mask: int) -> None:
+        """Say of the byte looked at last that only these bits steer."""
+        self.masks[-1] = mask
+
+    def constant(self, key: Any, value: float) -> None:
+        """Name a value that the bytes looked at say by themselves."""
+        self.constants[key] = value
 
     def value(self, key: Any, kind: str) -> None:
         """Name the value here: a NumPy dtype ("<i4"), "<u3" or ">u3", or "V6" for six bytes."""
@@ -226,7 +235,7 @@ def _values(raw: NDArray[np.uint8], walk: Walk) -> dict[Any, NDArray[Any]]:
     def column(at: int, kind: str) -> NDArray[Any]:
         return np.ndarray((n,), kind, buffer, at, (length,))
 
-    values: dict[Any, NDArray[Any]] = {}
+    values = {key: np.full(n, value) for key, value in walk.constants.items()}
     for key, at, kind in walk.values:
         if kind[1:] == "u3":
             low, high = (at, at + 2) if kind[0] == "<" else (at + 2, at)

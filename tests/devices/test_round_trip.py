@@ -19,6 +19,7 @@ moderate = settings(max_examples=80, deadline=None)
 
 CARRIES = {
     "cellocator": {"quality"},
+    "iotm": {"odometer", "quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -41,11 +42,12 @@ PLACE_E7 = {
     "eelink": 2.8,
     "egts": 0.3,
     "galileo": 5.1,
+    "iotm": 77.0,
     "nmea": 1.0,
     "t800x": 77.0,
 }
 """Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA
-millionths of a minute, TopFlyTech floats of 32 bits)."""
+millionths of a minute, TopFlyTech and IoTM floats of 32 bits)."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))
