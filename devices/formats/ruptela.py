@@ -23,6 +23,7 @@ from devices.crc16 import KERMIT
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
 from devices.layouts import Kind, Meaning, Records, Values, Walk, inputs_of, known, read
+from devices.texts import printable
 
 RECORDS: Final = 1
 TROUBLE_CODES: Final = 9
@@ -223,7 +224,9 @@ def _walk_trouble(walk: Walk) -> None:
 
 def _trouble_meaning(values: Values) -> Meaning:
     lon, lat = values["lon"], values["lat"]
-    codes = [code.decode("ascii", "replace").strip("\0 ") for code in values["code"].tolist()]
+    codes = [
+        printable(code.decode("ascii", "replace").strip("\0 ")) for code in values["code"].tolist()
+    ]
     return Meaning(
         {"time": values["time"] * 1e6, "lon": lon / 1e7, "lat": lat / 1e7},
         {"trouble_code": codes, "source": values["source"]},
