@@ -84,7 +84,8 @@ def _check_frame(payload: bytes) -> None:
         detail = f"expected at least {least} bytes, got {len(payload)}"
         raise DecodeError(Reject.TRUNCATED, at=len(payload), detail=detail)
     whole = 2 + (payload[0] << 8 | payload[1]) + _CRC.size
-    if len(payload) != whole:
+    # Packets of trouble codes give a length of 11 whatever their count: their CRC must do.
+    if len(payload) != whole and payload[_HEADER.size - 1] != TROUBLE_CODES:
         detail = f"length {whole - 4}: expected {whole} bytes, got {len(payload)}"
         if len(payload) < whole:
             raise DecodeError(Reject.TRUNCATED, at=len(payload), detail=detail)
