@@ -7,6 +7,7 @@ so one walk serves them all, and their values are read as columns. A format give
 record, a walk and what its values mean; what a record says alone it says among others.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -30,6 +31,10 @@ _MAX_LAYOUTS: Final = 16
 costs the same whatever an ill-willed sender makes of them."""
 
 _SIZES: Final = {"1": 1, "2": 2, "4": 4, "8": 8}
+_MAX_ALONE: Final = 1000
+"""Reading a record by itself costs a hundred times its share of many. Nobody sends so many records
+of different layouts in one payload by mistake, and a mebibyte of them would hold up all others."""
+
 _ENCODER: Final = msgspec.json.Encoder()
 _LOOKS: Final = {kind: Struct(kind) for kind in ("B", "<H", ">H", "<I", ">I")}
 _VALUES: Final = {"B": "u1", "<H": "<u2", ">H": ">u2", "<I": "<u4", ">I": ">u4"}
@@ -43,6 +48,7 @@ class Walk:
         self.values: list[tuple[Any, int, str]] = []
         self.steering: list[int] = []
         self.masks: list[int] = []
+        self.constants: dict[Any, float] = {}
         self._data = data
 
     @property
@@ -63,6 +69,14 @@ class Walk:
             self.values.append((key, start, _VALUES[kind]))
         found: int = form.unpack_from(self._data, start)[0]
         return found & mask if form.size == 1 else found
+
+    def narrow(self, mask: int) -> None:
+        """Say of the byte looked at last that only these bits steer."""
+        self.masks[-1] = mask
+
+    def constant(self, key: Any, value: float) -> None:
+        """Name a value that the bytes looked at say by themselves."""
+        self.constants[key] = value
 
     def value(self, key: Any, kind: str) -> None:
         """Name the value here: a NumPy dtype ("<i4"), "<u3" or ">u3", or "V6" for six bytes."""
@@ -185,8 +199,9 @@ def read(records: Records, kinds: Mapping[str, Kind], received: I64) -> Decoded:
     groups: dict[tuple[str, int], list[int]] = {}
     for row, (kind, data) in enumerate(zip(records.kind, records.data, strict=True)):
         groups.setdefault((kind, len(data)), []).append(row)
-    for (name, _), members in groups.items():
-        _read_group(records, kinds[name], members, made)
+    with np.errstate(invalid="ignore", over="ignore"):  # floats that are no numbers are refused
+        for (name, _), members in groups.items():
+            _read_group(records, kinds[name], members, made)
     return made.decoded()
 
 
@@ -216,7 +231,8 @@ def _read_group(records: Records, kind: Kind, members: list[int], made: "_Rows")
             return
         rows, raw = rows[~alike], raw[~alike]
     for row in rows.tolist():
-        _read_group(records, kind, [row], made)
+        if made.may_be_alone(row):
+            _read_group(records, kind, [row], made)
 
 
 def _values(raw: NDArray[np.uint8], walk: Walk) -> dict[Any, NDArray[Any]]:
@@ -226,7 +242,7 @@ def _values(raw: NDArray[np.uint8], walk: Walk) -> dict[Any, NDArray[Any]]:
     def column(at: int, kind: str) -> NDArray[Any]:
         return np.ndarray((n,), kind, buffer, at, (length,))
 
-    values: dict[Any, NDArray[Any]] = {}
+    values = {key: np.full(n, value) for key, value in walk.constants.items()}
     for key, at, kind in walk.values:
         if kind[1:] == "u3":
             low, high = (at, at + 2) if kind[0] == "<" else (at + 2, at)
@@ -251,6 +267,7 @@ class _Rows:
         }
         self._good = np.ones(n, np.bool_)
         self._driver: list[str] = []
+        self._alone: Counter[int] = Counter()
         self._extra: dict[int, bytes] = {}
 
     def received_of(self, rows: NDArray[np.intp]) -> I64:
@@ -283,6 +300,17 @@ class _Rows:
                     error = DecodeError(Reject.BAD_VALUE, detail=detail)
                     self.refuse(np.array([row]), np.ones(1, np.bool_), error)
                 self._extra[row] = made
+
+    def may_be_alone(self, row: int) -> bool:
+        """Whether a record may be read by itself; it is refused if too many of its payload were."""
+        payload = self._records.payload[row]
+        self._alone[payload] += 1
+        if self._alone[payload] <= _MAX_ALONE:
+            return True
+        detail = f"over {_MAX_ALONE} records of layouts of their own: the rest is not read"
+        error = DecodeError(Reject.BAD_VALUE, detail=detail)
+        self.refuse(np.array([row]), np.ones(1, np.bool_), error)
+        return False
 
     def refuse(self, rows: NDArray[np.intp], mask: Bool, error: DecodeError) -> None:
         """Refuse those of the rows that are not refused yet."""

@@ -23,6 +23,7 @@ from devices.crc16 import KERMIT
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
 from devices.layouts import Kind, Meaning, Records, Values, Walk, inputs_of, known, read
+from devices.texts import printable
 
 RECORDS: Final = 1
 TROUBLE_CODES: Final = 9
@@ -83,7 +84,8 @@ def _check_frame(payload: bytes) -> None:
         detail = f"expected at least {least} bytes, got {len(payload)}"
         raise DecodeError(Reject.TRUNCATED, at=len(payload), detail=detail)
     whole = 2 + (payload[0] << 8 | payload[1]) + _CRC.size
-    if len(payload) != whole:
+    # Packets of trouble codes give a length of 11 whatever their count: their CRC must do.
+    if len(payload) != whole and payload[_HEADER.size - 1] != TROUBLE_CODES:
         detail = f"length {whole - 4}: expected {whole} bytes, got {len(payload)}"
         if len(payload) < whole:
             raise DecodeError(Reject.TRUNCATED, at=len(payload), detail=detail)
@@ -223,7 +225,9 @@ def _walk_trouble(walk: Walk) -> None:
 
 def _trouble_meaning(values: Values) -> Meaning:
     lon, lat = values["lon"], values["lat"]
-    codes = [code.decode("ascii", "replace").strip("\0 ") for code in values["code"].tolist()]
+    codes = [
+        printable(code.decode("ascii", "replace").strip("\0 ")) for code in values["code"].tolist()
+    ]
     return Meaning(
         {"time": values["time"] * 1e6, "lon": lon / 1e7, "lat": lat / 1e7},
         {"trouble_code": codes, "source": values["source"]},

@@ -39,11 +39,11 @@ def cellocator(frame: bytes) -> bytes:
     return frame[:-1] + bytes([sum(frame[4:-1]) & 0xFF])
 
 
+def iotm(frame: bytes) -> bytes:
+    return b"\2" + frame[1:-1] + bytes([sum(frame[1:-1]) + 2 & 0xFF])
+
+
 SEALS = {
-    "cellocator": cellocator,
-    "eelink": eelink,
-    "egts": egts,
-    "galileo": galileo,
-    "ruptela": ruptela,
-    "t800x": t800x,
-}
+    "cellocator": cellocator, "eelink": eelink, "egts": egts, "galileo": galileo, "iotm": iotm,
+    "ruptela": ruptela, "t800x": t800x,
+}  # fmt: skip

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.batch import COLUMNS
+from devices.batch import COLUMNS, FixBatch
 from devices.catalogue import CODECS
 from devices.errors import DecodeError, Reject
 from devices.layouts import Kind, Meaning, Records, Walk, objects, read
-from tests.devices.made_up import arrived, encoded
+from tests.devices.made_up import NOW_US, arrived, encoded
 from tests.devices.plausible import assert_plausible
 from tests.devices.sealing import SEALS
 from tests.devices.test_bad_input import mutations, said_something
@@ -58,6 +58,20 @@ def named(names, numbers):
     return [names[number] if number >= 0 else None for number in numbers.tolist()]
 
 
+@pytest.mark.parametrize("name", ["t800x", "iotm"])
+def test_a_float_that_signals_is_refused_without_a_warning(name):
+    fixes = FixBatch.blank(1, time=[NOW_US], lon=[105.5], lat=[21.5], satellites=[9])
+    encode = CODECS[name].encode
+    assert encode
+    (frame,) = encode(fixes, [""], ())
+    latitude = np.float32(21.5).tobytes()
+    assert latitude in frame
+    decoded = CODECS[name].decode(
+        [SEALS[name](frame.replace(latitude, b"\1\0\xa0\x7f"))], arrived(1)
+    )
+    assert [refusal.reason for refusal in decoded.refusals] == [Reject.NOT_FINITE]
+
+
 def walk_counted(walk):
     for _ in range(walk.look()):
         walk.value(("number", walk.position), "<u2")
@@ -80,6 +94,29 @@ def test_many_layouts_of_one_length_are_all_read():
     assert len(decoded.fixes) == 0
     assert len(decoded.refusals) == 200
     assert {one.reason for one in decoded.refusals} == {Reject.TRAILING_BYTES}
+
+
+def test_a_payload_of_nothing_but_layouts_of_their_own_is_given_up():
+    records = Records()
+    shapes = [bytes([7, *(row >> bit & 1 for bit in range(7))]) for row in range(128)]
+    for shape in shapes * 20:
+        records.add(0, 0, "steered", shape)
+    records.add(1, 0, "steered", b"\7" * 8)
+    decoded = read(records, {"steered": Kind(walk_steered, nothing)}, arrived(2))
+    assert (decoded.fix_payload == 0).sum() < 2560
+    assert (decoded.fix_payload == 1).sum() == 1
+    assert "the rest is not read" in decoded.refusals[0].detail
+
+
+def walk_steered(walk):
+    walk.value("x", "u1")
+    for _ in range(7):
+        walk.look()
+
+
+def nothing(values):
+    n = len(values["x"])
+    return Meaning({"time": np.full(n, 1.7e15), "lon": np.zeros(n), "lat": np.zeros(n)})
 
 
 def test_looking_past_the_end_is_an_error():

@@ -29,6 +29,7 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
     },
     "galileo": {"altitude", "odometer", "quality"},
+    "iotm": {"odometer", "quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -64,6 +65,7 @@ PLACE_E7 = {
     "eelink": 2.8,
     "egts": 0.3,
     "galileo": 5.1,
+    "iotm": 77.0,
     "meitrack": 5.01,
     "nmea": 1.0,
     "queclink": 5.01,

@@ -5,12 +5,14 @@ warning (14), report (15), message (16) and OBD (17-19) of the second, whose pla
 Numbers are big-endian.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from devices.batch import Input, Quality
+from devices.columns import decimals, instants
 from devices.errors import DecodeError, Reject
 from devices.layouts import Kind, Meaning, Values, Walk, inputs_of
 
@@ -25,7 +27,7 @@ UNITS_OF_DEGREE: Final = 1_800_000
 
 NAMES: Final = {
     0x01: "login", 0x03: "heartbeat", 0x07: "OBD", 0x0E: "photo", 0x0F: "photo",
-    0x1B: "pedometer", 0x1E: "camera", 0x1F: "camera", 0x80: "answer", 0x81: "broadcast",
+    0x1B: "pedometer", 0x1E: "camera", 0x1F: "camera", 0x81: "broadcast",
 }  # fmt: skip
 """Packages that carry no place."""
 
@@ -210,12 +212,52 @@ def _extra(values: Values) -> dict[str, Any]:
     return extra
 
 
+def _walk_answer(walk: Walk) -> None:
+    walk.value("index", ">u2")
+    walk.skip(5)  # kind of the answer, number of the asker
+    walk.value("text", f"V{max(walk.left, 1)}")
+
+
+def _answer(values: Values) -> Meaning:
+    """Places of answers: "Lat:N31.8,Lon:W82.6,Course:0.0,Speed:0.0km/h,DateTime:2017-..."."""
+    found = [_ANSWER.search(raw) for raw in values["text"].tolist()]
+    parts = [one.groups() if one else _NO_ANSWER for one in found]
+    north, lat, east, lon, course, speed, *date = zip(*parts, strict=True)
+    time = instants(*(np.array(part, np.int64) for part in date))
+    columns = {
+        "time": time,
+        "lat": np.where(np.array(north) == b"S", -1, 1) * decimals(lat),
+        "lon": np.where(np.array(east) == b"W", -1, 1) * decimals(lon),
+        "heading": decimals(course),
+        "speed_kmh": decimals(speed),
+    }
+    missed = np.array([one is None for one in found], np.bool_)
+    refused = [
+        (missed, Reject.UNSUPPORTED, "package 80 (answer) carries no place"),
+        (np.isnan(time), Reject.BAD_VALUE, "DateTime: expected a date and time"),
+    ]
+    return Meaning(columns, {"index": values["index"]}, refused=refused)
+
+
+_NO_ANSWER: Final = (b"N", b"0", b"E", b"0", b"0", b"0", *[b"0"] * 6)
+_ANSWER: Final = re.compile(
+    rb"Lat:([NS])(\d{1,3}\.\d{1,9}).{1,4}Lon:([EW])(\d{1,3}\.\d{1,9}).{1,4}"
+    rb"Course:(\d{1,3}\.\d{1,4}).{1,4}Speed:(\d{1,4}\.\d{1,4}).{1,9}"
+    rb"Date ?Time:(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)",
+    re.DOTALL,
+)
+
+ANSWER: Final = 0x80
+
 KINDS: Final[dict[str, Kind]] = {
-    f"{kind:02x}": Kind(walk(kind), _meaning)
-    for walk, kinds in (
-        (_walk_old, (GPS, ALARM, STATE, 0x06)),
-        (_walk_new, (LOCATION, WARNING, REPORT, 0x16, 0x17, 0x18, 0x19)),
-    )
-    for kind in kinds
+    f"{ANSWER:02x}": Kind(_walk_answer, _answer),
+    **{
+        f"{kind:02x}": Kind(walk(kind), _meaning)
+        for walk, kinds in (
+            (_walk_old, (GPS, ALARM, STATE, 0x06)),
+            (_walk_new, (LOCATION, WARNING, REPORT, 0x16, 0x17, 0x18, 0x19)),
+        )
+        for kind in kinds
+    },
 }
 """By the package's type in two hexadecimal digits."""

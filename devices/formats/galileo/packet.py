@@ -6,6 +6,7 @@ A tag that was there already begins the next record. Header 08 is the same with 
 and a message of an Iridium modem carries either without length and CRC.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -285,15 +286,44 @@ def _add_iridium(payload: bytes, index: int, splits: dict[int, Splits], records:
         raise DecodeError(Reject.BAD_VALUE, at=data, detail=detail)
     digits = payload[_IRIDIUM_IDENT]
     ident = digits.decode("ascii") if digits.isdigit() else ""
-    header = PACKET
+    header, content = PACKET, payload[data:]
     try:
-        splits[PACKET].of(payload[data:])
+        content = _with_place(payload, content)
     except DecodeError:
         header = COMPRESSED  # nothing else in the message tells them apart
     before = len(records.ident)
-    _add(payload[data:], data, index, header, splits, records)
+    _add(content, data, index, header, splits, records)
     records.ident[before:] = [ident] * (len(records.ident) - before)
 
+
+def _with_place(payload: bytes, content: bytes) -> bytes:
+    """Tags of an Iridium message; without a place among them, the network's guess stands in.
+
+    Raises DecodeError if they are no tags.
+    """
+    walk = Walk(content)
+    found = set()
+    while walk.left:
+        tag = walk.look()
+        found.add(tag)
+        _walk_value(walk, tag)
+    if tags.PLACE in found:
+        return content
+    flags, lat, lat_thousandths, lon, lon_thousandths = _GUESS.unpack_from(payload, _GUESS_AT)
+    place = [lat * 1_000_000 + lat_thousandths * 1_000 // 60,
+             lon * 1_000_000 + lon_thousandths * 1_000 // 60]  # fmt: skip
+    signed = [-part if flags >> bit & 1 else part for part, bit in zip(place, (1, 0), strict=True)]
+    if tags.TIME not in found:
+        (seconds,) = _SESSION_TIME.unpack_from(payload, _SESSION_TIME_AT)
+        content += struct.pack("<BI", tags.TIME, seconds)
+    return content + struct.pack("<BBii", tags.PLACE, _FROM_STATIONS, *signed)
+
+
+_GUESS: Final = struct.Struct(">BBHBH")
+_GUESS_AT: Final = 37
+_SESSION_TIME: Final = struct.Struct(">I")
+_SESSION_TIME_AT: Final = 30
+_FROM_STATIONS: Final = 2 << 4
 
 _KINDS: Final = {
     "tags": Kind(_walk_record, _meaning),
