@@ -336,7 +336,7 @@ def _place(values: dict[str, Any]) -> tuple[float, float]:
     return required_number(values, "lon"), required_number(values, "lat")
 
 
-_OFFSET: Final = re.compile(r"(T.*) (\d\d:?\d\d)$")
+_OFFSET: Final = re.compile(r"(T[0-9:.,]{0,30}) (\d\d:?\d\d)$")
 
 
 def _time_us(written: Any) -> float:
