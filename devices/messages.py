@@ -163,7 +163,8 @@ def _assembled(
         columns[name] = array * scale[name] if name in scale else array
     columns["time"] = np.rint(columns["time"])
     idents, drivers = Names(), Names()
-    licences = {raw: drivers.number(known_licence(raw or "")) for raw in values[DRIVER]}
+    sent = dict.fromkeys(values[DRIVER])
+    licences = {raw: drivers.number(known_licence(raw or "")) for raw in sent}
     columns["driver"] = [licences[raw] for raw in values[DRIVER]]
     columns["inputs"] = values[INPUTS]
     columns["quality"] = [int(Quality.NO_POSITION) if lost else 0 for lost in values[LOST]]

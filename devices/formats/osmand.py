@@ -98,7 +98,7 @@ def _row_of_query(payload: bytes) -> Row:
     return (
         seconds * 1e6, lon, lat, speed * KNOT_KMH, heading, altitude, hdop, satellites,
         odometer, values[plan.ident] if plan.ident >= 0 else None,
-        extra.pop("driverUniqueId", None) if extra else None, word, lost, extra,
+        values[plan.driver] if plan.driver >= 0 else None, word, lost, extra,
     )  # fmt: skip
 
 
@@ -108,6 +108,7 @@ class _Plan(NamedTuple):
     marks: bytes
     numbers: Callable[[list[str]], tuple[str, ...]]
     ident: int
+    driver: int
     words: Sequence[tuple[int, Mapping[str, int]]]
     others: Sequence[tuple[int, str]]
 
@@ -124,11 +125,12 @@ def _plan(*keys: str) -> _Plan:
         or place.keys() & {"location", "heading", "deviceid", ""}
     ):
         raise ValueError
-    used = {*_COLUMNS, *INPUTS, "id"}
+    used = {*_COLUMNS, *INPUTS, "id", "driverUniqueId"}
     return _Plan(
         b"&".join([b"="] * len(keys)),
         itemgetter(*(place.get(key, -1) for key in _COLUMNS)),
         place.get("id", -1),
+        place.get("driverUniqueId", -1),
         [(place[key], _WORDS[key]) for key in INPUTS if key in place],
         [(at, key) for key, at in place.items() if key not in used],
     )
@@ -334,7 +336,7 @@ def _place(values: dict[str, Any]) -> tuple[float, float]:
     return required_number(values, "lon"), required_number(values, "lat")
 
 
-_OFFSET: Final = re.compile(r"(T.*) (\d\d:?\d\d)$")
+_OFFSET: Final = re.compile(r"(T[0-9:.,]{0,30}) (\d\d:?\d\d)$")
 
 
 def _time_us(written: Any) -> float:

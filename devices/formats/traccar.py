@@ -90,7 +90,9 @@ def _others(
     values: dict[str, Any], position: dict[str, Any], said: dict[str, Any], device: dict[str, Any]
 ) -> dict[str, Any]:
     """Whatever has no column: of the position, its attributes, the device and beside them."""
-    extra = {key: value for key, value in position.items() if value is not None}
+    extra = position
+    if None in position.values():
+        extra = {key: value for key, value in position.items() if value is not None}
     if said:
         extra["attributes"] = said
     if device:

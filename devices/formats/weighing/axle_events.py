@@ -18,7 +18,7 @@ import msgspec
 from devices.batch import I64, WeighingBatch
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.formats.weighing.rows import Weighing, WeighingRows, decode_weighings
+from devices.formats.weighing.rows import MAX_AXLES, Weighing, WeighingRows, decode_weighings
 from devices.json_input import as_number, as_object, instant_us, number, read_objects
 
 STANDARD_GRAVITY: Final = 9.80665
@@ -148,6 +148,9 @@ def _is_same(before: Axle, axle: Axle) -> bool:
 
 def _weighing(vehicle: Sequence[Axle]) -> Weighing:
     """One vehicle's axles as a weighing. Raises DecodeError: half of a vehicle is none."""
+    if len(vehicle) > MAX_AXLES:
+        detail = f"axles: expected at most {MAX_AXLES}, got {len(vehicle)}"
+        raise DecodeError(Reject.BAD_VALUE, detail=detail)
     masses, spacings, speeds = [], [], []
     names: dict[str, dict[str, str]] = {"station": {}, "plate": {}}
     others: list[dict[str, Any]] = []
