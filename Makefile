@@ -37,8 +37,8 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # Compiled here, once, not at the start of the demo and in every process of the tests.
-$(KERNELS): $(READY) $(shell find geofence -name '*.py')
-	@echo "compiling the judging kernels"
+$(KERNELS): $(READY) devices/compile.py $(shell find geofence devices/formats/nmea -name '*.py')
+	@echo "compiling the kernels"
 	@$(BIN)/hanhtrinh warm
 	@touch $@
 

@@ -71,12 +71,12 @@ def on_globe(lon: F64, lat: F64) -> Bool:
 def assemble(
     columns: Mapping[str, Any],
     *,
-    payload: Sequence[int],
-    at: Sequence[int],
+    payload: Sequence[int] | NDArray[Any],
+    at: Sequence[int] | NDArray[Any],
     received: I64,
     extra: Mapping[int, bytes],
     refusals: Sequence[Refusal] = (),
-    ident: Sequence[int] | None = None,
+    ident: Sequence[int] | NDArray[Any] | None = None,
     idents: tuple[str, ...] = (),
     drivers: tuple[str, ...] = (),
 ) -> Decoded:
@@ -137,7 +137,7 @@ def tidy_refusals(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
     return tuple(out)
 
 
-def _idents(ident: Sequence[int] | None, n: int, keep: Bool | None) -> I32:
+def _idents(ident: Sequence[int] | NDArray[Any] | None, n: int, keep: Bool | None) -> I32:
     whole = np.full(n, -1, np.int32) if ident is None else np.asarray(ident, np.int32)
     return whole if keep is None else whole[keep]
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from devices import compile as compiling
 from devices.batch import F64
-from geofence import compile as compiling
 from geofence.compile import kernel
 
 SOURCE = """

@@ -16,8 +16,10 @@ from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.nmea.around import ADDRESS, identity, line_at, nearest, shown, unquoted
+from devices.formats.nmea.plain import decode_plain
 from devices.formats.nmea.sentences import KNOT_KMH, Sentence, checksum, find
 from devices.formats.nmea.vendors import add_text, vendor_texts
+from devices.merge import merged
 from devices.rows import FixRows, decode_each
 
 
@@ -62,11 +64,14 @@ class Epoch:
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
-    """Decode payloads of sentences."""
-    return decode_each(payloads, received, _read)
+    """Decode payloads of sentences: plain ones all at once, the others sentence by sentence."""
+    plain, others = decode_plain(payloads, received)
+    if not len(others):
+        return plain
+    return merged([plain, decode_each(payloads, received, read, others.tolist())])
 
 
-def _read(payload: bytes, rows: FixRows) -> None:
+def read(payload: bytes, rows: FixRows) -> None:
     payload = unquoted(payload)
     starts = [found.start() for found in ADDRESS.finditer(payload)]
     if not starts:
