@@ -37,7 +37,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # Compiled here, once, not at the start of the demo and in every process of the tests.
-$(KERNELS): $(READY) devices/compile.py $(shell find geofence devices/formats/nmea -name '*.py')
+$(KERNELS): $(READY) $(shell find geofence devices -name '*.py')
 	@echo "compiling the kernels"
 	@$(BIN)/hanhtrinh warm
 	@touch $@

@@ -18,6 +18,8 @@ from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes, extra_values
 from devices.texts import printable
 
+Integers = Sequence[int] | NDArray[np.integer[Any]]
+
 MAX_REFUSALS_PER_PAYLOAD: Final = 16
 """More refused parts than this of one payload are counted in the last refusal, not listed."""
 
@@ -71,12 +73,12 @@ def on_globe(lon: F64, lat: F64) -> Bool:
 def assemble(
     columns: Mapping[str, Any],
     *,
-    payload: Sequence[int] | NDArray[Any],
-    at: Sequence[int] | NDArray[Any],
+    payload: Integers,
+    at: Integers,
     received: I64,
     extra: Mapping[int, bytes],
     refusals: Sequence[Refusal] = (),
-    ident: Sequence[int] | NDArray[Any] | None = None,
+    ident: Integers | None = None,
     idents: tuple[str, ...] = (),
     drivers: tuple[str, ...] = (),
 ) -> Decoded:
@@ -137,7 +139,7 @@ def tidy_refusals(refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
     return tuple(out)
 
 
-def _idents(ident: Sequence[int] | NDArray[Any] | None, n: int, keep: Bool | None) -> I32:
+def _idents(ident: Integers | None, n: int, keep: Bool | None) -> I32:
     whole = np.full(n, -1, np.int32) if ident is None else np.asarray(ident, np.int32)
     return whole if keep is None else whole[keep]
 

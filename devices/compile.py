@@ -1,18 +1,20 @@
 """How kernels are compiled, and where the compiled code is kept.
 
-Belongs here: the makers of kernels and their cache folders. Compiled kernels are cached between
-processes in a folder named by the content of every source file that they are made of: numba notices
-a change of a kernel's own file only, and would go on using a kernel that calls a changed one.
+Belongs here: the `kernel` decorator and its cache folders. Compiled kernels are cached between
+processes in a folder named by the content of every source file of their package: numba notices a
+change of a kernel's own file only, and would go on using a kernel that calls a changed one.
 """
 
 import hashlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -33,13 +35,12 @@ _deciding = threading.Lock()
 
 
 def content_hash(folder: Path) -> str:
-    """Hash of every Python file under `folder` (path and bytes), and of what compiles them."""
+    """Hash of every Python file under `folder` (path and bytes) and of the compiler's versions."""
     digest = hashlib.sha256(
         " ".join(
             (metadata.version("numba"), metadata.version("llvmlite"), platform.python_version())
         ).encode()
     )
-    digest.update(Path(__file__).read_bytes())
     for path in sorted(folder.rglob("*.py")):
         source = path.read_bytes()
         digest.update(f"\0{path.relative_to(folder).as_posix()}\0{len(source)}\0".encode())
@@ -83,8 +84,12 @@ def _remove_unused(folder: Path, keep: Path) -> None:
             continue
 
 
+@lru_cache
 def cache_folder(sources: Path) -> Path:
-    """The folder for the kernels of exactly these sources: the first candidate we can write to."""
+    """The folder for the kernels of exactly these sources: the first candidate we can write to.
+
+    sources: the folder of a top-level package.
+    """
     name = content_hash(sources)
     for folder in _candidates():
         own = folder / name
@@ -95,43 +100,48 @@ def cache_folder(sources: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="hanhtrinh-kernels-"))
 
 
-class Compiler:
-    """Makes the kernels of one folder of sources; they call no kernel from elsewhere."""
+def sources_of(module: str) -> Path:
+    """The folder of the top-level package of a module; of a script, the folder it lies in."""
+    top = sys.modules[module.partition(".")[0]]
+    if hasattr(top, "__path__"):
+        return Path(next(iter(top.__path__)))
+    return Path(str(top.__file__)).resolve().parent
 
-    def __init__(self, sources: Path) -> None:
-        self.folder = cache_folder(sources)
 
-    def kernel(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Compile a function to machine code at its first call, without the interpreter's lock.
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function to machine code at its first call, without the interpreter's lock.
 
-        Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels.
-        They make and return no arrays, views for themselves apart: who calls them gives them room.
-        So no references need counting, which takes atomic instructions for every array that a loop
-        touches and is several times the cost of many a loop.
-        """
-        return self._compiled(function)
+    Kernels see numbers, tuples and arrays only, and call nothing but NumPy and other kernels. They
+    make and return no arrays, views for themselves apart: who calls them gives them room. So no
+    references need counting, which takes atomic instructions for every array that a loop touches
+    and is several times the cost of many a loop.
+    """
+    return _compiled(function)
 
-    def inlined_kernel(self, function: Callable[P, R]) -> Callable[P, R]:
-        """As `kernel`; its code becomes part of every kernel that calls it.
 
-        For what is called for each fix with several arrays: to hand one over is to copy seven
-        words.
-        """
-        return self._compiled(function, forceinline=True)
+def inlined_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`; its code becomes part of every kernel that calls it.
 
-    def allocating_kernel(self, function: Callable[P, R]) -> Callable[P, R]:
-        """As `kernel`, for functions that make arrays, and those that call one that returns some.
+    For what is called for each fix with several arrays: to hand one over is to copy seven words.
+    """
+    return _compiled(function, forceinline=True)
 
-        It is slower: its references are counted.
-        """
-        return self._compiled(function, _nrt=True)
 
-    def _compiled(self, function: Callable[P, R], **options: bool) -> Callable[P, R]:
-        options = {"cache": True, "nogil": True, "_nrt": False} | options
-        with _deciding:
-            before = _config.CACHE_DIR
-            _config.CACHE_DIR = str(self.folder)  # numba looks at it while it decorates only
-            try:
-                return cast("Callable[P, R]", _njit(**options)(function))
-            finally:
-                _config.CACHE_DIR = before
+def allocating_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """As `kernel`, for functions that make arrays, and for those that call one that returns some.
+
+    It is slower: its references are counted.
+    """
+    return _compiled(function, _nrt=True)
+
+
+def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
+    options = {"cache": True, "nogil": True, "_nrt": False} | options
+    with _deciding:
+        before = _config.CACHE_DIR
+        # numba looks at it while it decorates, and only then
+        _config.CACHE_DIR = str(cache_folder(sources_of(function.__module__)))
+        try:
+            return cast("Callable[P, R]", _njit(**options)(function))
+        finally:
+            _config.CACHE_DIR = before

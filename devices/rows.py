@@ -1,6 +1,6 @@
 """FixRows: fixes gathered one by one, for formats whose records cannot be read as columns."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import nan
 from typing import Any
@@ -108,11 +108,12 @@ def decode_each(
     payloads: Sequence[bytes],
     received: I64,
     read: Callable[[bytes, FixRows], None],
-    only: Iterable[int] | None = None,
+    only: Sequence[int] | None = None,
 ) -> Decoded:
     """Read payload after payload into FixRows; what `read` raises refuses the rest of its payload.
 
-    only: indices of the payloads to read, ascending, where a fast path has read the others.
+    only: indices of the payloads that are read, ascending; all of them by default.
+
     A payload that gives neither a fix nor a refusal is refused for having no content.
     """
     rows = FixRows(received)

@@ -67,7 +67,10 @@ class Names:
 
     def numbers(self, names: Iterable[str]) -> list[int]:
         """The numbers of several names."""
-        return [self._numbers.setdefault(name, len(self._numbers) - 1) for name in names]
+        texts = list(names)
+        for name in dict.fromkeys(texts):
+            self._numbers.setdefault(name, len(self._numbers) - 1)
+        return [self._numbers[name] for name in texts]
 
     def known(self) -> tuple[str, ...]:
         """The names by their numbers."""

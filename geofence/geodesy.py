@@ -6,7 +6,7 @@ Belongs here: scalar kernels that other kernels call. Degrees in, metres out, `l
 import math
 from typing import Final
 
-from geofence.compile import kernel
+from devices.compile import kernel
 
 EARTH_RADIUS_M: Final = 6_371_008.8
 """Mean radius of the Earth (docs/rules.md, section 0)."""

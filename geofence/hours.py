@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from devices.batch import I64, Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.errors import RegistryError
 
 MINUTE_US: Final = 60_000_000

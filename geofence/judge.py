@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import COLUMNS, DISQUALIFYING, I32, I64, U16, Bool, FixBatch, Quality
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Interval
 from geofence.loads import NO_LOADS, Loads
 from geofence.locate import locate

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, U8, Bool, FixBatch
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.hours import minute_at, minute_of_week, steady_offset_us
 from geofence.roads.limits import Limits, edge_limit_kmh
 from geofence.roads.matcher import Matched

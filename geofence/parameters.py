@@ -114,6 +114,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     _seconds("gps_lost.min_duration_s"),
     _seconds("gps_lost.max_gap_s", low=1.0),
     _seconds("power_cut.min_duration_s"),
+    _count("clock_wrong.min_fixes"),
+    _seconds("clock_wrong.max_gap_s", low=1.0),
     _kmh("cloned_device.over_kmh", low=1.0),
     _count("cloned_device.times"),
     _seconds("cloned_device.within_s", low=1.0),

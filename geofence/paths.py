@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I64
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,

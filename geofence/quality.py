@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F64, I32, I64, U16, Bool, FixBatch, Quality
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.geodesy import haversine_m
 from geofence.rules.rule import Records
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel
+from devices.compile import inlined_kernel
 from geofence.errors import GeometryError, RegistryError
 from geofence.geometry import parse_path
 from geofence.hours import DAYS

@@ -1,14 +1,14 @@
 """Compiling the kernels ahead of their first use, for `hanhtrinh warm` and `make setup`.
 
-A kernel is compiled at its first call and kept in a cache between processes. Judging a short drive
-of the simulated fleet calls all that judge: there are zones, routes and every planned violation in
-it. The one that decodes is called for one sentence.
+A kernel is compiled at its first call and kept in a cache between processes. Decoding a few fixes
+of every format, and judging a short drive of the simulated fleet, calls them all: there are zones,
+routes and every planned violation in it.
 """
 
 import numpy as np
 
 from devices.batch import FixBatch
-from devices.catalogue import codec
+from devices.catalogue import CODECS
 from geofence.judge import Judge
 from geofence.loads import Loads
 from geofence.profile import SHIPPED, shipped_profile
@@ -29,21 +29,22 @@ VEHICLES = 40
 
 def warm_kernels() -> None:
     """Call every kernel at least once, as the worker does."""
-    _decode()
     fleet = Fleet(load_world(), FleetOptions(VEHICLES, 1, "json", START_US))
     fixes = fleet.due(START_US, START_US + DRIVE_US, 30)
     fixes = mark_arrival(fixes.with_columns(vehicle=fixes.vehicle + 1), Region())
     fixes = fixes.take(fixes.order())
+    _decode(fixes.take(np.arange(2)))
     for profile in SHIPPED:
         _judge(fleet, profile, fixes)
 
 
-def _decode() -> None:
-    """Read a sentence."""
-    nmea = codec("nmea")
-    fix = FixBatch.blank(1, time=[START_US])
-    if nmea.encode is not None:
-        nmea.decode(nmea.encode(fix, [""], []), fix.time)
+def _decode(fixes: FixBatch) -> None:
+    """Encode and decode fixes in every format."""
+    plain = FixBatch.blank(len(fixes), time=fixes.time, lon=fixes.lon, lat=fixes.lat)
+    for codec in CODECS.values():
+        if codec.encode:
+            payloads = codec.encode(plain, ["352093081429150"] * len(plain), [])
+            codec.decode(payloads, fixes.received)
 
 
 def _roads(fleet: Fleet) -> RoadIndex:

@@ -26,6 +26,7 @@ from geofence.quality import Region
 from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
 from geofence.rules.driving import KIND as DRIVING
+from ingest.clocks import LiveClocks
 from ingest.directory import Directory, Tenure, TimedNames
 from ingest.driving import LiveDriving
 from ingest.errors import Unusable
@@ -87,6 +88,7 @@ class Pipeline:
         self._router = router
         self._live: LiveJudge | None = None
         self._driving: LiveDriving | None = None
+        self._clocks: LiveClocks | None = None
         self._rulebook: Rulebook | None = None
         self._weigher: Weigher | None = None
         self._timetables: Timetables | None = None
@@ -127,6 +129,7 @@ class Pipeline:
             self._live.replace_rules(judge, weigher)
         self._weigher = weigher
         self._driving = LiveDriving(rulebook, judge)
+        self._clocks = LiveClocks(rulebook)
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot
@@ -155,6 +158,7 @@ class Pipeline:
         """
         assert self._live is not None
         assert self._driving is not None
+        assert self._clocks is not None
         intake = take_in(batch, self._router, self._codec, self._directory)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
             intake = take_in(batch, self._router, self._codec, self._directory)
@@ -169,6 +173,7 @@ class Pipeline:
         except BaseException:
             self._live.forget(vehicles)
             self._driving.forget(vehicles)
+            self._clocks.forget(vehicles)
             raise
 
     async def rejudge(
@@ -182,19 +187,24 @@ class Pipeline:
         assert self._live is not None
         assert self._timetables is not None
         assert self._driving is not None
+        assert self._clocks is not None
         try:
             async with conn.transaction():
                 await progress_table.judge_alone(conn)
                 # Workers have judged more of these vehicles since they were last looked at.
                 self._live.forget(vehicles)
                 self._driving.forget(vehicles)
+                self._clocks.forget(vehicles)
                 judgement = await self._live.rejudge(conn, vehicles, since_us)
                 changes = await _store(conn, judgement, reason)
                 await self._timetables.compare(conn, changes.departures)
                 await self._driving.take(conn, judgement)
+                since = np.full(len(vehicles), since_us, np.int64)
+                await self._clocks.rejudge(conn, vehicles, since)
         except BaseException:
             self._live.forget(vehicles)
             self._driving.forget(vehicles)
+            self._clocks.forget(vehicles)
             raise
         return changes
 
@@ -211,19 +221,21 @@ class Pipeline:
         assert self._live is not None
         assert self._timetables is not None
         assert self._driving is not None
+        assert self._clocks is not None
         weighed, loads = await self._weigh(conn, intake)
         await progress_table.judge_beside(conn)
         judgement = await self._live.judge(conn, fixes, loads)
         changes = await _store(conn, judgement, LATE)
         await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
+        clocks = await self._clocks.take(conn, judgement.new)
         await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
         return Outcome(
             messages=len(batch),
             fixes=judgement.new,
             repeats=len(judgement.repeats),
             weighings=len(intake.weighings),
-            intervals=judgement.intervals + driven + weighed,
+            intervals=judgement.intervals + driven + clocks + weighed,
             refused=intake.refused,
             replayed=len(judgement.replayed),
         )

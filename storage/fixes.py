@@ -105,11 +105,20 @@ async def stretch(conn: AsyncConnection, vehicles: I32, from_us: I64) -> FixBatc
     vehicles: shape (k,), no vehicle twice. Without `extra`. The whole answer is held in memory,
     twice for a moment: about 150 bytes a fix.
     """
+    return await _since(conn, "stretch", vehicles, from_us)
+
+
+async def future_since(conn: AsyncConnection, vehicles: I32, from_us: I64) -> FixBatch:
+    """The stored `future` fixes of vehicles[i] with received >= from_us[i], as by `stretch`."""
+    return await _since(conn, "future", vehicles, from_us)
+
+
+async def _since(conn: AsyncConnection, statement: str, vehicles: I32, from_us: I64) -> FixBatch:
     if not len(vehicles):
         return FixBatch.empty()
     columns = await read_columns(
         cursor(conn),
-        SQL["stretch"],
+        SQL[statement],
         {
             "vehicle": Int4s(vehicles),
             "since": Instants(from_us),

@@ -19,6 +19,7 @@ from devices.batch import I32, I64, UNKNOWN
 from geofence.driving_time import KINDS as DRIVING_TIMES
 from geofence.driving_time import WARNINGS
 from geofence.interval import Interval
+from geofence.rules.clock_wrong import KIND as CLOCK_WRONG
 from geofence.rules.rule import Key
 from storage import route_trips, visits
 from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, cursor
@@ -37,9 +38,11 @@ SQL = queries("violations")
 
 LATE_DEPARTURE: Final = "late_departure"
 
-NOT_OF_FIXES: Final = ["overload_gross", "overload_axle", "overload_cargo", LATE_DEPARTURE]
-"""Kinds that do not come from the fixes of one vehicle: from weighings, or from timetables, which
-look at all vehicles' trips."""
+NOT_OF_FIXES: Final = [
+    "overload_gross", "overload_axle", "overload_cargo", LATE_DEPARTURE, CLOCK_WRONG,
+]  # fmt: skip
+"""Kinds that do not come from the judged fixes of one vehicle: from weighings, from timetables,
+which look at all vehicles' trips, or from fixes whose own time is wrong."""
 
 BY_DRIVER: Final = [*DRIVING_TIMES, *WARNINGS]
 """Kinds that are judged by driver, over all vehicles that he drove."""
@@ -147,6 +150,33 @@ async def reconcile_driving(
             "driver_since": Instants(np.array([begins for _, begins in drivers], np.int64)),
             "vehicle": Int4s(np.array([vehicle for vehicle, _ in vehicles], np.int32)),
             "vehicle_since": Instants(np.array([begins for _, begins in vehicles], np.int64)),
+        },
+    )
+    return await _carry_out(conn, plan_reconciliation(rows, intervals), reason)
+
+
+async def open_since(conn: AsyncConnection, kind: str, vehicles: I32) -> dict[int, int]:
+    """When the earliest open violation of a kind began, for those of the vehicles that have one."""
+    cur = cursor(conn)
+    await cur.execute(SQL["open_since"], {"kind": kind, "vehicle": Int4s(vehicles)})
+    return dict(await cur.fetchall())
+
+
+async def reconcile_clocks(
+    conn: AsyncConnection,
+    kind: str,
+    since: Mapping[int, int],
+    intervals: Sequence[Interval],
+    reason: str,
+) -> Changes:
+    """Let the violations of a kind of each vehicle that began at its instant or later be these."""
+    rows = await _stored(
+        conn,
+        "of_kind_since",
+        {
+            "kind": kind,
+            "vehicle": Int4s(np.array(list(since), np.int32)),
+            "since": Instants(np.array(list(since.values()), np.int64)),
         },
     )
     return await _carry_out(conn, plan_reconciliation(rows, intervals), reason)

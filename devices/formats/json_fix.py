@@ -2,12 +2,14 @@
 
 The published schema is devices/schemas/json_fix.schema.json. The fast path knows exactly the
 fields of `Fix`; a payload that it refuses is read again leniently, element by element, so that
-unknown fields are kept in `extra` and one bad fix does not take the others with it.
+unknown fields are kept in `extra` and one bad fix does not take the others with it. Elements may
+also stand on lines of their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from math import nan
 from typing import Annotated, Any, Final
 
@@ -21,11 +23,14 @@ from devices.columns import rounded
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.input_names import INPUT_NAMES, named_states, named_word
-from devices.json_input import JSON_ERRORS, as_object, json_error, read_objects
+from devices.json_input import JSON_ERRORS, as_object, json_error, read_json, read_objects
 from devices.texts import Names, known_licence
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
+
+
+_NOTHING: Final = msgspec.Raw(b"")
 
 
 class Fix(msgspec.Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True):
@@ -43,13 +48,15 @@ class Fix(msgspec.Struct, gc=False, forbid_unknown_fields=True, omit_defaults=Tr
     driver: str | None = None
     ident: Ident | None = None
     valid: bool | None = None
-    inputs: dict[str, bool] | None = None
+    inputs: msgspec.Raw = _NOTHING
     extra: dict[str, Any] | None = None
 
 
 FIELDS: Final = frozenset(Fix.__struct_fields__)
 
 _DECODER: Final = msgspec.json.Decoder(Fix | list[Fix])
+_LINES: Final = msgspec.json.Decoder(Fix)
+_STATES: Final = msgspec.json.Decoder(dict[str, bool] | None)
 _ENCODER: Final = msgspec.json.Encoder()
 _NO_SATELLITES: Final = 255
 _MEASURED: Final = ("speed_kmh", "heading", "altitude_m", "hdop", "satellites", "odometer_m")
@@ -67,28 +74,81 @@ class _Read:
     def refuse(self, payload: int, at: int, error: DecodeError) -> None:
         self.refusals.append(replace(Refusal.of(payload, error), at=at))
 
-    def extras(self) -> dict[int, bytes]:
-        """`extra` by row; fixes whose extra cannot be stored are refused and dropped."""
-        made: dict[int, bytes] = {}
-        bad: set[int] = set()
-        for row in [row for row, fix in enumerate(self.fixes) if fix.extra]:
-            try:
-                made[row] = extra_bytes(self.fixes[row].extra or {})
-            except DecodeError as error:
-                self.refuse(self.payload[row], self.at[row], error)
-                bad.add(row)
-        if not bad:
-            return made
-        keep = [row for row in range(len(self.fixes)) if row not in bad]
+    def refuse_rows(self, wrong: dict[int, DecodeError]) -> None:
+        """Drop rows, each for its reason."""
+        for row, error in wrong.items():
+            self.refuse(self.payload[row], self.at[row], error)
+        keep = [row for row in range(len(self.fixes)) if row not in wrong]
         self.fixes = [self.fixes[row] for row in keep]
         self.payload = [self.payload[row] for row in keep]
         self.at = [self.at[row] for row in keep]
-        return {new: made[old] for new, old in enumerate(keep) if old in made}
+
+    def words(self) -> list[int]:
+        """The word of each fix's inputs; those without a name here are moved into its `extra`."""
+        try:
+            found = [_inputs(bytes(fix.inputs)) for fix in self.fixes]
+        except DecodeError:
+            self.refuse_rows(_errors(lambda fix: _inputs(bytes(fix.inputs)), self.fixes))
+            found = [_inputs(bytes(fix.inputs)) for fix in self.fixes]
+        for row in [row for row, (_, unknown) in enumerate(found) if unknown]:
+            fix = self.fixes[row]
+            fix.extra = {**(fix.extra or {}), "inputs": dict(found[row][1])}
+        return [word for word, _ in found]
+
+    def extras(self) -> dict[int, bytes]:
+        """`extra` by row."""
+        return {row: extra_bytes(fix.extra) for row, fix in enumerate(self.fixes) if fix.extra}
+
+
+def _errors(read: Callable[[Fix], object], fixes: list[Fix]) -> dict[int, DecodeError]:
+    """What `read` raises, by row."""
+    wrong: dict[int, DecodeError] = {}
+    for row, fix in enumerate(fixes):
+        try:
+            read(fix)
+        except DecodeError as error:
+            wrong[row] = error
+    return wrong
+
+
+@lru_cache(maxsize=4096)
+def _inputs(raw: bytes) -> tuple[int, Mapping[str, bool]]:
+    """The word of an object of inputs, and those of them that have no name here.
+
+    Raises DecodeError. What devices send here are a few texts, again and again.
+    """
+    if not raw:
+        return 0, {}
+    try:
+        states = _STATES.decode(raw) or {}
+    except JSON_ERRORS as error:
+        wrong = json_error(error, raw)
+        raise DecodeError(wrong.reason, detail=f"inputs: {wrong.detail}") from None
+    known = {name: on for name, on in states.items() if name in INPUT_NAMES}
+    return named_word(known), {name: on for name, on in states.items() if name not in known}
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
-    """Decode payloads: one Python step per payload, columns in bulk."""
+    """Decode payloads: one look at all of them where each is one plain fix, columns in bulk."""
     read = _Read()
+    together = b"\n".join(payloads)
+    # A line cannot reach into the next one: what was sent apart stays apart.
+    largest = max(map(len, payloads), default=0)
+    if together.count(b"\n") == len(payloads) - 1 and largest <= MAX_PAYLOAD_BYTES:
+        try:
+            read.fixes = _LINES.decode_lines(together)
+        except JSON_ERRORS:
+            read.fixes = []
+    if payloads and len(read.fixes) == len(payloads):
+        read.payload = list(range(len(payloads)))
+        read.at = [0] * len(payloads)
+    else:
+        read.fixes = []
+        _read_each(read, payloads)
+    return _decoded(read, received)
+
+
+def _read_each(read: _Read, payloads: Sequence[bytes]) -> None:
     one: Callable[[bytes], Fix | list[Fix]] = _DECODER.decode
     for index, payload in enumerate(payloads):
         try:
@@ -110,7 +170,6 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
                 read.at.extend(range(len(found)))
             else:
                 read.refuse(index, 0, _nothing())
-    return _decoded(read, received)
 
 
 def _nothing() -> DecodeError:
@@ -121,7 +180,7 @@ def _read_leniently(read: _Read, index: int, payload: bytes) -> None:
     """Read a payload that the fast path refused: keep what is good, say what is not."""
     try:
         check_size(payload)
-        elements = read_objects(payload)
+        elements = _elements(payload)
         if not elements:
             raise _nothing()
         _read_elements(read, index, elements)
@@ -129,10 +188,29 @@ def _read_leniently(read: _Read, index: int, payload: bytes) -> None:
         read.refuse(index, error.at, error)
 
 
+def _elements(payload: bytes) -> list[Any]:
+    """The values of an array, the one that stands alone, or those of lines; errors as they are."""
+    lines = [line for line in payload.splitlines() if line.strip()]
+    try:
+        return read_objects(payload)
+    except DecodeError:
+        if len(lines) < 2 or not all(line.lstrip().startswith(b"{") for line in lines):
+            raise
+    elements: list[Any] = []
+    for line in lines:
+        try:
+            elements.append(read_json(line))
+        except DecodeError as error:
+            elements.append(error)
+    return elements
+
+
 def _read_elements(read: _Read, index: int, elements: list[Any]) -> None:
     bad = 0
     for at, element in enumerate(elements):
         try:
+            if isinstance(element, DecodeError):
+                raise element
             fix = _lenient_fix(element)
         except DecodeError as error:
             read.refuse(index, at, error)
@@ -147,7 +225,9 @@ def _read_elements(read: _Read, index: int, elements: list[Any]) -> None:
 def _lenient_fix(element: Any) -> Fix:
     values = as_object(element, "fix")
     unknown = {key: value for key, value in values.items() if key not in FIELDS}
-    known = {key: value for key, value in values.items() if key in FIELDS} if unknown else values
+    known = {key: value for key, value in values.items() if key in FIELDS}
+    if "inputs" in known:
+        known["inputs"] = msgspec.Raw(_ENCODER.encode(known["inputs"]))
     try:
         fix = msgspec.convert(known, Fix)
     except JSON_ERRORS as error:
@@ -158,15 +238,17 @@ def _lenient_fix(element: Any) -> Fix:
 
 
 def _decoded(read: _Read, received: I64) -> Decoded:
-    for fix in read.fixes:
-        if fix.inputs:
-            _keep_unknown_inputs(fix)
-    extra = read.extras()
+    words = read.words()
+    try:
+        extra = read.extras()
+    except DecodeError:
+        read.refuse_rows(_errors(lambda fix: extra_bytes(fix.extra or {}), read.fixes))
+        words, extra = read.words(), read.extras()
     width = len(Fix.__struct_fields__)
     rows = zip(*map(msgspec.structs.astuple, read.fixes), strict=True)
     columns: list[Sequence[Any]] = list(rows) if read.fixes else [()] * width
     (time, lat, lon, speed_kmh, heading, altitude, hdop, satellites, odometer,
-     driver, ident, valid, inputs, _) = columns  # fmt: skip
+     driver, ident, valid, _, _) = columns  # fmt: skip
     drivers, idents = Names(), Names()
     licences = {raw: drivers.number(known_licence(raw or "")) for raw in dict.fromkeys(driver)}
     return assemble(
@@ -181,7 +263,7 @@ def _decoded(read: _Read, received: I64) -> Decoded:
             "satellites": satellites,
             "odometer": odometer,
             "driver": [licences[raw] for raw in driver],
-            "inputs": [named_word(states) if states else 0 for states in inputs],
+            "inputs": words,
             "quality": [int(Quality.NO_POSITION) if ok is False else 0 for ok in valid],
         },
         payload=read.payload,
@@ -200,15 +282,6 @@ def _microseconds(times: Sequence[datetime | float]) -> F64:
     seconds = [time if type(time) is float else time.timestamp() for time in times]  # type: ignore[union-attr]
     with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
         return np.rint(np.array(seconds, np.float64) * 1e6)
-
-
-def _keep_unknown_inputs(fix: Fix) -> None:
-    """Move inputs that have no name here into `extra`, so that they are not lost."""
-    inputs = fix.inputs or {}
-    unknown = {name: on for name, on in inputs.items() if name not in INPUT_NAMES}
-    if unknown:
-        fix.extra = {**(fix.extra or {}), "inputs": unknown}
-        fix.inputs = {name: on for name, on in inputs.items() if name in INPUT_NAMES}
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:

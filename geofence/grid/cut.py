@@ -7,7 +7,7 @@ zones hold it wholly. They err on the safe side: what may touch a cell is kept.
 from typing import Final
 
 from devices.batch import F64, I32
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.grid.reach import cell_distances
 from geofence.grid.record import (
     ASK,

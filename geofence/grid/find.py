@@ -6,7 +6,7 @@ Belongs here: the one kernel that runs for every fix.
 from typing import Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.grid.build import Grid
 from geofence.grid.layout import Outlines
 from geofence.grid.level import FAN, FAN_BITS

@@ -15,9 +15,11 @@ from typing import Final
 
 import numpy as np
 
-from geofence.compile import FOLDER
+from devices.compile import cache_folder, sources_of
 from geofence.grid.build import Fineness, Grid, build_grid
 from geofence.grid.layout import Layout
+
+KEPT: Final = cache_folder(sources_of(__name__)) / "grids"
 
 WORTH_KEEPING: Final = 20_000
 """Edges and segments from which on reading a grid is faster than building it."""
@@ -67,7 +69,7 @@ def _remove_old(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def kept_grid(layout: Layout, fine: Fineness, folder: Path = FOLDER / "grids") -> Grid:
+def kept_grid(layout: Layout, fine: Fineness, folder: Path = KEPT) -> Grid:
     """The grid of a layout, from the folder if it is there, else built and put there."""
     if layout.size < WORTH_KEEPING:
         return build_grid(layout, fine)

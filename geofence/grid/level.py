@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.grid.cut import Box, cut_record
 from geofence.grid.layout import Outlines
 

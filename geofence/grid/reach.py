@@ -7,7 +7,7 @@ import math
 from typing import Final
 
 from devices.batch import F64, I32
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,

@@ -11,7 +11,7 @@ of coordinates as they are; only the orientation of point and edge is computed.
 from typing import Final
 
 from devices.batch import F64, I32
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.grid.record import ENDS_LEFT, STARTS_LEFT
 
 ON: Final = 2

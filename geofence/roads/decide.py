@@ -5,7 +5,7 @@ Belongs here: what is said of a fix once the filter has weighed it.
 
 from typing import Any
 
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 
 
 @kernel

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64, Bool
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, near_haversine_m
 from geofence.roads.decide import decide
 from geofence.roads.grid import Grid

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64
-from geofence.compile import allocating_kernel, kernel
+from devices.compile import allocating_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_scale_m
 from geofence.registry import BEGINNING_US, END_US
 from geofence.roads.network import RoadNetwork

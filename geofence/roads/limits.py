@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from devices.batch import F32, I64, U8
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.hours import midnight_us
 from geofence.profile import Profile
 from geofence.registry import BEGINNING_US

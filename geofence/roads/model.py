@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_difference
 
 # Weights of what drivers do between two fixes, beside staying on their road. They are not

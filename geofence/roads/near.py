@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.geodesy import METRES_PER_DEGREE, lon_difference, lon_scale_m
 from geofence.roads.grid import (
     CELLS_PER_DEGREE,

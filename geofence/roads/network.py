@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, I64, Bool
-from geofence.compile import allocating_kernel
+from devices.compile import allocating_kernel
 from geofence.geodesy import METRES_PER_DEGREE, haversine_m
 from geofence.road_limits import Surroundings
 from geofence.roads.strokes import join_edges

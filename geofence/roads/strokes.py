@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from devices.batch import F64, I32, U8, Bool
-from geofence.compile import allocating_kernel
+from devices.compile import allocating_kernel
 
 STRAIGHT_DEG: Final = 45.0
 """At a crossing, edges of different ways go on into each other up to this deflection."""

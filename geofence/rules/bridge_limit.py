@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F32, F64, I32, I64
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.loads import Weighed
 from geofence.roads.matcher import Matched

@@ -6,7 +6,7 @@ of a rule: it knows no clock, a gap is found by the fix that ends it.
 
 from typing import Final
 
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details
 from geofence.rulebook import Rulebook
 from geofence.rules.last import LastFixes, begin_before, motion_before

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I32, I64
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.hours import midnights_us
 from geofence.interval import Details, Interval
 from geofence.locate import Located

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I64
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.rules.rule import Records, Track
 from geofence.rules.run import RUN_FIELDS, begin_run, extend_run
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F64, I32, I64
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Interval
 from geofence.loads import NO_LOADS, Loads, Weighed
 from geofence.roads.matcher import Matched

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F32, I32, I64, U8
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.rules.rule import Records, Track, grown
 from geofence.rules.run import RUN_FIELDS, begin_run
 

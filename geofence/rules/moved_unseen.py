@@ -6,7 +6,7 @@ is the question of `data_gap`: one step may be both.
 
 from typing import Final
 
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details
 from geofence.rulebook import Rulebook
 from geofence.rules.last import LastFixes, begin_before

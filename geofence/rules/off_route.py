@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import begin_at, extend_to

@@ -8,7 +8,7 @@ do with such a fix, without the queue. Kernels take arrays, not tuples of them: 
 from typing import Any, Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel
+from devices.compile import inlined_kernel
 from geofence.paths import find_near
 from geofence.rules.route_stops import come_by, is_at_stop
 from geofence.rules.route_trip import NO_ROUTE, extend_to

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I32, I64, INPUT_KNOWN_SHIFT, Bool, Input
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook

@@ -7,7 +7,7 @@ kinds. Plain fixes go the short way of `plain_fix`.
 from typing import Any
 
 from devices.batch import I32, Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.paths import find_near, path_offset
 from geofence.rules.off_route import come_back, stray
 from geofence.rules.route_state import Found, RouteBook, RouteState

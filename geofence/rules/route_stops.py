@@ -7,7 +7,7 @@ missed is said in `stop_findings`; `route_trips` puts it together.
 from typing import Any, Final
 
 from devices.batch import F64, I32, I64
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.geodesy import (
     METRES_PER_DEGREE,
     haversine_m,

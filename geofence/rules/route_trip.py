@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.geodesy import lon_scale_m
 from geofence.rules.rule import Records, Track
 from geofence.rules.visit import ENTERING, FREE, OPEN, VISIT_FIELDS, breaks_off, take_side

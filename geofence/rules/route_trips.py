@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.locate import Located
 from geofence.route_table import route_in_force
 from geofence.rulebook import Rulebook

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.rules.rule import Heard, Records, Track
 

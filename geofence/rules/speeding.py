@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import F32, I32, I64, U8, Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import LimitSource, Located
 from geofence.parameters import SPEEDING_MODES

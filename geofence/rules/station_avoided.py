@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import F64, I32, I64, Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.hours import minute_of_week
 from geofence.interval import Details, Interval
 from geofence.locate import Located

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.route_trip import IN_VISIT, begin_at, extend_to, is_in_visit

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import Bool
-from geofence.compile import inlined_kernel, kernel
+from devices.compile import inlined_kernel, kernel
 from geofence.rules.route_trip import begin_at, extend_to
 from geofence.rules.rule import Records
 from geofence.rules.run import RUN_FIELDS

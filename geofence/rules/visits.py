@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I32, I64, Bool
-from geofence.compile import kernel
+from devices.compile import kernel
 from geofence.interval import Details, Interval
 from geofence.locate import Located
 from geofence.rulebook import Rulebook

@@ -15,6 +15,21 @@ FROM unnest(%(vehicle)s, %(time)s) WITH ORDINALITY AS k (vehicle_id, time, numbe
 JOIN fixes f ON f.vehicle_id = k.vehicle_id AND f.time = k.time
 WHERE f.time BETWEEN %(earliest)s AND %(latest)s
 
+-- name: future
+-- The fixes of each vehicle that came at its instant or later from a clock that was ahead (bit 4 of
+-- quality: `future`). Their times are later than their arrival, so `earliest` leaves days out.
+SELECT array_agg(f.vehicle_id), array_agg(f.time), array_agg(f.received), array_agg(f.lon),
+       array_agg(f.lat), array_agg(f.speed_kmh), array_agg(f.heading), array_agg(f.altitude),
+       array_agg(f.hdop), array_agg(f.satellites), array_agg(f.odometer), array_agg(f.driver_id),
+       array_agg(f.inputs), array_agg(f.quality)
+FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
+CROSS JOIN LATERAL (
+    SELECT * FROM fixes f
+    WHERE f.vehicle_id = k.vehicle_id AND f.time >= k.since AND f.time >= %(earliest)s
+      AND f.received >= k.since AND f.quality & 4 <> 0
+    ORDER BY f.time
+) f
+
 -- name: stretch
 -- All fixes of each vehicle from its instant on. The ordered subquery keeps the planner at one index
 -- scan for each vehicle: it cannot guess how few rows the second condition leaves.

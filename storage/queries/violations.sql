@@ -35,6 +35,22 @@ FROM violations v
 WHERE v.kind = %(kind)s AND v.subject = %(subject)s AND v.started_at >= %(first)s
   AND v.started_at < %(last)s AND v.status <> 'withdrawn'
 
+-- name: open_since
+-- When the earliest open violation of a kind began, of each vehicle that has one.
+SELECT v.vehicle_id, (extract(epoch FROM min(v.started_at)) * 1000000)::bigint
+FROM violations v
+WHERE v.vehicle_id = ANY (%(vehicle)s) AND v.kind = %(kind)s AND v.status = 'open'
+GROUP BY v.vehicle_id
+
+-- name: of_kind_since
+-- The violations of one kind of each vehicle that began at its instant or later.
+SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
+       v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
+       v.end_lat, v.details
+FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
+JOIN violations v ON v.vehicle_id = k.vehicle_id AND v.started_at >= k.since
+WHERE v.kind = %(kind)s AND v.status <> 'withdrawn'
+
 -- name: archive
 -- Keep rows as they are, before they are superseded.
 WITH old AS (SELECT * FROM violations WHERE id = ANY(%(id)s) FOR UPDATE)

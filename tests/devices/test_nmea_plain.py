@@ -15,7 +15,7 @@ from devices.rows import decode_each
 from tests.data_folder import real_data
 from tests.devices.made_up import NOW_US, arrived, encoded
 from tests.devices.plausible import assert_plausible
-from tests.devices.same import assert_same
+from tests.devices.same import assert_same_decoded
 from tests.devices.test_bad_input import mutations
 from tests.devices.test_nmea import SENTENCE
 
@@ -26,7 +26,7 @@ def both(payloads):
     received = arrived(len(payloads))
     fast = codec("nmea").decode(payloads, received)
     assert_plausible(fast, len(payloads))
-    assert_same(fast, decode_each(payloads, received, read))
+    assert_same_decoded(fast, decode_each(payloads, received, read))
 
 
 def sentence(fields):

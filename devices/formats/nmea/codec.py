@@ -19,7 +19,7 @@ from devices.formats.nmea.around import ADDRESS, identity, line_at, nearest, sho
 from devices.formats.nmea.plain import decode_plain
 from devices.formats.nmea.sentences import KNOT_KMH, Sentence, checksum, find
 from devices.formats.nmea.vendors import add_text, vendor_texts
-from devices.merge import merged
+from devices.merging import merged
 from devices.rows import FixRows, decode_each
 
 

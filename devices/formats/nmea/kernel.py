@@ -5,18 +5,13 @@ Belongs here: what most receivers send, byte by byte, without objects. Whatever 
 same of what is read here: tests hold the two together.
 """
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from devices.batch import F64, I64, U8
-from devices.compile import Compiler
+from devices.compile import inlined_kernel, kernel
 from devices.formats.nmea.sentences import KNOT_KMH
-
-_COMPILER: Final = Compiler(Path(__file__).parent)
-kernel = _COMPILER.kernel
-inlined_kernel = _COMPILER.inlined_kernel
 
 TIME, LON, LAT, SPEED, HEADING, ALTITUDE, HDOP, SATELLITES = range(8)
 """Rows of what `read_plain` writes, in the units of FixBatch; time as microseconds."""

@@ -14,14 +14,21 @@ from devices.batch import I64, FixBatch
 from devices.codec import Codec, Decoded, Registration, register
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
-from devices.formats.ufms.schema import BODIES, LISTS, MESSAGES, TEXT, BaseMessage
+from devices.formats.ufms.columns import INPUTS, NUMBERS, read_columns
+from devices.formats.ufms.schema import (
+    BODIES,
+    BUS_WAY_POINT,
+    LISTS,
+    MESSAGES,
+    TEXT,
+    WAY_POINT,
+    WAY_POINT_BATCH,
+    BaseMessage,
+)
 from devices.input_names import OFF, ON, named_states
+from devices.merging import merged
 from devices.rows import FixRows, decode_each
 from devices.texts import is_plain, known_licence, normal_plate
-
-WAY_POINT: Final = 100
-WAY_POINT_BATCH: Final = 101
-BUS_WAY_POINT: Final = 102
 
 BATCHES: Final = frozenset(number for number, _ in LISTS.values())
 KINDS: Final[dict[int, tuple[str, Literal["vehicle", "driver", "company"]]]] = {
@@ -30,15 +37,19 @@ KINDS: Final[dict[int, tuple[str, Literal["vehicle", "driver", "company"]]]] = {
     420: ("RegCompany", "company"),
 }
 
-_WAY_POINT_INPUTS: Final = ("ignition", "door", "aircon")
-_BUS_INPUTS: Final = ("ignition", "aircon", "door_up", "door_down", "sos", "working")
-
-_NUMBERS: Final = ("maxvalidspeed", "vss", "analog1", "analog2")
-"""Fields without a column, kept in `extra` where they are sent."""
+_BUSES: Final = frozenset(number for number, element in LISTS.values() if element != "WayPoint")
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
-    """Decode payloads, each one BaseMessage."""
+    """Decode payloads, each one BaseMessage: plain ones all at once, the others one by one."""
+    found, odd = read_columns(payloads, received)
+    if odd:
+        found.append(decode_each(payloads, received, _read, odd))
+    return merged(found)
+
+
+def decode_slowly(payloads: Sequence[bytes], received: I64) -> Decoded:
+    """As `decode`, message by message: its obvious twin."""
     return decode_each(payloads, received, _read)
 
 
@@ -58,20 +69,20 @@ def _read(payload: bytes, rows: FixRows) -> None:
         raise DecodeError(Reject.MISSING_FIELD, detail=detail)
     body = message.Extensions[extension]
     if kind in BATCHES:
-        names = _WAY_POINT_INPUTS if kind == WAY_POINT_BATCH else _BUS_INPUTS
+        point = BUS_WAY_POINT if kind in _BUSES else WAY_POINT
         for at, event in enumerate(body.events):
             try:
-                _add(event, names, at, rows)
+                _add(event, point, at, rows)
             except DecodeError as error:
                 rows.refuse(error, at)
     elif kind in KINDS:
         rows.register(_registration(body, kind, rows.payload))
     else:
-        _add(body, _WAY_POINT_INPUTS if kind == WAY_POINT else _BUS_INPUTS, 0, rows)
+        _add(body, kind, 0, rows)
 
 
-def _add(point: Any, names: tuple[str, ...], at: int, rows: FixRows) -> None:
-    """One WayPoint or BusWayPoint. Absent numbers read as NaN (devices/formats/ufms/schema.py)."""
+def _add(point: Any, kind: int, at: int, rows: FixRows) -> None:
+    """One WayPoint or BusWayPoint (`kind`). Absent numbers read as NaN (schema.py)."""
     x, y, when = point.x, point.y, point.datetime
     if isnan(x) or isnan(y) or not when:
         _demand(point, ("datetime", "x", "y"))
@@ -80,7 +91,7 @@ def _add(point: Any, names: tuple[str, ...], at: int, rows: FixRows) -> None:
     if not plate:
         raise DecodeError(Reject.MISSING_FIELD, detail=f"vehicle: expected a plate, got {raw!r}")
     word = 0
-    for name in names:
+    for name in INPUTS[kind]:
         if point.HasField(name):
             word |= ON[name] if getattr(point, name) else OFF[name]
     rows.add(
@@ -94,7 +105,7 @@ def _add(point: Any, names: tuple[str, ...], at: int, rows: FixRows) -> None:
         driver=known_licence(_text(point.driver, "driver")),
         ident=plate,
         inputs=word,
-        extra=_extra(point, raw if raw != plate else "", bus=names is _BUS_INPUTS),
+        extra=_extra(point, raw if raw != plate else "", kind),
     )
 
 
@@ -113,13 +124,13 @@ def _text(value: bytes, name: str) -> str:
         ) from None
 
 
-def _extra(point: Any, raw_plate: str, *, bus: bool) -> dict[str, Any]:
+def _extra(point: Any, raw_plate: str, kind: int) -> dict[str, Any]:
     extra: dict[str, Any] = {"vehicle": raw_plate} if raw_plate else {}
-    for name in _NUMBERS[2:] if bus else _NUMBERS[:2]:
+    for name in NUMBERS[kind]:
         value = getattr(point, name)
         if not isnan(value):
             extra[name] = value if isfinite(value) else str(value)
-    if not bus and point.location:
+    if kind == WAY_POINT and point.location:
         extra["location"] = _text(point.location, "location")
     return extra
 
@@ -205,7 +216,7 @@ def _values(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> l
             values["driver"] = drivers[driver].encode()
         if word:
             states = named_states(word)
-            values |= {name: states[name] for name in _WAY_POINT_INPUTS if name in states}
+            values |= {name: states[name] for name in INPUTS[WAY_POINT] if name in states}
         out.append(values)
     return out
 

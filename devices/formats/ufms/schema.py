@@ -13,6 +13,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 DOUBLE, FLOAT, INT32, BOOL, MESSAGE, TEXT = 1, 2, 5, 8, 11, 12
 """FieldDescriptorProto.Type; TEXT is bytes, see above."""
 
+WAY_POINT: Final = 100
+WAY_POINT_BATCH: Final = 101
+BUS_WAY_POINT: Final = 102
+
 Fields = tuple[tuple[int, str, int], ...]
 
 POSITION: Final[Fields] = (

@@ -12,10 +12,12 @@ import pytest
 
 from devices import compile as compiling
 from devices.batch import F64
-from geofence.compile import kernel
+from devices.compile import kernel
 
 SOURCE = """
-from geofence.compile import FOLDER, kernel
+from pathlib import Path
+
+from devices.compile import cache_folder, kernel
 
 @kernel
 def twice(x):
@@ -23,7 +25,7 @@ def twice(x):
 
 if __name__ == "__main__":
     assert twice(21.0) == 42.0
-    print(sum(twice.stats.cache_hits.values()), FOLDER)
+    print(sum(twice.stats.cache_hits.values()), cache_folder(Path(__file__).resolve().parent))
 """
 
 
