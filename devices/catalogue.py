@@ -4,7 +4,7 @@ Every codec is imported by hand; nothing is scanned for.
 """
 
 from devices.codec import CODECS, Codec, codec
-from devices.formats import json_fix, owntracks
+from devices.formats import gps103, h02, json_fix, owntracks, tk103
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
@@ -16,11 +16,14 @@ __all__ = [
     "CODECS",
     "Codec",
     "codec",
+    "gps103",
+    "h02",
     "json_fix",
     "nmea",
     "owntracks",
     "teltonika",
     "teltonika_json",
+    "tk103",
     "ufms",
     "weigh_csv",
     "weigh_json",

@@ -18,6 +18,8 @@ from tests.devices.plausible import assert_plausible
 moderate = settings(max_examples=80, deadline=None)
 
 CARRIES = {
+    "gps103": {"speed_kmh", "heading", "altitude", "quality", "ident"},
+    "h02": {"speed_kmh", "heading", "quality", "ident"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
@@ -27,11 +29,13 @@ CARRIES = {
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "tk103": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
 }  # fmt: skip
 """The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
 
-PLACE_E7 = {"nmea": 1.0}
-"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute."""
+PLACE_E7 = {"gps103": 8.4, "h02": 8.4, "nmea": 1.0, "tk103": 8.4}
+"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute, trackers
+ten-thousandths."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))
