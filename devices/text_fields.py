@@ -10,7 +10,8 @@ from math import floor, isnan, nan
 from typing import Final
 
 from devices.batch import I64
-from devices.errors import DecodeError, Reject
+from devices.codec import EARLIEST_FIX_US
+from devices.errors import DecodeError, EncodeError, Reject
 
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})")
 
@@ -71,5 +72,22 @@ def written_number(value: float, decimals: int, width: int = 0) -> str:
 
 
 def written_times(times: I64, pattern: str) -> list[str]:
-    """Instants (microseconds) written by a pattern of strftime, in UTC."""
+    """Instants (microseconds) written by a pattern of strftime, in UTC.
+
+    Raises EncodeError outside the years 2000 to 2099, of which two digits are written.
+    """
+    for us in times.tolist():
+        if not EARLIEST_FIX_US <= us < _END_OF_CENTURY_US:
+            raise EncodeError(f"time: expected a year of 2000 to 2099, got {us} us")
     return [datetime.fromtimestamp(us // 1_000_000, UTC).strftime(pattern) for us in times.tolist()]
+
+
+def check_idents(idents: Sequence[str]) -> None:
+    """Raise EncodeError for an identity that is not 1 to 20 letters and digits."""
+    for ident in idents:
+        if not _IDENT.fullmatch(ident):
+            raise EncodeError(f"ident: expected 1 to 20 letters and digits, got {ident!r}")
+
+
+_IDENT: Final = re.compile(r"[0-9A-Za-z]{1,20}")
+_END_OF_CENTURY_US: Final = 4_102_444_800_000_000

@@ -22,6 +22,7 @@ from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
 from devices.text_fields import (
+    check_idents,
     degrees_minutes,
     instant_us,
     number,
@@ -267,6 +268,7 @@ def _add_named(found: re.Match[bytes], ident: str, at: int, rows: FixRows) -> No
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One message "tracker" for each fix, of a tracker whose local time is UTC."""
     del drivers
+    check_idents(idents)
     columns = zip(
         idents, written_times(fixes.time, "%y%m%d%H%M%S"), (fixes.time // 1000 % 1000).tolist(),
         fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(), fixes.heading.tolist(),

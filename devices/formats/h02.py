@@ -21,6 +21,7 @@ from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
 from devices.text_fields import (
+    check_idents,
     degrees_minutes,
     instant_us,
     number,
@@ -295,6 +296,7 @@ def _add_binary(message: bytes, begin: int, stop: int, at: int, rows: FixRows) -
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One V1 for each fix; its status says nothing but that no alarm is on."""
     del drivers
+    check_idents(idents)
     clocks, dates = written_times(fixes.time, "%H%M%S"), written_times(fixes.time, "%d%m%y")
     columns = zip(
         idents, clocks, dates, fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),

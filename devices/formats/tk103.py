@@ -21,6 +21,7 @@ from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
 from devices.text_fields import (
+    check_idents,
     degrees_minutes,
     instant_us,
     number,
@@ -212,6 +213,7 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
     BR00 has no altitude and no satellites, ZC17 no odometer.
     """
     del drivers
+    check_idents(idents)
     columns = zip(
         idents, written_times(fixes.time, "%y%m%d%H%M%S"), fixes.lon.tolist(), fixes.lat.tolist(),
         fixes.speed_kmh.tolist(), fixes.heading.tolist(), fixes.altitude.tolist(),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from devices.batch import FixBatch
 from devices.catalogue import codec
+from devices.errors import EncodeError
 from devices.formats import gps103, h02, tk103
 from devices.rows import decode_each
 from tests.devices.made_up import NOW_US, arrived, fix_batches
@@ -129,3 +130,21 @@ def test_local_time_puts_utc_on_the_right_day(offset_h):
         payload = template.format(f"{local:%y%m%d%H%M%S}", f"{here:%H%M%S}").encode()
         both("gps103", [payload])
         assert codec("gps103").decode([payload], np.array([NOW_US])).fixes.time.tolist() == [utc]
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+@pytest.mark.parametrize("ident", ["", "a,b", "1" * 21, "x#", "(1)"])
+def test_an_identity_that_would_break_the_message_is_not_encoded(name, ident):
+    encode = codec(name).encode
+    assert encode
+    with pytest.raises(EncodeError, match="ident"):
+        encode(FixBatch.blank(1, time=[NOW_US]), [ident], [])
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+@pytest.mark.parametrize("time", [0, 946_684_799_000_000, 4_102_444_800_000_000, -(2**62)])
+def test_a_year_that_two_digits_cannot_say_is_not_encoded(name, time):
+    encode = codec(name).encode
+    assert encode
+    with pytest.raises(EncodeError, match="time"):
+        encode(FixBatch.blank(1, time=[time]), [IMEI], [])

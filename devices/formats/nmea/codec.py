@@ -15,7 +15,15 @@ from typing import Final
 from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.formats.nmea.around import ADDRESS, identity, line_at, nearest, shown, unquoted
+from devices.formats.nmea.around import (
+    ADDRESS,
+    MAX_TEXT_CHARACTERS,
+    identity,
+    line_at,
+    nearest,
+    shown,
+    unquoted,
+)
 from devices.formats.nmea.plain import decode_plain
 from devices.formats.nmea.sentences import KNOT_KMH, Sentence, checksum, find
 from devices.formats.nmea.vendors import add_text, vendor_texts
@@ -40,6 +48,11 @@ class Epoch:
     satellites: float = nan
     before: bytes = b""
     after: bytes = b""
+
+    def follow(self, text: bytes) -> None:
+        """Add text behind a sentence; no more than is kept, or many sentences would take ages."""
+        if len(self.after) < MAX_TEXT_CHARACTERS:
+            self.after += text[:MAX_TEXT_CHARACTERS]
 
     def take(self, said: Sentence) -> None:
         """Add what a sentence says; what an earlier one said stays, but a date's status decides."""
@@ -92,12 +105,12 @@ def read(payload: bytes, rows: FixRows) -> None:
             between = payload[seen:at]
             if epochs:
                 after, _, between = between.partition(b"\n")
-                epochs[-1].after += after
+                epochs[-1].follow(after)
             _join(epochs, found.said, at, between)
             ident = ident or found.ident
             seen = start + found.end
     if epochs:
-        epochs[-1].after += payload[seen:]
+        epochs[-1].follow(payload[seen:])
     if not ident and any(epoch.before or epoch.after for epoch in epochs):
         ident = identity(payload, starts[0])
     _add_all(epochs, ident, rows)
@@ -133,7 +146,7 @@ def _join(epochs: list[Epoch], said: Sentence, at: int, before: bytes) -> None:
         same_time = said.time_of_day is None or last.time_of_day in {None, said.time_of_day}
         if same_time and (last.day is None or said.day in {None, last.day}):
             last.take(said)
-            last.after += before
+            last.follow(before)
             return
     epoch = Epoch(at, before=before)
     epoch.take(said)
