@@ -79,6 +79,7 @@ SHAPES: Final = (
         + rb"""(?P<beidou>\d{0,2}),(?P<satellites>\d{0,2}),(?P<glonass>\d{0,2}),
         (?P<hdop>[\d.]{0,8}),(?P<speed>[\d.]{0,12}),(?P<course>[\d.]{0,12}),
         (?P<altitude>[-\d.]{0,12}),(?P<odometer>[\d.]{0,12}),(?P<rest>[^;\r\n]{0,2000})""",
+        speed_kmh=KNOT_KMH,
     ),
     _shape(
         "totem_at09",
@@ -94,6 +95,14 @@ SHAPES: Final = (
         (?P<clock>\d{6})\|(?P<valid>[AV])\|(?P<lat>[\d.]{4,12})\|(?P<ns>[NS])\|
         (?P<lon>[\d.]{4,12})\|(?P<ew>[EW])\|(?P<speed>[\d.]{0,10})\|(?P<course>[\d.]{0,10})\|
         (?P<hdop>[\d.]{0,8})\|(?P<rest>[^\r\n]{0,1000})""",
+        speed_kmh=KNOT_KMH,
+    ),
+    _shape(
+        "totem_compact",
+        rb"""\$\$[0-9A-F]{2}(?P<ident>\d{15})\|(?P<alarm>[0-9A-F]{2})(?P<date>\d{6})(?P<clock>\d{6})
+        (?P<rest>[0-9A-F]{31})(?P<valid>[AV])(?P<satellites>\d\d)(?P<course>\d{3})(?P<speed>\d{3})
+        (?P<hdop>\d\d\.\d)(?P<odometer>\d{7})(?P<lat>\d{4}\.\d{4})(?P<ns>[NS])
+        (?P<lon>\d{5}\.\d{4})(?P<ew>[EW])""",
         speed_kmh=KNOT_KMH,
     ),
     _shape(
