@@ -39,8 +39,8 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # Compiled here, once, not at the start of the demo and in every process of the tests.
-$(KERNELS): $(READY) $(shell find geofence -name '*.py')
-	@echo "compiling the judging kernels"
+$(KERNELS): $(READY) $(shell find geofence devices -name '*.py')
+	@echo "compiling the kernels"
 	@$(BIN)/hanhtrinh warm
 	@touch $@
 

@@ -29,9 +29,10 @@ def decimals(texts: Sequence[bytes]) -> F64:
 
     Raises ValueError if a text is no number: patterns let through nothing else.
     """
-    if not texts:
-        return np.empty(0, np.float64)
-    return np.array([text or b"nan" for text in texts]).astype(np.float64)
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts))
+    except ValueError:  # some are empty
+        return np.array([float(text) if text else np.nan for text in texts], np.float64)
 
 
 def digits(texts: Sequence[bytes], width: int) -> U8:

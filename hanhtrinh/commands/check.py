@@ -68,8 +68,8 @@ def _show_settings(state: State, *, as_json: bool) -> None:
 
 
 def warm() -> None:
-    """Compile the judging kernels, so that the first start need not."""
+    """Compile the kernels, so that the first start need not."""
     from hanhtrinh.warming import warm_kernels  # noqa: PLC0415
 
-    with stderr().status("compiling the judging kernels"):
+    with stderr().status("compiling the kernels"):
         warm_kernels()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from devices.batch import Quality
 from devices.catalogue import codec
 from devices.errors import DecodeError, Reject
-from devices.formats.nmea.codec import nearest
+from devices.formats.nmea.around import nearest
 from devices.formats.nmea.sentences import KNOT_KMH, checksum, parse
 from tests.data_folder import real_data
 from tests.devices.plausible import assert_plausible

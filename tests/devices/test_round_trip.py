@@ -29,6 +29,8 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
     },
     "galileo": {"altitude", "odometer", "quality"},
+    "gps103": {"speed_kmh", "heading", "altitude", "quality", "ident"},
+    "h02": {"speed_kmh", "heading", "quality", "ident"},
     "iotm": {"odometer", "quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
@@ -51,6 +53,7 @@ CARRIES = {
     "teltonika": {"hdop", "odometer"},
     "teltonika-cbor": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
+    "tk103": {"speed_kmh", "heading", "altitude", "satellites", "quality", "ident"},
     "traccar": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "quality",
         "extra", "ident",
@@ -65,12 +68,15 @@ PLACE_E7 = {
     "eelink": 2.8,
     "egts": 0.3,
     "galileo": 5.1,
+    "gps103": 8.4,
+    "h02": 8.4,
     "iotm": 77.0,
     "meitrack": 5.01,
     "nmea": 1.0,
     "queclink": 5.01,
     "suntech": 5.01,
     "t800x": 77.0,
+    "tk103": 8.4,
     "wialon": 0.1,
 }
 """Tolerance of places, in ten-millionths of a degree: half of the unit that the format has (NMEA

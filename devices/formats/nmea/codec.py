@@ -1,9 +1,11 @@
 """Codec "nmea": one or more NMEA 0183 sentences a payload (docs/codecs/nmea.md).
 
 Sentences of one time of day make one fix: RMC gives it its date; GGA adds altitude, satellites and
-precision; VTG, which has no time, belongs to the fix before it. Other sentences are not read.
+precision; VTG, which has no time, belongs to the fix before it. Other sentences are not read. The
+sentences may stand in the text of a tracker, which may name it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +15,19 @@ from typing import Final
 from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.formats.nmea.sentences import DAY_US, KNOT_KMH, Sentence, checksum, parse
+from devices.formats.nmea.around import (
+    ADDRESS,
+    MAX_TEXT_CHARACTERS,
+    identity,
+    line_at,
+    nearest,
+    shown,
+    unquoted,
+)
+from devices.formats.nmea.plain import decode_plain
+from devices.formats.nmea.sentences import KNOT_KMH, Sentence, checksum, find
+from devices.formats.nmea.vendors import add_text, vendor_texts
+from devices.merging import merged
 from devices.rows import FixRows, decode_each
 
 
@@ -32,6 +46,13 @@ class Epoch:
     altitude: float = nan
     hdop: float = nan
     satellites: float = nan
+    before: bytes = b""
+    after: bytes = b""
+
+    def follow(self, text: bytes) -> None:
+        """Add text behind a sentence; no more than is kept, or many sentences would take ages."""
+        if len(self.after) < MAX_TEXT_CHARACTERS:
+            self.after += text[:MAX_TEXT_CHARACTERS]
 
     def take(self, said: Sentence) -> None:
         """Add what a sentence says; what an earlier one said stays, but a date's status decides."""
@@ -56,48 +77,83 @@ class Epoch:
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
-    """Decode payloads of sentences."""
-    return decode_each(payloads, received, _read)
+    """Decode payloads of sentences: plain ones all at once, the others sentence by sentence."""
+    plain, others = decode_plain(payloads, received)
+    if not len(others):
+        return plain
+    return merged([plain, decode_each(payloads, received, read, others.tolist())])
 
 
-def _read(payload: bytes, rows: FixRows) -> None:
-    before, *chunks = payload.split(b"$")
-    if not chunks:
+def read(payload: bytes, rows: FixRows) -> None:
+    payload = unquoted(payload)
+    starts = [found.start() for found in ADDRESS.finditer(payload)]
+    if not starts:
+        _read_text(payload, rows)
+        return
+    epochs: list[Epoch] = []
+    ident, seen = "", 0
+    for at, limit in zip(starts, [*starts[1:], len(payload)], strict=True):
+        start = at + (payload[at] == _DOLLAR)
+        line = line_at(payload, start, limit)
+        try:
+            found = find(line)
+        except DecodeError as error:
+            rows.refuse(error, at)
+            seen = start + len(line)
+            continue
+        if found.said is not None:
+            between = payload[seen:at]
+            if epochs:
+                after, _, between = between.partition(b"\n")
+                epochs[-1].follow(after)
+            _join(epochs, found.said, at, between)
+            ident = ident or found.ident
+            seen = start + found.end
+    if epochs:
+        epochs[-1].follow(payload[seen:])
+    if not ident and any(epoch.before or epoch.after for epoch in epochs):
+        ident = identity(payload, starts[0])
+    _add_all(epochs, ident, rows)
+
+
+_DOLLAR: Final = ord("$")
+
+
+def _read_text(payload: bytes, rows: FixRows) -> None:
+    """A payload with no sentence in it that is read: perhaps a text that carries its fields."""
+    read = False
+    for shape, found in vendor_texts(payload):
+        read = True
+        try:
+            add_text(shape, found, payload, rows)
+        except DecodeError as error:
+            rows.refuse(error, found.start())
+    if not read:
+        if b"$" in payload or _DEVICE_TEXT.search(payload):
+            raise DecodeError(Reject.UNSUPPORTED, detail="no RMC, GGA, GLL or VTG sentence")
         detail = f"expected $ and a sentence, got {payload[:20]!r}"
         raise DecodeError(Reject.BAD_SYNTAX, detail=detail)
-    position = len(before)
-    epochs: list[Epoch] = []
-    unread = 0
-    for chunk in chunks:
-        try:
-            said = parse(chunk.split(b"\n", 1)[0].split(b"\r", 1)[0])
-        except DecodeError as error:
-            rows.refuse(error, position)
-        else:
-            if said is None:
-                unread += 1
-            else:
-                _join(epochs, said, position)
-        position += 1 + len(chunk)
-    if unread == len(chunks):
-        raise DecodeError(Reject.UNSUPPORTED, detail="no RMC, GGA, GLL or VTG sentence")
-    _add_all(epochs, rows)
 
 
-def _join(epochs: list[Epoch], said: Sentence, at: int) -> None:
+_DEVICE_TEXT: Final = re.compile(rb"(?<!\d)\d{15}(?!\d)")
+"""The identity of a tracker without a position, as some send it at the start."""
+
+
+def _join(epochs: list[Epoch], said: Sentence, at: int, before: bytes) -> None:
     """Add a sentence to the epoch it belongs to, or begin a new one."""
     if epochs:
         last = epochs[-1]
         same_time = said.time_of_day is None or last.time_of_day in {None, said.time_of_day}
         if same_time and (last.day is None or said.day in {None, last.day}):
             last.take(said)
+            last.follow(before)
             return
-    epoch = Epoch(at)
+    epoch = Epoch(at, before=before)
     epoch.take(said)
     epochs.append(epoch)
 
 
-def _add_all(epochs: list[Epoch], rows: FixRows) -> None:
+def _add_all(epochs: list[Epoch], ident: str, rows: FixRows) -> None:
     near = int(rows.received[rows.payload])
     for epoch in epochs:
         try:
@@ -118,7 +174,9 @@ def _add_all(epochs: list[Epoch], rows: FixRows) -> None:
             altitude=epoch.altitude,
             hdop=epoch.hdop,
             satellites=epoch.satellites,
+            ident=ident,
             quality=0 if epoch.valid else Quality.NO_POSITION,
+            extra=_beside(epoch),
         )
 
 
@@ -129,12 +187,12 @@ def _check(epoch: Epoch) -> None:
         raise DecodeError(Reject.MISSING_FIELD, detail="time: expected hhmmss, got nothing")
 
 
-def nearest(time_of_day: int, near: int) -> int:
-    """The instant with that time of day that is nearest to `near` (all microseconds)."""
-    midnight = near // DAY_US * DAY_US
-    return min(
-        (midnight + day * DAY_US + time_of_day for day in (-1, 0, 1)), key=lambda t: abs(t - near)
-    )
+def _beside(epoch: Epoch) -> dict[str, str] | None:
+    """The text of a tracker beside its sentences."""
+    if not epoch.before and not epoch.after:
+        return None
+    texts = {"before": shown(epoch.before), "after": shown(epoch.after)}
+    return {name: text for name, text in texts.items() if text}
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:

@@ -4,6 +4,7 @@ Belongs here: one sentence at a time. How sentences become fixes stands in codec
 numbers count from the address, which is field 0; angles are written "dddmm.mmmm".
 """
 
+import re
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
@@ -44,36 +45,81 @@ def checksum(body: bytes) -> int:
     return value & 0xFF
 
 
+class Found(NamedTuple):
+    """A sentence in a text: what it says (None: a type that is not read), and where it ends."""
+
+    said: Sentence | None
+    ident: str
+    end: int
+
+
 def parse(line: bytes) -> Sentence | None:
     """One sentence, from behind its "$" to its end; None for a type that is not read here.
 
     A checksum, where there is one, must be right. Raises DecodeError.
     """
-    reader = READERS.get(line[2:5]) if line[5:6] == b"," else None
+    return find(line).said
+
+
+def find(line: bytes) -> Found:
+    """The sentence that a line begins with; the text of a tracker may follow it.
+
+    `end` is where its checksum ends or, if it has none, its last field by the standard. Raises
+    DecodeError.
+    """
+    kind = line[2:5]
+    reader = READERS.get(kind) if line[5:6] == b"," and line[:1] != PROPRIETARY else None
     if reader is None:
-        return None
-    body, star, sent = line.partition(b"*")
-    if star:
-        found = checksum(body)
-        if sent.strip().upper() != b"%02X" % found:
-            detail = f"checksum: expected {found:02X}, got {sent[:8]!r}"
-            raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
+        return Found(None, "", 0)
+    body, end = _checked(line, FIELDS[kind])
     if b"_" in body:
         raise DecodeError(Reject.BAD_VALUE, detail="a field with an underscore")
+    fields = body.split(b",")
+    ident = ""
+    if kind == b"RMC" and _is_serial(fields):
+        ident = fields.pop(1).decode()
     try:
-        return reader(body.split(b","))
+        return Found(reader(fields), ident, end)
     except (ValueError, OverflowError) as error:
-        raise DecodeError(Reject.BAD_VALUE, detail=f"{line[2:5].decode()}: {error}") from None
+        raise DecodeError(Reject.BAD_VALUE, detail=f"{kind.decode()}: {error}") from None
+
+
+def _checked(line: bytes, most_fields: int) -> tuple[bytes, int]:
+    """Body and end of a sentence whose checksum is right, or that has none.
+
+    Some receivers put a blank before the "*" and do not count it.
+    """
+    star = line.find(b"*")
+    if star < 0:
+        body = b",".join(line.split(b",", most_fields)[:most_fields])
+        return body, len(body)
+    body = line[:star]
+    sent = _CHECKSUM.match(line, star)
+    if sent is None:
+        cut = not line[star + 2 :].strip()
+        reason = Reject.TRUNCATED if cut else Reject.BAD_CHECKSUM
+        detail = f"checksum: expected two digits, got {line[star + 1 : star + 9]!r}"
+        raise DecodeError(reason, detail=detail)
+    value = int(sent[1], 16)
+    if value not in {checksum(body), checksum(body.rstrip())}:
+        detail = f"checksum: expected {checksum(body):02X}, got {sent[1]!r}"
+        raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
+    return body, sent.end()
+
+
+def _is_serial(fields: list[bytes]) -> bool:
+    """Whether a tracker's serial stands before the time of an RMC sentence."""
+    return len(fields) > 10 and len(fields[1]) > 8 and fields[1].isdigit()
 
 
 def _rmc(f: list[bytes]) -> Sentence:
     """Recommended minimum: 1 time, 2 status, 3-6 place, 7 knots, 8 course, 9 date, 12 mode."""
     _expect(f, 10)
     lon, lat = _place(f, 3)
-    mode = f[12][:1] if len(f) > 12 else b""
+    mode = f[12].strip() if len(f) > 12 else b""
     return Sentence(
-        time_of_day=_time_of_day(f[1]),
-        day=_day(f[9]) if f[9] else None,
+        time_of_day=time_of_day_us(f[1]),
+        day=day_us(f[9]) if f[9] else None,
         lon=lon,
         lat=lat,
         valid=f[2] == b"A" and mode != b"N",
@@ -87,7 +133,7 @@ def _gga(f: list[bytes]) -> Sentence:
     _expect(f, 10)
     lon, lat = _place(f, 2)
     return Sentence(
-        time_of_day=_time_of_day(f[1]),
+        time_of_day=time_of_day_us(f[1]),
         lon=lon,
         lat=lat,
         valid=f[6] not in {b"0", b""},
@@ -101,10 +147,10 @@ def _gll(f: list[bytes]) -> Sentence:
     """Geographic position: 1-4 place, 5 time, 6 status, 7 mode."""
     _expect(f, 6)
     lon, lat = _place(f, 1)
-    status = f[6][:1] if len(f) > 6 else b"A"
-    mode = f[7][:1] if len(f) > 7 else b""
+    status = f[6].strip() if len(f) > 6 else b"A"
+    mode = f[7].strip() if len(f) > 7 else b""
     return Sentence(
-        time_of_day=_time_of_day(f[5]), lon=lon, lat=lat, valid=status == b"A" and mode != b"N"
+        time_of_day=time_of_day_us(f[5]), lon=lon, lat=lat, valid=status == b"A" and mode != b"N"
     )
 
 
@@ -119,6 +165,14 @@ def _vtg(f: list[bytes]) -> Sentence:
     speed = float(kmh) if kmh else float(knots) * KNOT_KMH if knots else nan
     return Sentence(speed_kmh=speed, heading=float(course) if course else nan)
 
+
+PROPRIETARY: Final = b"P"
+"""Addresses that begin with it are a maker's own: $PGRMC is no RMC."""
+
+FIELDS: Final = {b"RMC": 14, b"GGA": 15, b"GLL": 8, b"VTG": 10}
+"""The most fields of each type, the address counted, by version 4.11."""
+
+_CHECKSUM: Final = re.compile(rb"\*[ \t]*([0-9A-Fa-f]{2})")
 
 READERS: Final[dict[bytes, Callable[[list[bytes]], Sentence]]] = {
     b"RMC": _rmc,
@@ -139,10 +193,10 @@ def _place(f: list[bytes], first: int) -> tuple[float, float]:
     lat, north, lon, east = f[first : first + 4]
     if not lat and not lon:
         return nan, nan
-    return _degrees(lon, east, b"E", b"W"), _degrees(lat, north, b"N", b"S")
+    return degrees(lon, east, b"E", b"W"), degrees(lat, north, b"N", b"S")
 
 
-def _degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> float:
+def degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> float:
     dot = angle.find(b".")
     split = (dot if dot >= 0 else len(angle)) - 2
     if split < 1 or not angle[: split + 2].isdigit():
@@ -158,7 +212,7 @@ def _degrees(angle: bytes, side: bytes, positive: bytes, negative: bytes) -> flo
     raise ValueError(f"expected {positive.decode()} or {negative.decode()}, got {side!r}")
 
 
-def _time_of_day(field: bytes) -> int | None:
+def time_of_day_us(field: bytes) -> int | None:
     """Microseconds of hhmmss or hhmmss.sss; None if the field is empty."""
     if not field:
         return None
@@ -177,7 +231,7 @@ def _time_of_day(field: bytes) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def _day(field: bytes) -> int:
+def day_us(field: bytes) -> int:
     """Microseconds to the midnight of ddmmyy; the years 80 to 99 are of the last century."""
     if len(field) != 6 or not field.isdigit():
         raise ValueError(f"expected a date ddmmyy, got {field!r}")
