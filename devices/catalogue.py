@@ -5,6 +5,7 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
+from devices.formats.jt808 import codec as jt808
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
@@ -17,6 +18,7 @@ __all__ = [
     "Codec",
     "codec",
     "json_fix",
+    "jt808",
     "nmea",
     "owntracks",
     "teltonika",

@@ -12,7 +12,15 @@ from devices.errors import EncodeError
 from devices.extra import extra_values
 from devices.formats.teltonika.encoding import encode_packet
 from devices.formats.ufms.codec import encode_batch, encode_registration
-from tests.devices.made_up import LICENCES, NOW_US, PLATES, arrived, fix_batches, weighing_batches
+from tests.devices.made_up import (
+    LICENCES,
+    NOW_US,
+    PLATES,
+    arrived,
+    fix_batches,
+    idents_of,
+    weighing_batches,
+)
 from tests.devices.plausible import assert_plausible
 
 moderate = settings(max_examples=80, deadline=None)
@@ -22,16 +30,19 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "jt808": {"satellites", "quality", "ident"},
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
     "teltonika": {"hdop", "odometer"},
     "teltonika-json": {"speed_kmh", "heading", "altitude", "hdop", "odometer"},
 }  # fmt: skip
-"""The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
+"""The columns that each format has a place for. Teltonika's binary and JT/T 808 write 0
+for unknown."""
 
-PLACE_E7 = {"nmea": 1.0}
-"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute."""
+PLACE_E7 = {"jt808": 5.001, "nmea": 1.0}
+"""Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute,
+JT/T 808 millionths of a degree."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))
@@ -40,7 +51,9 @@ PLACE_E7 = {"nmea": 1.0}
 def test_fixes_come_back(name, data):
     carried = CARRIES[name]
     fixes = data.draw(fix_batches() if "extra" in carried else fix_batches(extra=st.none()))
-    idents = data.draw(st.lists(st.sampled_from(PLATES), min_size=len(fixes), max_size=len(fixes)))
+    idents = data.draw(
+        st.lists(st.sampled_from(idents_of(name)), min_size=len(fixes), max_size=len(fixes))
+    )
     encode = codec(name).encode
     assert encode
     payloads = encode(fixes, idents, LICENCES)

@@ -13,8 +13,9 @@ from typing import Final
 from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.formats.nmea.sentences import DAY_US, KNOT_KMH, Sentence, checksum, parse
+from devices.formats.nmea.sentences import DAY_US, KNOT_KMH, Sentence, parse
 from devices.rows import FixRows, decode_each
+from devices.xor8 import xor8
 
 
 @dataclass(slots=True)
@@ -184,7 +185,7 @@ def _text(value: float, decimals: int) -> str:
 
 def _sentence(body: str) -> bytes:
     raw = body.encode()
-    return b"$%s*%02X\r\n" % (raw, checksum(raw))
+    return b"$%s*%02X\r\n" % (raw, xor8(raw))
 
 
 NMEA: Final = register(Codec(name="nmea", decode=decode, encode=encode))

@@ -11,6 +11,7 @@ from math import nan
 from typing import Final, NamedTuple
 
 from devices.errors import DecodeError, Reject
+from devices.xor8 import xor8
 
 KNOT_KMH: Final = 1.852
 DAY_US: Final = 86_400_000_000
@@ -31,19 +32,6 @@ class Sentence(NamedTuple):
     satellites: float = nan
 
 
-def checksum(body: bytes) -> int:
-    """XOR of all bytes, by folding one long integer in halves."""
-    size = 64
-    while size < len(body):
-        size *= 2
-    value = int.from_bytes(body, "big")
-    bits = size * 8
-    while bits > 8:
-        bits //= 2
-        value ^= value >> bits
-    return value & 0xFF
-
-
 def parse(line: bytes) -> Sentence | None:
     """One sentence, from behind its "$" to its end; None for a type that is not read here.
 
@@ -54,7 +42,7 @@ def parse(line: bytes) -> Sentence | None:
         return None
     body, star, sent = line.partition(b"*")
     if star:
-        found = checksum(body)
+        found = xor8(body)
         if sent.strip().upper() != b"%02X" % found:
             detail = f"checksum: expected {found:02X}, got {sent[:8]!r}"
             raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
