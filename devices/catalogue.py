@@ -6,6 +6,7 @@ Every codec is imported by hand; nothing is scanned for.
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
 from devices.formats.jt808 import codec as jt808
+from devices.formats.jt808 import json_messages as jt808_json
 from devices.formats.nmea import codec as nmea
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.formats.teltonika import packet as teltonika
@@ -19,6 +20,7 @@ __all__ = [
     "codec",
     "json_fix",
     "jt808",
+    "jt808_json",
     "nmea",
     "owntracks",
     "teltonika",

@@ -31,6 +31,7 @@ CARRIES = {
         "quality", "extra", "ident",
     },
     "jt808": {"satellites", "quality", "ident"},
+    "jt808-json": {"satellites", "quality", "ident"},
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "owntracks": {"speed_kmh", "heading", "altitude", "extra"},
@@ -40,7 +41,7 @@ CARRIES = {
 """The columns that each format has a place for. Teltonika's binary and JT/T 808 write 0
 for unknown."""
 
-PLACE_E7 = {"jt808": 5.001, "nmea": 1.0}
+PLACE_E7 = {"jt808": 5.001, "jt808-json": 5.001, "nmea": 1.0}
 """Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute,
 JT/T 808 millionths of a degree."""
 

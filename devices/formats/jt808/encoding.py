@@ -64,10 +64,8 @@ def encode_batch(
     fixes: FixBatch, ident: str, *, is_2019: bool = False, buffered: bool = True
 ) -> bytes:
     """All fixes of one terminal as one 0704. Raises EncodeError if they need sub-packets."""
-    bodies = _bodies(fixes)
-    body = _BATCH.pack(len(bodies), buffered) + b"".join(
-        _U16.pack(len(one)) + one for one in bodies
-    )
+    made = bodies(fixes)
+    body = _BATCH.pack(len(made), buffered) + b"".join(_U16.pack(len(one)) + one for one in made)
     return message(BATCH, body, ident, serial=0, is_2019=is_2019)
 
 
@@ -77,7 +75,7 @@ def message(kind: int, body: bytes, ident: str, *, serial: int, is_2019: bool) -
         raise EncodeError(f"jt808: body: expected at most {LENGTH_BITS} bytes, got {len(body)}")
     head = _HEAD.pack(kind, len(body) | (VERSION_BIT if is_2019 else 0))
     version = b"\1" if is_2019 else b""
-    data = head + version + _number(ident, is_2019) + _U16.pack(serial & 0xFFFF) + body
+    data = head + version + number(ident, is_2019=is_2019) + _U16.pack(serial & 0xFFFF) + body
     data += bytes((xor8(data),))
     escaped = data.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", bytes((ESCAPE, 2)))
     return bytes((FLAG,)) + escaped + bytes((FLAG,))
@@ -86,18 +84,20 @@ def message(kind: int, body: bytes, ident: str, *, serial: int, is_2019: bool) -
 def _messages(fixes: FixBatch, idents: Sequence[str], *, is_2019: bool) -> list[bytes]:
     return [
         message(LOCATION, body, ident, serial=row, is_2019=is_2019)
-        for row, (body, ident) in enumerate(zip(_bodies(fixes), idents, strict=True))
+        for row, (body, ident) in enumerate(zip(bodies(fixes), idents, strict=True))
     ]
 
 
-def _number(ident: str, is_2019: bool) -> bytes:
+def number(ident: str, *, is_2019: bool) -> bytes:
+    """A terminal's number as BCD; no number is zeros. Raises EncodeError."""
     size = NUMBER_BYTES_2019 if is_2019 else NUMBER_BYTES
     if len(ident) > 2 * size or not ((ident.isdecimal() and ident.isascii()) or not ident):
         raise EncodeError(f"jt808: number: expected at most {2 * size} digits, got {ident!r}")
     return bytes.fromhex(ident.rjust(2 * size, "0"))
 
 
-def _bodies(fixes: FixBatch) -> list[bytes]:
+def bodies(fixes: FixBatch) -> list[bytes]:
+    """The body of a location for each fix. Raises EncodeError."""
     columns = zip(
         fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
         fixes.heading.tolist(), fixes.altitude.tolist(), fixes.satellites.tolist(),
