@@ -5,6 +5,7 @@ Every codec is imported by hand; nothing is scanned for.
 
 from devices.codec import CODECS, Codec, codec
 from devices.formats import json_fix, owntracks
+from devices.formats.gt06 import codec as gt06
 from devices.formats.jt808 import codec as jt808
 from devices.formats.jt808 import json_messages as jt808_json
 from devices.formats.nmea import codec as nmea
@@ -18,6 +19,7 @@ __all__ = [
     "CODECS",
     "Codec",
     "codec",
+    "gt06",
     "json_fix",
     "jt808",
     "jt808_json",

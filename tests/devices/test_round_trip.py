@@ -14,9 +14,11 @@ from devices.formats.teltonika.encoding import encode_packet
 from devices.formats.ufms.codec import encode_batch, encode_registration
 from tests.devices.made_up import (
     LICENCES,
+    MOST_KMH,
     NOW_US,
     PLATES,
     arrived,
+    extras,
     fix_batches,
     idents_of,
     weighing_batches,
@@ -30,6 +32,7 @@ CARRIES = {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "gt06": {"quality"},
     "jt808": {"satellites", "quality", "ident"},
     "jt808-json": {"satellites", "quality", "ident"},
     "nmea": {"speed_kmh", "heading", "altitude", "hdop", "satellites", "quality"},
@@ -41,9 +44,9 @@ CARRIES = {
 """The columns that each format has a place for. Teltonika's binary and JT/T 808 write 0
 for unknown."""
 
-PLACE_E7 = {"jt808": 5.001, "jt808-json": 5.001, "nmea": 1.0}
+PLACE_E7 = {"gt06": 2.8, "jt808": 5.001, "jt808-json": 5.001, "nmea": 1.0}
 """Tolerance of places, in ten-millionths of a degree: NMEA writes millionths of a minute,
-JT/T 808 millionths of a degree."""
+GT06 thirty thousandths, JT/T 808 millionths of a degree."""
 
 
 @pytest.mark.parametrize("name", sorted(CARRIES))
@@ -51,7 +54,8 @@ JT/T 808 millionths of a degree."""
 @given(data=st.data())
 def test_fixes_come_back(name, data):
     carried = CARRIES[name]
-    fixes = data.draw(fix_batches() if "extra" in carried else fix_batches(extra=st.none()))
+    extra = extras if "extra" in carried else st.none()
+    fixes = data.draw(fix_batches(extra=extra, most_kmh=MOST_KMH.get(name, 300)))
     idents = data.draw(
         st.lists(st.sampled_from(idents_of(name)), min_size=len(fixes), max_size=len(fixes))
     )
