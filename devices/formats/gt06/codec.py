@@ -15,6 +15,21 @@ from devices.formats.gt06.encoding import encode
 from devices.formats.gt06.framing import Frame, pieces
 from devices.formats.gt06.gps import GPS
 from devices.formats.gt06.kinds import kind_name
+from devices.formats.gt06.makers import (
+    state_with_long_network,
+    with_button,
+    with_card,
+    with_climate,
+    with_driver,
+    with_hours,
+    with_imei,
+    with_long_network,
+    with_ports,
+    with_power,
+    with_terminal,
+    with_two_times,
+    with_voltage,
+)
 from devices.formats.gt06.readers import (
     IMEI_BYTES,
     LONG_NETWORK,
@@ -28,24 +43,11 @@ from devices.formats.gt06.readers import (
     imei,
     modular,
     plain,
-    state_with_long_network,
     text,
-    with_button,
-    with_card,
     with_cell_kind,
-    with_climate,
-    with_driver,
-    with_hours,
-    with_imei,
     with_length,
-    with_long_network,
     with_modules,
-    with_ports,
-    with_power,
     with_state,
-    with_terminal,
-    with_two_times,
-    with_voltage,
 )
 from devices.joining import joined, renumbered
 from devices.rows import FixRows, decode_each
