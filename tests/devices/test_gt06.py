@@ -11,7 +11,7 @@ from devices.codec import MAX_PAYLOAD_BYTES
 from devices.crc16 import crc16_itu
 from devices.describe import describe
 from devices.errors import EncodeError, Reject
-from devices.formats.gt06.codec import decode_slowly
+from devices.formats.gt06.codec import SHORT_READERS, decode_slowly
 from devices.formats.gt06.encoding import encode, frame
 from tests.devices.made_up import NOW_US, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
@@ -281,6 +281,18 @@ def test_a_frame_of_any_content_makes_sense(kind, content, is_long):
     make = long_frame if is_long else frame
     decoded = decode(make(kind, content), make(kind, GPS + content))
     assert len(decoded.fixes) + len(decoded.refusals) >= 2
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    kind_and_size=st.sampled_from(sorted(SHORT_READERS)),
+    content=st.binary(min_size=250, max_size=250),
+)
+def test_a_frame_of_a_maker_with_any_content_makes_sense(kind_and_size, content):
+    kind, size = kind_and_size
+    for start in (b"", GPS, GPS + b"\x81", content[:9] + WHEN + GPS + b"\x81"):
+        decoded = decode(frame(kind, (start + content)[:size]))
+        assert len(decoded.fixes) + len(decoded.refusals) == 1
 
 
 def test_hostile_payloads_are_given_up_quickly():

@@ -80,6 +80,8 @@ def with_climate(content: bytes, zone_us: int) -> Position:
     position = read_gps(content, 0, zone_us)
     rest = take_report(position, NARROW_4.take(position, content[GPS.itemsize :]))
     rest = take_mileage(position, rest)
+    if len(rest) != _CLIMATE.size:
+        return keep(position, rest)
     seconds, temperature, humidity = _CLIMATE.unpack(rest)
     degrees = temperature & 0x7FFF
     position.extra |= {
@@ -202,6 +204,8 @@ def with_hours(content: bytes, zone_us: int) -> Position:
     position = read_gps(content, 0, zone_us)
     rest = take_report(position, NARROW_4.take(position, content[GPS.itemsize :]))
     rest = take_mileage(position, rest)
+    if len(rest) != _HOURS.size:
+        return keep(position, rest)
     power, battery, minutes, card = _HOURS.unpack(rest)
     position.extra |= {
         "power_v": power / 100, "battery_v": battery / 10, "minutes": int.from_bytes(minutes),
