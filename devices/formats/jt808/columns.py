@@ -28,11 +28,11 @@ from devices.formats.jt808.framing import (
 from devices.formats.jt808.items import (
     MILEAGE,
     MILEAGE_UNIT_M,
+    READERS,
     SATELLITES,
     SIGNAL_BITS,
     Item,
     layout,
-    take,
 )
 from devices.formats.jt808.location import FIXED
 from devices.formats.jt808.meaning import SOUTH, TIME_ZONE_US, WEST, aircon, said
@@ -178,9 +178,17 @@ def _decode_rows(data: U8, time: F64, start: int, items: Sequence[Item], receive
 
 def _take_each(data: U8, item: Item, extra: Sequence[dict[str, Any]]) -> None:
     """Put the values of one item into the extra of each row."""
-    raw = data[:, item.at : item.at + item.size].tobytes()
+    size = item.size
+    raw = data[:, item.at : item.at + size].tobytes()
+    known = READERS.get((item.kind, size))
+    if known:
+        key, read = known
+        for row, values in enumerate(extra):
+            values[key] = read(raw[row * size : (row + 1) * size])
+        return
+    digits, key = raw.hex(), f"{item.kind:02x}"
     for row, values in enumerate(extra):
-        take(item.kind, raw[row * item.size : (row + 1) * item.size], values)
+        values.setdefault("items", {})[key] = digits[row * 2 * size : (row + 1) * 2 * size]
 
 
 def _idents(data: U8, start: int, is_2019: bool) -> list[str]:

@@ -5,6 +5,7 @@ An item of the standard, with the standard's length, is read; any other is kept 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import nan
 from struct import Struct
 from typing import Any, Final, NamedTuple
@@ -62,10 +63,12 @@ def _route(value: bytes) -> dict[str, int]:
     return dict(zip(("id", "seconds", "result"), _ROUTE.unpack(value), strict=True))
 
 
+@lru_cache(maxsize=4096)
 def _signals(value: bytes) -> list[str]:
     return named(int.from_bytes(value), SIGNALS)
 
 
+@lru_cache(maxsize=4096)
 def _io(value: bytes) -> list[str]:
     return named(int.from_bytes(value), IO)
 
@@ -138,7 +141,7 @@ def read_items(body: bytes, at: int) -> Items:
         elif (kind, size) == SATELLITES:
             items.satellites = value[0]
         else:
-            take(kind, value, items.extra)
+            _take(kind, value, items.extra)
             if (kind, size) == SIGNAL_BITS:
                 items.inputs |= aircon(int.from_bytes(value))
     return items
@@ -153,7 +156,7 @@ def _whole_items(body: bytes, at: int) -> tuple[int, list[Item]]:
     return at, found
 
 
-def take(kind: int, value: bytes, extra: dict[str, Any]) -> None:
+def _take(kind: int, value: bytes, extra: dict[str, Any]) -> None:
     """Put the value of one item into `extra`."""
     known = READERS.get((kind, len(value)))
     if known and known[0] not in extra:

@@ -88,6 +88,7 @@ def named(word: int, names: Mapping[int, str]) -> list[str]:
     return [name for bit, name in names.items() if word >> bit & 1]
 
 
+@lru_cache(maxsize=4096)
 def aircon(signals: int) -> int:
     """The word of inputs that an item of vehicle signals adds."""
     return inputs_word({Input.AIRCON: bool(signals & AIR_CONDITIONER)})
