@@ -160,5 +160,5 @@ def test_two_codecs_of_one_name_are_an_error():
 
 
 def test_an_unknown_codec_names_the_known_ones():
-    with pytest.raises(CodecNotFoundError, match="expected one of json, nmea"):
+    with pytest.raises(CodecNotFoundError, match=r"expected one of .*\bjson, .*\bnmea\b"):
         codec("morse")
