@@ -151,6 +151,8 @@ KINDS = {
     "25": frame(0x25, GPS + CELL + b"\0"),
     "25 nt": frame(0x25, bytes.fromhex("010868120301234567") + WHEN + GPS + b"\x0a" + CELL
                    + b"\1\2\x46\5\0\x28" + bytes(12)),
+    "22 longer": frame(0x22, GPS + CELL + b"\1\2\0" + bytes(9)),
+    "22 with one byte more": frame(0x22, GPS + CELL + b"\1\2\0" + bytes(1)),
     "2d": frame(0x2D, GPS + CELL + b"\1\0\0"),
     "2f": frame(0x2F, GPS + CELL + b"\1\1\0\0"),
     "31": frame(0x31, GPS + CELL + b"\1\0\0"),
@@ -198,6 +200,8 @@ def test_modules_voltages_and_minutes_are_read():
         nt = only(KINDS[name])
         assert (nt["extra"]["power_v"], nt["extra"]["battery_v"]) == (12.8, 4)
         assert nt["inputs"]["ignition"] is True
+    assert only(KINDS["22 longer"])["extra"]["rest"] == "00" * 5
+    assert only(KINDS["22 with one byte more"])["extra"]["rest"] == "00"
     assert only(KINDS["32 long network"])["altitude_m"] == 5
     assert only(KINDS["95"])["extra"]["files"] == "EVENT.mp4"
     assert only(KINDS["95 marked"])["speed_kmh"] == 42

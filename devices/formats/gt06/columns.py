@@ -30,7 +30,8 @@ from devices.formats.gt06.gps import (
 from devices.formats.gt06.status import MILEAGE_BYTES, REPORT_BYTES
 from devices.joining import renumbered
 
-KINDS: Final = b"\x12\x22"
+ALWAYS_REPORTS: Final = 0x22
+KINDS: Final = bytes((0x12, ALWAYS_REPORTS))
 
 _CELL_BYTES: Final = 8
 _START: Final = 4
@@ -63,7 +64,7 @@ def decode_columns(payloads: Sequence[bytes], received: I64) -> tuple[list[Decod
             left.append(index)
     parts: list[Decoded] = []
     for head, numbers in groups.items():
-        if head[:2] != SHORT:
+        if head[:2] != SHORT or (head[3] == ALWAYS_REPORTS and _ENDS[head[2] + 5] == MILEAGE_BYTES):
             left += numbers
             continue
         chosen = np.array(numbers)

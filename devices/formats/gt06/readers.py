@@ -24,6 +24,7 @@ from devices.formats.gt06.gps import (
 )
 from devices.formats.gt06.status import (
     Cells,
+    take_mileage,
     take_modules,
     take_report,
     take_report_or_mileage,
@@ -61,6 +62,17 @@ def plain(cells: Cells, at: int = 0) -> Reader:
         position = read_gps(content, at, zone_us)
         rest = cells.take(position, content[at + GPS.itemsize :])
         return keep(position, take_report_or_mileage(position, rest))
+
+    return read
+
+
+def reported(cells: Cells) -> Reader:
+    """Position, cell, report, and perhaps a mileage."""
+
+    def read(content: bytes, zone_us: int) -> Position:
+        position = read_gps(content, 0, zone_us)
+        rest = take_report(position, cells.take(position, content[GPS.itemsize :]))
+        return keep(position, take_mileage(position, rest))
 
     return read
 
