@@ -153,6 +153,8 @@ KINDS = {
                    + b"\1\2\x46\5\0\x28" + bytes(12)),
     "22 longer": frame(0x22, GPS + CELL + b"\1\2\0" + bytes(9)),
     "22 with one byte more": frame(0x22, GPS + CELL + b"\1\2\0" + bytes(1)),
+    "22 of 55 bytes without imei": frame(0x22, GPS + CELL + b"\1\2\0" + bytes(26)),
+    "12 of 34 bytes without imei": frame(0x12, GPS + CELL + bytes(8)),
     "2d": frame(0x2D, GPS + CELL + b"\1\0\0"),
     "2f": frame(0x2F, GPS + CELL + b"\1\1\0\0"),
     "31": frame(0x31, GPS + CELL + b"\1\0\0"),
@@ -217,6 +219,8 @@ def test_a_login_in_front_names_the_device_and_its_time_zone():
     assert (NOW_US - east.fixes.time).tolist() == [7 * 3_600_000_000 + 30_000_000] * 2
     west = decode(frame(0x01, imei + b"\0\0" + (330 << 4 | 8).to_bytes(2)) + here)
     assert NOW_US - int(west.fixes.time[0]) == 30_000_000 - 12_600_000_000
+    zero_first = decode(frame(0x01, bytes.fromhex("0012345678901234")) + here)
+    assert zero_first.idents == ("012345678901234",)
     plain = decode(frame(0x01, imei) + here)
     assert NOW_US - int(plain.fixes.time[0]) == 30_000_000
 

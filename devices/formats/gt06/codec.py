@@ -16,11 +16,11 @@ from devices.formats.gt06.framing import Frame, pieces
 from devices.formats.gt06.gps import GPS
 from devices.formats.gt06.kinds import kind_name
 from devices.formats.gt06.makers import (
+    if_imei,
     state_with_long_network,
     with_button,
     with_card,
     with_climate,
-    with_driver,
     with_hours,
     with_imei,
     with_long_network,
@@ -57,13 +57,13 @@ LOGIN: Final = 0x01
 
 SHORT_READERS: Final[dict[tuple[int, int], Reader]] = {
     (0x12, 31): with_voltage,
-    (0x12, 34): with_imei,
+    (0x12, 34): if_imei(0, with_imei, plain(NARROW)),
     (0x12, 38): with_voltage,
     (0x16, 31): with_state(NARROW, has_length=False),
     (0x16, 33): with_state(NARROW_4),
     (0x17, 35): with_card,
     (0x22, 42): with_climate,
-    (0x22, 55): with_two_times,
+    (0x22, 55): if_imei(1, with_two_times, reported(NARROW)),
     (0x24, 41): with_power,
     (0x31, 37): with_long_network,
     (0x32, 34): state_with_long_network,
@@ -80,7 +80,7 @@ READERS: Final[dict[int, Reader]] = {
     0x1A: gps_only,
     0x1E: gps_only,
     0x22: reported(NARROW),
-    0x25: with_driver,
+    0x25: if_imei(1, with_two_times, reported(NARROW_4)),
     0x26: with_state(NARROW),
     0x27: with_state(NARROW, has_fence=True),
     0x2D: reported(NARROW),

@@ -12,6 +12,7 @@ from devices.formats.gt06.readers import (
     NARROW,
     NARROW_4,
     WIDE,
+    Reader,
     imei,
     keep,
     plain,
@@ -63,14 +64,17 @@ def with_two_times(content: bytes, zone_us: int) -> Position:
     return keep(position, rest[_NT.size :])
 
 
-def with_driver(content: bytes, zone_us: int) -> Position:
-    """25: that of NT trackers if an IMEI stands where they have it, else position and cell."""
-    if len(content) >= _NT_LEAST and imei(content[1 : 1 + IMEI_BYTES]):
-        return with_two_times(content, zone_us)
-    return plain(NARROW_4)(content, zone_us)
+def if_imei(at: int, reader: Reader, other: Reader) -> Reader:
+    """`reader` if an IMEI stands at that place of the content, else `other`."""
+
+    def read(content: bytes, zone_us: int) -> Position:
+        raw = content[at : at + IMEI_BYTES]
+        found = raw[:1] < b"\x10" and imei(raw)
+        return (reader if found else other)(content, zone_us)
+
+    return read
 
 
-_NT_LEAST: Final = 1 + IMEI_BYTES + DATE_BYTES + GPS.itemsize + 9
 _NT: Final = Struct(">BHBBBB3s3s")
 _NARROW_LENGTH: Final = 9
 

@@ -43,9 +43,11 @@ DATE_BYTES: Final = 6
 
 
 def imei(raw: bytes) -> str:
-    """Fifteen digits in eight bytes of BCD; "" if they are none."""
+    """Fifteen digits behind a zero in eight bytes of BCD; "" if they are none."""
     digits = raw.hex()
-    return digits.lstrip("0") if digits.isdecimal() else ""
+    if len(digits) != 2 * IMEI_BYTES or not digits.isdecimal() or not int(digits):
+        return ""
+    return digits.removeprefix("0")
 
 
 def keep(position: Position, rest: bytes) -> Position:
