@@ -4,7 +4,7 @@ The shape is that of the structures below, with no other key anywhere; whatever 
 left to `json_messages`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import nan
 from typing import Annotated, Any, Final
 
@@ -60,6 +60,23 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     extra: dict[str, Any] | None = None
 
 
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Items that need no more than their places changed, as long as they are ordinary numbers."""
+
+    mileage: _U32 | None = None
+    gnss_sat_num: _U8 | None = None
+    rssi: _U8 | None = None
+
+
+class _UsualBody(_Body, forbid_unknown_fields=True, gc=False):
+    extra: _Usual | None = None  # type: ignore[assignment]  # narrower than any object
+
+
+class _UsualMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    header: _Header
+    body: _UsualBody
+
+
 class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     header: _Header
     body: _Body
@@ -69,6 +86,7 @@ LOCATION: Final = 0x0200
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(_Message)
+_USUAL: Final = msgspec.json.Decoder(_UsualMessage)
 
 
 def decode_columns(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
@@ -86,7 +104,7 @@ def decode_columns(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, l
             message = _read(payload)
             body, header = message.body, message.header
             meaning = said(body.alarm, body.status, header.proto_ver > 0)
-            said_by_items, extra[len(taken)] = _items(body.extra or {}, meaning)
+            metres, satellite_count, extra[len(taken)] = _items(body.extra, meaning)
         except (DecodeError, *JSON_ERRORS):
             left.append(index)
             continue
@@ -97,8 +115,8 @@ def decode_columns(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, l
         ))  # fmt: skip
         times.append(body.time.encode())
         idents.append(header.phone.lstrip("0"))
-        odometer.append(said_by_items[0])
-        satellites.append(said_by_items[1])
+        odometer.append(metres)
+        satellites.append(satellite_count)
     table = np.array(rows, np.int64).reshape(len(rows), 8)
     names = Names()
     made = assemble(
@@ -113,38 +131,30 @@ def decode_columns(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, l
     return renumbered(made, taken), left
 
 
-def _read(payload: bytes) -> _Message:
+def _read(payload: bytes) -> _Message | _UsualMessage:
     """The message, if it is a location of the usual shape. Raises DecodeError or JSON_ERRORS."""
     check_size(payload)
-    message = _DECODER.decode(payload)
+    message: _Message | _UsualMessage
+    try:
+        message = _USUAL.decode(payload)
+    except msgspec.ValidationError:
+        message = _DECODER.decode(payload)
     if message.header.msg_id != LOCATION:
         raise DecodeError(Reject.UNSUPPORTED, detail="read one by one")
     return message
 
 
-_PLAIN: Final = frozenset({"mileage", "gnss_sat_num", "rssi"})
-"""Items that need no more than their places changed, as long as they are ordinary numbers."""
-
-
-def _items(sent: dict[str, Any], meaning: Said) -> tuple[tuple[float, float], bytes]:
-    """Odometer and satellites, and the extra of a fix. Raises DecodeError."""
-    if sent.keys() <= _PLAIN:
-        mileage, satellites, signal = map(sent.get, ("mileage", "gnss_sat_num", "rssi"))
-        if _is_plain(mileage) and _is_plain(satellites) and _is_plain(signal):
-            return (
-                nan if mileage is None else float(mileage * MILEAGE_UNIT_M),
-                nan if satellites is None else float(satellites),
-            ), _with_signal(meaning.extra, signal)
-    items = read_items(sent)
-    return (items.odometer, items.satellites), extra_bytes({**meaning.extra, **items.extra})
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or (type(value) is int and 0 <= value < 1 << 32)
-
-
-def _with_signal(extra: Mapping[str, Any], signal: int | None) -> bytes:
-    return _ENCODER.encode(extra if signal is None else {**extra, "signal": signal})
+def _items(sent: _Usual | dict[str, Any] | None, meaning: Said) -> tuple[float, float, bytes]:
+    """Odometer, satellites and the extra of a fix. Raises DecodeError."""
+    if isinstance(sent, _Usual):
+        extra = meaning.extra
+        return (
+            nan if sent.mileage is None else float(sent.mileage * MILEAGE_UNIT_M),
+            nan if sent.gnss_sat_num is None else sent.gnss_sat_num,
+            _ENCODER.encode(extra if sent.rssi is None else {**extra, "signal": sent.rssi}),
+        )
+    items = read_items(sent or {})
+    return items.odometer, items.satellites, extra_bytes({**meaning.extra, **items.extra})
 
 
 def _columns(table: I64, times: Sequence[bytes]) -> dict[str, Any]:
