@@ -22,6 +22,9 @@ from devices.formats import (
 from devices.formats.eelink import packet as eelink
 from devices.formats.egts import packet as egts
 from devices.formats.galileo import packet as galileo
+from devices.formats.gt06 import codec as gt06
+from devices.formats.jt808 import codec as jt808
+from devices.formats.jt808 import json_messages as jt808_json
 from devices.formats.meitrack import codec as meitrack
 from devices.formats.nmea import codec as nmea
 from devices.formats.queclink import codec as queclink
@@ -47,9 +50,12 @@ __all__ = [
     "flexapi",
     "galileo",
     "gps103",
+    "gt06",
     "h02",
     "iotm",
     "json_fix",
+    "jt808",
+    "jt808_json",
     "meitrack",
     "nmea",
     "osmand",

@@ -1,4 +1,4 @@
-"""CRC-16s of many byte strings at once: IBM (ARC), Modbus, Kermit and CCITT-FALSE.
+"""CRC-16s of many byte strings at once: IBM (ARC), Modbus, Kermit, ITU (X.25) and CCITT-FALSE.
 
 A CRC is linear: it is the XOR of what each byte would give alone, followed by as many zero bytes
 as follow it, and of what the start value would give. `table[k, b]` is byte b followed by k zero
@@ -20,11 +20,15 @@ _REACH: Final = 2048
 
 @dataclass(frozen=True)
 class Crc16:
-    """A CRC of 16 bits. A reflected one shifts right, and its polynomial is written mirrored."""
+    """A CRC of 16 bits. A reflected one shifts right, and its polynomial is written mirrored.
+
+    start: what it begins with. final: what is XORed into the result.
+    """
 
     polynomial: int
     reflected: bool
     start: int = 0
+    final: int = 0
 
     def of(self, data: bytes) -> int:
         """The CRC of one byte string."""
@@ -35,7 +39,14 @@ class Crc16:
             crc = int(np.bitwise_xor.reduce(self._table[behind, chunk])) ^ self._later(
                 crc, len(chunk)
             )
-        return crc
+        return crc ^ self.final
+
+    def of_rows(self, data: U8) -> U16:
+        """The CRC of each row, shape (n, size) to (n,); size up to `_REACH`."""
+        size = data.shape[1]
+        crcs: U16 = np.bitwise_xor.reduce(self._table[np.arange(size - 1, -1, -1), data], axis=1)
+        crcs ^= np.uint16(self._later(self.start, size) ^ self.final)
+        return crcs
 
     def of_each(self, parts: Sequence[bytes]) -> list[int]:
         """The CRC of each byte string."""
@@ -50,6 +61,7 @@ class Crc16:
         crcs = np.bitwise_xor.reduceat(self._table[zeros_behind, data], ends - sizes)
         if self.start:
             crcs ^= self._starts[sizes]
+        crcs ^= np.uint16(self.final)
         found: list[int] = crcs.tolist()
         return found
 
@@ -91,6 +103,7 @@ class Crc16:
 IBM: Final = Crc16(0xA001, reflected=True)
 MODBUS: Final = Crc16(0xA001, reflected=True, start=0xFFFF)
 KERMIT: Final = Crc16(0x8408, reflected=True)
+ITU: Final = Crc16(0x8408, reflected=True, start=0xFFFF, final=0xFFFF)
 CCITT_FALSE: Final = Crc16(0x1021, reflected=False, start=0xFFFF)
 
 

@@ -20,8 +20,8 @@ from devices.columns import rounded
 from devices.errors import DecodeError
 from devices.extra import MAX_EXTRA_BYTES, extra_bytes, extra_values
 from devices.input_names import named_states
-from devices.joining import joined
 from devices.json_input import JSON_ERRORS
+from devices.merging import merged
 from devices.rows import FixRows, decode_each
 from devices.texts import MAX_IDENT_CHARACTERS, Names, is_ident, known_licence
 
@@ -85,16 +85,10 @@ def decode_messages(
         owner, at = [owner[row] for row in keep], [at[row] for row in keep]
         columns = [[column[row] for row in keep] for column in columns]
         odd = sorted({*odd, *bad})
-    if not odd:
-        return _assembled(columns, owner, at, received, extra, scale)
-    slow = decode_each([payloads[index] for index in odd], received[odd], read)
-    if not owner:
-        return joined([(odd, slow)])
-    fast = sorted(set(range(len(payloads))).difference(odd))
-    place = dict(zip(fast, range(len(fast)), strict=True))
-    renumbered = [place[index] for index in owner]
-    made = _assembled(columns, renumbered, at, received[fast], extra, scale)
-    return joined([(fast, made), (odd, slow)])
+    parts = [_assembled(columns, owner, at, received, extra, scale)]
+    if odd:
+        parts.append(decode_each(payloads, received, read, odd))
+    return merged(parts)
 
 
 def _odd_values(columns: Sequence[Sequence[Any]]) -> set[int]:

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.crc8 import crc8_each
-from devices.crc16 import CCITT_FALSE, IBM, KERMIT, MODBUS
+from devices.crc16 import CCITT_FALSE, IBM, ITU, KERMIT, MODBUS
 
 ALL = {"ibm": (IBM, 0xBB3D), "modbus": (MODBUS, 0x4B37), "kermit": (KERMIT, 0x2189),
-       "ccitt-false": (CCITT_FALSE, 0x29B1)}  # fmt: skip
+       "itu": (ITU, 0x906E),       "ccitt-false": (CCITT_FALSE, 0x29B1)}  # fmt: skip
 """Each with its CRC of the digits 1 to 9, by which catalogues of CRCs know them."""
 
 
@@ -20,7 +20,7 @@ def slow(crc16, data: bytes) -> int:
                 crc = crc >> 1 ^ crc16.polynomial if crc & 1 else crc >> 1
             else:
                 crc = (crc << 1 ^ crc16.polynomial if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
+    return crc ^ int(crc16.final)
 
 
 @pytest.mark.parametrize(("crc16", "check"), ALL.values(), ids=ALL)
@@ -42,6 +42,13 @@ def test_each_crc_equals_its_bitwise_twin(crc16, parts):
 def test_long_strings_too(crc16, size):
     data = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
     assert crc16.of_each([data, b"1"]) == [slow(crc16, data), slow(crc16, b"1")]
+
+
+@pytest.mark.parametrize("crc16", [crc16 for crc16, _ in ALL.values()], ids=ALL)
+@given(size=st.integers(1, 70), seed=st.integers(0, 99))
+def test_rows_of_one_size_too(crc16, size, seed):
+    rows = np.random.default_rng(seed).integers(0, 256, (5, size), np.uint8)
+    assert crc16.of_rows(rows).tolist() == [slow(crc16, row.tobytes()) for row in rows]
 
 
 def test_crc8_of_the_digits_is_that_of_the_catalogue():

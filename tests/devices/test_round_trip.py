@@ -12,7 +12,17 @@ from devices.errors import EncodeError
 from devices.extra import extra_values
 from devices.formats.teltonika.encoding import encode_packet
 from devices.formats.ufms.codec import encode_batch, encode_registration
-from tests.devices.made_up import LICENCES, NOW_US, PLATES, arrived, fix_batches, weighing_batches
+from tests.devices.made_up import (
+    LICENCES,
+    MOST_KMH,
+    NOW_US,
+    PLATES,
+    arrived,
+    extras,
+    fix_batches,
+    idents_of,
+    weighing_batches,
+)
 from tests.devices.plausible import assert_plausible
 
 moderate = settings(max_examples=80, deadline=None)
@@ -30,12 +40,15 @@ CARRIES = {
     },
     "galileo": {"altitude", "odometer", "quality"},
     "gps103": {"speed_kmh", "heading", "altitude", "quality", "ident"},
+    "gt06": {"quality"},
     "h02": {"speed_kmh", "heading", "quality", "ident"},
     "iotm": {"odometer", "quality"},
     "json": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "driver", "inputs",
         "quality", "extra", "ident",
     },
+    "jt808": {"satellites", "quality", "ident"},
+    "jt808-json": {"satellites", "quality", "ident"},
     "meitrack": {
         "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer", "quality", "ident",
     },
@@ -61,7 +74,8 @@ CARRIES = {
     "ufms": {"speed_kmh", "heading", "altitude", "driver", "ident"},
     "wialon": {"speed_kmh", "heading", "altitude", "hdop", "quality"},
 }  # fmt: skip
-"""The columns that each format has a place for. Teltonika's binary writes 0 for unknown."""
+"""The columns that each format has a place for. Teltonika's binary and JT/T 808 write 0
+for unknown."""
 
 PLACE_E7 = {
     "cellocator": 2.9,
@@ -69,8 +83,11 @@ PLACE_E7 = {
     "egts": 0.3,
     "galileo": 5.1,
     "gps103": 8.4,
+    "gt06": 2.8,
     "h02": 8.4,
     "iotm": 77.0,
+    "jt808": 5.001,
+    "jt808-json": 5.001,
     "meitrack": 5.01,
     "nmea": 1.0,
     "queclink": 5.01,
@@ -89,8 +106,11 @@ minute, TopFlyTech floats of 32 bits)."""
 @given(data=st.data())
 def test_fixes_come_back(name, data):
     carried = CARRIES[name]
-    fixes = data.draw(fix_batches() if "extra" in carried else fix_batches(extra=st.none()))
-    idents = data.draw(st.lists(st.sampled_from(PLATES), min_size=len(fixes), max_size=len(fixes)))
+    extra = extras if "extra" in carried else st.none()
+    fixes = data.draw(fix_batches(extra=extra, most_kmh=MOST_KMH.get(name, 300)))
+    idents = data.draw(
+        st.lists(st.sampled_from(idents_of(name)), min_size=len(fixes), max_size=len(fixes))
+    )
     encode = codec(name).encode
     assert encode
     payloads = encode(fixes, idents, LICENCES)
@@ -161,25 +181,6 @@ def test_weighings_come_back(name, weighings):
     np.testing.assert_allclose(got.axle_spacing_m, weighings.axle_spacing_m)
 
 
-@moderate
-@given(weighings=weighing_batches(min_axles=1))
-def test_axles_come_back_as_a_vehicle(weighings):
-    encode = codec("weigh-axle-events").encode_weighings
-    assert encode
-    decoded = codec("weigh-axle-events").decode(encode(weighings), arrived(1))
-    assert_plausible(decoded, 1)
-    assert decoded.refusals == ()
-    got = decoded.weighings
-    assert (got.station, got.plate) == (weighings.station, weighings.plate)
-    for column in ("time", "lane", "axle_start"):
-        np.testing.assert_array_equal(getattr(got, column), getattr(weighings, column))
-    for column in ("axle_kg", "speed_kmh", "axle_spacing_m"):
-        np.testing.assert_allclose(
-            getattr(got, column), getattr(weighings, column), rtol=1e-6, err_msg=column
-        )
-    np.testing.assert_allclose(got.gross_kg, weighings.axle_kg.sum())
-
-
 def test_teltonika_elements_of_every_width_come_back():
     io = (
         b'{"priority":1,"event":7,"io":{"21":3,"66":24079,"72":4294967295,"78":18446744073709551615'
@@ -223,3 +224,22 @@ def test_what_a_format_cannot_carry_is_an_error():
 def test_every_codec_can_encode():
     for made in CODECS.values():
         assert made.encode_weighings if made.carries == "weighings" else made.encode, made.name
+
+
+@moderate
+@given(weighings=weighing_batches(min_axles=1))
+def test_axles_come_back_as_a_vehicle(weighings):
+    encode = codec("weigh-axle-events").encode_weighings
+    assert encode
+    decoded = codec("weigh-axle-events").decode(encode(weighings), arrived(1))
+    assert_plausible(decoded, 1)
+    assert decoded.refusals == ()
+    got = decoded.weighings
+    assert (got.station, got.plate) == (weighings.station, weighings.plate)
+    for column in ("time", "lane", "axle_start"):
+        np.testing.assert_array_equal(getattr(got, column), getattr(weighings, column))
+    for column in ("axle_kg", "speed_kmh", "axle_spacing_m"):
+        np.testing.assert_allclose(
+            getattr(got, column), getattr(weighings, column), rtol=1e-6, err_msg=column
+        )
+    np.testing.assert_allclose(got.gross_kg, weighings.axle_kg.sum())

@@ -25,10 +25,11 @@ from devices.formats.nmea.around import (
     unquoted,
 )
 from devices.formats.nmea.plain import decode_plain
-from devices.formats.nmea.sentences import KNOT_KMH, Sentence, checksum, find
+from devices.formats.nmea.sentences import KNOT_KMH, Sentence, find
 from devices.formats.nmea.vendors import add_text, vendor_texts
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
+from devices.xor8 import xor8
 
 
 @dataclass(slots=True)
@@ -242,7 +243,7 @@ def _text(value: float, decimals: int) -> str:
 
 def _sentence(body: str) -> bytes:
     raw = body.encode()
-    return b"$%s*%02X\r\n" % (raw, checksum(raw))
+    return b"$%s*%02X\r\n" % (raw, xor8(raw))
 
 
 NMEA: Final = register(Codec(name="nmea", decode=decode, encode=encode))

@@ -12,6 +12,7 @@ from math import nan
 from typing import Final, NamedTuple
 
 from devices.errors import DecodeError, Reject
+from devices.xor8 import xor8
 
 KNOT_KMH: Final = 1.852
 DAY_US: Final = 86_400_000_000
@@ -30,19 +31,6 @@ class Sentence(NamedTuple):
     altitude: float = nan
     hdop: float = nan
     satellites: float = nan
-
-
-def checksum(body: bytes) -> int:
-    """XOR of all bytes, by folding one long integer in halves."""
-    size = 64
-    while size < len(body):
-        size *= 2
-    value = int.from_bytes(body, "big")
-    bits = size * 8
-    while bits > 8:
-        bits //= 2
-        value ^= value >> bits
-    return value & 0xFF
 
 
 class Found(NamedTuple):
@@ -101,8 +89,8 @@ def _checked(line: bytes, most_fields: int) -> tuple[bytes, int]:
         detail = f"checksum: expected two digits, got {line[star + 1 : star + 9]!r}"
         raise DecodeError(reason, detail=detail)
     value = int(sent[1], 16)
-    if value not in {checksum(body), checksum(body.rstrip())}:
-        detail = f"checksum: expected {checksum(body):02X}, got {sent[1]!r}"
+    if value not in {xor8(body), xor8(body.rstrip())}:
+        detail = f"checksum: expected {xor8(body):02X}, got {sent[1]!r}"
         raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
     return body, sent.end()
 

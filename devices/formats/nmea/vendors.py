@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from devices.batch import Quality
 from devices.errors import DecodeError, Reject
 from devices.formats.nmea.around import known_serial, nearest, shown
-from devices.formats.nmea.sentences import KNOT_KMH, checksum, day_us, degrees, time_of_day_us
+from devices.formats.nmea.sentences import KNOT_KMH, day_us, degrees, time_of_day_us
 from devices.rows import FixRows
+from devices.xor8 import xor8
 
 
 class Shape(NamedTuple):
@@ -204,7 +205,7 @@ _KEPT: Final = ("kind", "alarm", "status", "beidou", "glonass", "gsm", "rest")
 def _check_sum(payload: bytes, found: re.Match[bytes]) -> None:
     """Check `*hh` behind a text that has it."""
     sent = _SUM.match(payload, found.end())
-    value = checksum(payload[found.start() + 1 : found.end()])
+    value = xor8(payload[found.start() + 1 : found.end()])
     if sent and int(sent[1], 16) != value:
         detail = f"checksum: expected {value:02X}, got {sent[1]!r}"
         raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
