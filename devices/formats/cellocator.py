@@ -118,9 +118,9 @@ def _add(message: bytes, start: int, index: int, records: Records) -> None:
     if mark == MARK and (total := sum(message[4:-1]) & 0xFF) != message[-1]:
         detail = f"sum: expected {total:02x}, got {message[-1]:02x}"
         raise DecodeError(Reject.BAD_CHECKSUM, at=start + len(message) - 1, detail=detail)
-    name = f"{mark.decode()} {kind}"
-    if name not in _KINDS:
-        detail = f"message {name} ({NAMES.get(kind, 'unknown')}): no place"
+    name = _NAMED.get(message[:5])
+    if name is None:
+        detail = f"message {mark.decode()} {kind} ({NAMES.get(kind, 'unknown')}): no place"
         raise DecodeError(Reject.UNSUPPORTED, at=start + 4, detail=detail)
     ident = str(unit) if unit else ""
     records.add(index, start + _HEAD.size, name, message[_HEAD.size : -1], ident)
@@ -258,6 +258,12 @@ _KINDS: Final = {
     "MCGP 0": Kind(_walk_status(_ANALOG), _status),
     "MCPG 0": Kind(_walk_status(_OTHER_ANALOG), _other_status),
     "MCGP 11": Kind(_walk_modules, _modules),
+}
+
+_NAMED: Final = {
+    MARK + bytes((STATUS,)): "MCGP 0",
+    OTHER_MARK + bytes((STATUS,)): "MCPG 0",
+    MARK + bytes((MODULES,)): "MCGP 11",
 }
 
 _CONTENT: Final = Struct("<HB8B4BB4B3s6sHBBBBiiiIH5BH")
