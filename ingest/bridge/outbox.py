@@ -25,6 +25,12 @@ CLOSE_S: Final = 2.0
 MISC_EVERY_S: Final = 1.0
 """How often keep-alives are looked at."""
 
+WRITE_EVERY_S: Final = 0.002
+"""What is published within this time is written together."""
+
+CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
+"""Linux: hold back what is written until the end of a burst. paho writes packet by packet."""
+
 PACKET_IDS: Final = 65_535
 OVERHEAD_BYTES: Final = 1024
 """More than the header, topic and properties of one of our publishes."""
@@ -87,7 +93,6 @@ class Outbox:
         client.on_socket_open = self._on_socket_open
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_register_write
-        client.on_socket_unregister_write = self._on_unregister_write
         return client
 
     async def __aenter__(self) -> Self:
@@ -198,11 +203,11 @@ class Outbox:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.call_soon_threadsafe(self._loop.add_reader, sock.fileno(), self._readable)
 
-    def _on_register_write(self, _client: Client, _userdata: object, sock: Any) -> None:
-        self._loop.call_soon_threadsafe(self._loop.add_writer, sock.fileno(), self._writable)
-
-    def _on_unregister_write(self, _client: Client, _userdata: object, sock: Any) -> None:
-        self._loop.remove_writer(sock.fileno())
+    def _on_register_write(self, _client: Client, _userdata: object, _sock: object) -> None:
+        if threading.get_ident() == self._thread:
+            self._loop.call_later(WRITE_EVERY_S, self._write)
+        else:
+            self._loop.call_soon_threadsafe(self._write)
 
     def _on_socket_close(self, _client: Client, _userdata: object, sock: Any) -> None:
         number = sock.fileno()
@@ -223,5 +228,21 @@ class Outbox:
         while (sock := self._client.socket()) is not None and getattr(sock, "pending", int)():
             self._client.loop_read()
 
-    def _writable(self) -> None:
+    def _write(self) -> None:
+        """Write what there is, in few packets of TCP; the rest when the socket takes it."""
+        sock: Any = self._client.socket()
+        if sock is None:
+            return
+        number = sock.fileno()
+        if CORK is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, CORK, 1)
         self._client.loop_write()
+        sock = self._client.socket()
+        if sock is None:
+            return
+        if CORK is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, CORK, 0)
+        if self._client.want_write():
+            self._loop.add_writer(number, self._write)
+        else:
+            self._loop.remove_writer(number)
