@@ -29,6 +29,7 @@ class NmeaStream(Stream):
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self._waiting: list[bytes] = []
+        self._is_named = False
 
     def measure(self, data: bytes, at: int) -> int:
         """Up to the end of the line."""
@@ -37,8 +38,10 @@ class NmeaStream(Stream):
     def read(self, frame: bytes) -> Iterable[Step]:
         """Identities and sentences; nothing is answered."""
         line = frame.rstrip()
-        found = _IMEI.search(line)
+        # Later lines may hold other numbers of 15 digits: a SIM's, a journey's.
+        found = _IMEI.search(line) if b"," not in line or not self._is_named else None
         ident = found[0].decode("ascii") if found else ""
+        self._is_named |= bool(ident)
         if b"," not in line:
             return (Step(ident=ident, wrong="" if ident else "bad_syntax"),)
         self._waiting.append(line)

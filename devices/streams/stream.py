@@ -65,7 +65,8 @@ class Stream(ABC):
             if length > self.most_bytes or (length == 0 and size - at > self.most_bytes):
                 length = -1
             if length < 0:
-                self.skipped -= length
+                # Separators are no garbage, however it is cut.
+                self.skipped += len(pending[at : at - length].translate(None, self.separators))
                 at -= length
             elif length == 0 or at + length > size:
                 break

@@ -2,7 +2,8 @@
 
 Source: Topflytech, "T8806+/TLW communication protocol", sections on login, heartbeat, position and
 alarm. The length u16 is that of the whole frame; the IMEI is 16 BCD digits, the first of them 0.
-Every frame is answered with its own head (an alarm with its code behind it).
+Every frame is answered with its own head (an alarm with its code behind it, in the generations
+whose documents show where it stands).
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ _HEAD_BYTES: Final = 15
 _LOGIN: Final = 0x01
 _HEARTBEAT: Final = 0x03
 _ALARM: Final = 0x04
+_ALARM_AT: Final = {b"##": 22, b"%%": 22, b"''": 1}
+"""By the mark of a generation, where its alarm's code stands in the content."""
+
 _ANSWER_TO_COMMAND: Final = 0x81
 
 
@@ -45,8 +49,9 @@ class T800xStream(Stream):
             return (Step(ident=ident, reply=_answer(frame, b"")),)
         if kind == _ANSWER_TO_COMMAND:
             return (Step(ident=ident, payload=frame),)
-        # The alarm's code stands behind time and switches in the document's table of 0x04.
-        code = frame[_HEAD_BYTES + 16 : _HEAD_BYTES + 17] if kind == _ALARM else b""
+        code = b""
+        if kind == _ALARM and (place := _ALARM_AT.get(frame[:2])) is not None:
+            code = frame[_HEAD_BYTES + place : _HEAD_BYTES + place + 1]
         return (Step(ident=ident, payload=frame, reply=_answer(frame, code)),)
 
 

@@ -252,12 +252,12 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "t800x": Dialogue(
-        [t800x(1, bytes(10)), t800x(3, b""), t800x(2, bytes(30)), t800x(4, bytes(16) + b"\x05" + bytes(9))],
+        [t800x(1, bytes(10)), t800x(3, b""), t800x(2, bytes(30)), t800x(4, bytes(22) + b"\x05" + bytes(9))],
         [
             login(IMEI, t800x(1, b"")),
             login(IMEI, t800x(3, b"")),
             [Step(IMEI, t800x(2, bytes(30)), t800x(2, b""))],
-            [Step(IMEI, t800x(4, bytes(16) + b"\x05" + bytes(9)), t800x(4, b"\x05"))],
+            [Step(IMEI, t800x(4, bytes(22) + b"\x05" + bytes(9)), t800x(4, b"\x05"))],
         ],
     ),
     "teltonika": Dialogue(
