@@ -83,6 +83,7 @@ def main() -> None:
 app.command("demo")(serve.demo)
 app.command("worker")(serve.worker)
 app.command("api")(serve.api)
+app.command("gateway")(serve.gateway)
 app.command("migrate")(serve.migrate)
 app.command("simulate")(traffic.simulate)
 app.command("replay")(traffic.replay)
