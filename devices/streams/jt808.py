@@ -35,10 +35,10 @@ _REGISTER_REPLY: Final = 0x8100
 _MULTIMEDIA_REPLY: Final = 0x8800
 
 MOST_PARTS: Final = 256
-MOST_JOINED_BYTES: Final = 256 << 10
+MOST_JOINED_BYTES: Final = 64 << 10
 """Of one message in parts. A bigger one, or one more at a time than `MOST_JOINS`, is given up."""
 
-MOST_JOINS: Final = 4
+MOST_JOINS: Final = 2
 
 
 @dataclass(slots=True)

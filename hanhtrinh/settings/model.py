@@ -206,8 +206,9 @@ class Gateway(Section):
         "ports: codec, transport (tcp, udp or http), host (127.0.0.1 unless said) and port of each",
     )
     secret: SecretStr | None = setting(
-        None, "what senders over HTTP must show; none: HTTP is for this machine only"
-    )
+        None, "what senders over HTTP must show; none: HTTP is for this machine only",
+        min_length=6,
+    )  # fmt: skip
     connections: int = setting(
         25_000, "connections that are open at once", unit="connections", ge=1, le=1_000_000
     )

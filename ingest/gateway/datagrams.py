@@ -50,8 +50,10 @@ class Datagrams(asyncio.DatagramProtocol):
                 done = partial(self._acknowledged, step.reply, addr)
                 topic = topic_of(self._codec, step.ident)
                 self._house.publisher.publish(topic, step.payload, done)
-            else:
+            elif step.reply:
                 self._send(step.reply, addr)
+            else:  # a part of a message: what follows it would be another conversation
+                refused[self._codec, "part"] += 1
         self._house.metrics.skipped[self._codec] += stream.skipped + stream.held
 
     def _acknowledged(self, reply: bytes, addr: Address) -> None:

@@ -9,7 +9,7 @@ from ingest.errors import GatewayError
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import BrokerLink, GatewayOptions, Listener
-from tests.devices.streams.dialogues import IMEI, PACKET, RMC, clock, teltonika_packet
+from tests.devices.streams.dialogues import IMEI, IN_PARTS, PACKET, RMC, clock, teltonika_packet
 from tests.ingest.gateway.served import LOGIN, listening, options, serving, standing_still, until
 
 pytestmark = pytest.mark.integration
@@ -220,5 +220,19 @@ def test_a_port_that_is_taken_is_named(broker):
             made = GatewayOptions((taken,), BrokerLink(broker.host, broker.mqtt_port))
             with pytest.raises(GatewayError, match=f"{taken.port}: .*in use"):
                 await Gateway(made, GatewayMetrics(), clock).run(asyncio.Event())
+
+    run(work())
+
+
+def test_a_part_of_a_message_in_a_datagram_is_counted_and_not_acknowledged(broker):
+    async def work():
+        async with serving(options(broker, "jt808 udp")) as served:
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                asyncio.DatagramProtocol, remote_addr=("127.0.0.1", served.port("jt808", "udp"))
+            )
+            transport.sendto(IN_PARTS[0])
+            await until(lambda: served.metrics.refused, "a refusal")
+            assert served.metrics.refused == {("jt808", "part"): 1}
+            transport.close()
 
     run(work())
