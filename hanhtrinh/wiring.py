@@ -148,7 +148,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     from ingest.topics import TopicRouter  # noqa: PLC0415
     from ingest.worker import Worker, WorkerOptions  # noqa: PLC0415
 
-    _relax_collector()
+    relax_collector()
     metrics = WorkerMetrics()
     worker = Worker(
         WorkerOptions(dsn(settings), settings.ingest.shard),
@@ -157,7 +157,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         metrics,
         clock,
     )
-    with _served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
+    with served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
         await worker.run(stop)
 
 
@@ -168,7 +168,7 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
 
     metrics = BridgeMetrics()
     bridge = Bridge(bridge_options(settings), metrics)
-    with _served(metrics.registry, settings.bridge.metrics_port), stopped_by_signals(stop):
+    with served(metrics.registry, settings.bridge.metrics_port), stopped_by_signals(stop):
         await bridge.run(stop)
 
 
@@ -209,7 +209,7 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
     )
 
 
-def _relax_collector() -> None:
+def relax_collector() -> None:
     """Let the garbage collector look at what is new, and less often.
 
     A batch makes hundreds of thousands of objects that die with it by their reference counts;
@@ -221,7 +221,7 @@ def _relax_collector() -> None:
 
 
 @contextmanager
-def _served(registry: Any, port: int | None) -> Iterator[None]:
+def served(registry: Any, port: int | None) -> Iterator[None]:
     """Serve metrics on loopback for as long as the block runs."""
     if port is None:
         yield

@@ -3,6 +3,7 @@
 IngestError
 ├── ShardTakenError        another worker already judges this shard
 ├── RegistryUnusableError  no rules can be made of the registry
+├── GatewayError           the gateway cannot listen as it is told
 └── ReplayError            a file that cannot be replayed (ingest/replay.py)
 """
 
@@ -23,6 +24,10 @@ class RegistryUnusableError(IngestError):
 
 class ReplayError(IngestError):
     """A file that cannot be replayed; the message names the file, the column or the line."""
+
+
+class GatewayError(IngestError):
+    """The gateway cannot listen as it is told; one line for each listener that is wrong."""
 
 
 class Unusable(StrEnum):

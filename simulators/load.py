@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from simulators.errors import LoadTargetError, PublishError
-from simulators.packets import (
+from devices.mqtt_packets import (
     CONNACK_ACCEPTED,
     DISCONNECT,
     AckCounter,
     connect_packet,
     publish_packets,
 )
+from simulators.errors import LoadTargetError, PublishError
 from simulators.publisher import BrokerOptions
 
 CHUNK: Final = 128

@@ -1,4 +1,4 @@
-"""Verbs that run the product or its parts: demo, worker, bridge, api, migrate."""
+"""Verbs that run the product or its parts: demo, worker, bridge, api, gateway, migrate."""
 
 import asyncio
 from pathlib import Path
@@ -75,6 +75,32 @@ def api(
 
     async def work() -> None:
         await wiring.run_api(settings, asyncio.Event())
+
+    run(work())
+
+
+def gateway(
+    context: typer.Context,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(help="A port, such as 'gt06 tcp://0.0.0.0:5023'; several times for more."),
+    ] = None,
+    token_of: Annotated[
+        str | None, typer.Option(help="Print the HTTP token of this device, and do nothing else.")
+    ] = None,
+) -> None:
+    """Take in trackers that speak no MQTT, and hand what they send to the broker."""
+    from hanhtrinh import gateway as door  # noqa: PLC0415
+    from hanhtrinh import logs  # noqa: PLC0415
+
+    settings = state_of(context).with_overrides({"gateway.listeners": listen or None})
+    if token_of is not None:
+        typer.echo(door.device_token(settings, token_of))
+        return
+    logs.configure(settings.log)
+
+    async def work() -> None:
+        await door.run_gateway(settings, asyncio.Event())
 
     run(work())
 

@@ -4,8 +4,9 @@ From these rows come the names of environment variables, the keys of the TOML fi
 docs/settings.md and what `hanhtrinh doctor --show-settings` prints.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -41,6 +42,11 @@ Providers = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Timezone = Annotated[str, BeforeValidator(_known_timezone)]
+
+
+_LISTENER: Final = re.compile(
+    r"(?P<codec>[\w-]+)\s+(?P<transport>\w+)://\[?(?P<host>[^\]\s]+?)\]?:(?P<port>\d+)"
+)
 
 
 class Section(BaseModel):
@@ -91,7 +97,7 @@ class Broker(Section):
 
 
 class Publisher(Section):
-    """Who `simulate`, `replay` and `quarantine release` publish as."""
+    """Who `simulate`, `replay`, `quarantine release` and `gateway` publish as."""
 
     username: str | None = setting(None, "user; none: the worker's (broker.username)")
     password: SecretStr | None = setting(None, "password of that user")
@@ -258,6 +264,80 @@ class Api(Section):
     )
 
 
+class Listener(Section):
+    """One port of the gateway: a table of the list, or `gt06 tcp://0.0.0.0:5023` for short."""
+
+    codec: str = Field(min_length=1)
+    transport: Literal["tcp", "udp", "http"] = "tcp"
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(ge=0, le=65_535)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = _LISTENER.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(f"expected such as 'gt06 tcp://0.0.0.0:5023', got {value!r}")
+        return found.groupdict()
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.codec} {self.transport}://{host}:{self.port}"
+
+
+class Gateway(Section):
+    """The gateway for trackers that speak no MQTT."""
+
+    listeners: Annotated[tuple[Listener, ...], BeforeValidator(_divided)] = setting(
+        (),
+        "ports: codec, transport (tcp, udp or http), host (127.0.0.1 unless said) and port of each",
+    )
+    secret: SecretStr | None = setting(
+        None, "what senders over HTTP must show; none: HTTP is for this machine only",
+        min_length=6,
+    )  # fmt: skip
+    connections: int = setting(
+        25_000, "connections that are open at once", unit="connections", ge=1, le=1_000_000
+    )
+    connections_per_address: int = setting(
+        1_000, "and from one address; mobile networks put many trackers behind one",
+        unit="connections", ge=1, le=1_000_000,
+    )  # fmt: skip
+    login_s: float = setting(
+        60.0, "time that a tracker has to name itself, and an HTTP client between requests",
+        unit="s", gt=0,
+    )  # fmt: skip
+    idle_s: float = setting(
+        1_800.0, "a tracker that is silent for longer is disconnected", unit="s", gt=0
+    )
+    frames_per_s: float = setting(
+        50.0, "frames of one connection; who sends more is slowed, and after a minute disconnected",
+        unit="frames/s", gt=0,
+    )  # fmt: skip
+    burst_frames: int = setting(
+        1_000, "frames that it may send at once, as trackers do after a gap", unit="frames", ge=1
+    )
+    window_messages: int = setting(
+        16_384, "messages that the broker may owe acknowledgements for, before reading pauses",
+        unit="messages", ge=1,
+    )  # fmt: skip
+    window_mib: int = setting(64, "and their payloads together", unit="MiB", ge=1, le=65_536)
+    broker_connections: int = setting(
+        2, "connections to the broker; each device keeps to one", unit="connections", ge=1, le=64
+    )
+    body_kib: int = setting(
+        256, "a larger body of an HTTP request is refused", unit="KiB", ge=1, le=1_024
+    )
+    stop_s: float = setting(
+        10.0, "how long a stop waits for the broker's acknowledgements", unit="s", ge=0
+    )
+    metrics_port: Port | None = setting(
+        None, "port on which the gateway serves Prometheus metrics; none: it serves none"
+    )
+
+
 class Log(Section):
     """What is written to standard error."""
 
@@ -284,6 +364,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     judge: Judge = Judge()
     api: Api = Api()
+    gateway: Gateway = Gateway()
     log: Log = Log()
 
     @classmethod

@@ -42,7 +42,7 @@ def text(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(text, value))
+        return ", ".join(map(text, value)) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} = {item!r}" for key, item in value.items())
     if isinstance(value, float):

@@ -1,10 +1,10 @@
-"""MQTT 3.1.1 packets that the load generator writes itself (OASIS standard, sections 2 and 3).
+"""MQTT 3.1.1 packets that the gateway and the load generator write (OASIS standard, sections 2, 3).
 
-Belongs here: bytes of CONNECT, PUBLISH and DISCONNECT, and counting PUBACKs. Does not belong here:
-sockets.
+Belongs here: bytes of CONNECT, PUBLISH and DISCONNECT, and reading what answers them. Does not
+belong here: sockets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 DISCONNECT: Final = b"\xe0\x00"
@@ -16,7 +16,7 @@ PINGRESP: Final = b"\xd0\x00"
 _PUBLISH_QOS1: Final = 0x32
 _PACKET_IDS: Final = 65_535
 _PUBACK_BYTES: Final = 4
-_KEEP_ALIVE_S: Final = 0  # none: a load test may pause
+_ANSWER_BYTES: Final = {0x20: 4, 0x40: 4, 0xD0: 2}
 
 
 def remaining_length(length: int) -> bytes:
@@ -29,15 +29,24 @@ def remaining_length(length: int) -> bytes:
             return bytes(out)
 
 
-def connect_packet(client_id: str, username: str | None, password: str | None) -> bytes:
-    """Section 3.1: a clean session without a will."""
+def connect_packet(
+    client_id: str, username: str | None, password: str | None, keep_alive_s: int = 0
+) -> bytes:
+    """Section 3.1: a clean session without a will. keep_alive_s: 0: silence is no matter."""
     flags = 0x02 | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
     payload = _text(client_id)
     for secret in (username, password):
         if secret is not None:
             payload += _text(secret)
-    body = _text("MQTT") + bytes((4, flags)) + _KEEP_ALIVE_S.to_bytes(2, "big") + payload
+    body = _text("MQTT") + bytes((4, flags)) + keep_alive_s.to_bytes(2, "big") + payload
     return b"\x10" + remaining_length(len(body)) + body
+
+
+def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
+    """Section 3.3: one PUBLISH at QoS 1. packet_id: 1 to 65,535."""
+    head = _text(topic)
+    length = remaining_length(len(head) + 2 + len(payload))
+    return b"".join((b"\x32", length, head, packet_id.to_bytes(2, "big"), payload))
 
 
 def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[bytes]:
@@ -54,6 +63,28 @@ def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[by
         length = remaining_length(len(head) + 2 + len(payload))
         packets.append(b"".join((b"\x32", length, head, packet_id, payload)))
     return packets
+
+
+class AnswerReader:
+    """Reads what a broker sends to a client that only publishes. Raises ValueError for the rest."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The packets that are complete: CONNACK, PUBACK (4 bytes each), PINGRESP (2)."""
+        data = self._rest + data if self._rest else data
+        self._rest = b""
+        at, size = 0, len(data)
+        while at < size:
+            length = _ANSWER_BYTES.get(data[at])
+            if length is None:
+                raise ValueError(f"packet type {data[at]:#x}: expected CONNACK, PUBACK or PINGRESP")
+            if at + length > size:
+                self._rest = data[at:]
+                return
+            yield data[at : at + length]
+            at += length
 
 
 class AckCounter:

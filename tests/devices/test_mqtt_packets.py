@@ -1,4 +1,4 @@
-"""The load generator's own MQTT packets, beside paho's."""
+"""Our own MQTT packets, beside paho's."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,10 +6,14 @@ from hypothesis import strategies as st
 from paho.mqtt.client import Client, topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion
 
-from simulators.packets import (
+from devices.mqtt_packets import (
+    CONNACK_ACCEPTED,
     PINGRESP,
     PUBACK,
     AckCounter,
+    AnswerReader,
+    connect_packet,
+    publish_packet,
     publish_packets,
     remaining_length,
 )
@@ -58,3 +62,36 @@ def test_acknowledgements_are_counted_however_the_stream_is_cut(packets, cuts):
 def test_another_packet_among_acknowledgements_is_an_error():
     with pytest.raises(ValueError, match="expected PUBACK"):
         AckCounter().feed(b"\x40\x02\x00\x01\xe0\x00\x00\x00")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(1, 65_535).map(lambda n: PUBACK + n.to_bytes(2, "big")),
+            st.sampled_from([PINGRESP, CONNACK_ACCEPTED]),
+        ),
+        max_size=60,
+    ),
+    st.lists(st.integers(1, 7), max_size=60),
+)
+@settings(max_examples=200, deadline=None)
+def test_answers_are_read_however_the_stream_is_cut(packets, cuts):
+    stream, reader = b"".join(packets), AnswerReader()
+    read: list[bytes] = []
+    for cut in [*cuts, len(stream)]:
+        read += reader.feed(stream[:cut])
+        stream = stream[cut:]
+    assert read == packets
+
+
+def test_an_answer_that_no_publisher_gets_is_refused():
+    with pytest.raises(ValueError, match="packet type 0x30: expected CONNACK"):
+        list(AnswerReader().feed(b"\x30\x02"))
+
+
+def test_one_publish_packet_is_the_same_as_many():
+    assert publish_packet("a/b", b"x" * 200, 1) == publish_packets(["a/b"], [b"x" * 200])[0]
+
+
+def test_a_connect_packet_says_how_long_its_sender_may_be_silent():
+    assert connect_packet("me", None, None, 90)[8:12] == b"\x04\x02\x00\x5a"

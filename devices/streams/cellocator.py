@@ -1,0 +1,67 @@
+"""Cellocator: MCGP (older: MCPG), type, unit id, ...; messages are acknowledged with type 4.
+
+Source: "Cellocator Wireless Communication Protocol", sections on messages of types 0, 4, 9 and 11.
+Numbers are low byte first; the last byte of a frame is the sum of what stands behind the mark. The
+identity is the unit id in decimal.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from devices.streams.stream import Clock, Step, Stream, garbage
+
+_MARKS: Final = (b"MCGP", b"MCPG")
+_FIXED: Final = {0x00: 70, 0x03: 31, 0x04: 28}
+"""Status, programming, acknowledgement: bytes of the frame."""
+
+_LENGTH_AT: Final = {0x07: (16, 2, 19), 0x08: (13, 2, 16), 0x09: (13, 1, 15), 0x0B: (13, 2, 16)}
+"""Forwarded data, logger, modular: where their length stands, its bytes, and what it leaves out."""
+
+_MOST_HEAD: Final = 18
+_NUMERATOR_AT: Final = 11
+_ACKNOWLEDGE: Final = 0x04
+
+
+class CellocatorStream(Stream):
+    """A unit's messages."""
+
+    most_bytes: ClassVar[int] = 2048
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._numerator = 0
+
+    def measure(self, data: bytes, at: int) -> int:
+        """By the type."""
+        head = data[at : at + 4]
+        if head not in _MARKS:
+            is_half = any(mark.startswith(head) for mark in _MARKS)
+            return 0 if is_half else garbage(data, at, b"M")
+        if len(data) - at < 5:
+            return 0
+        kind = data[at + 4]
+        if kind in _FIXED:
+            return _FIXED[kind]
+        if kind not in _LENGTH_AT:
+            return -1
+        place, size, around = _LENGTH_AT[kind]
+        if len(data) - at < _MOST_HEAD:
+            return 0
+        return around + int.from_bytes(data[at + place : at + place + size], "little")
+
+    def read(self, frame: bytes) -> Iterable[Step]:
+        """Everything is published, and acknowledged by its numerator."""
+        if sum(frame[4:-1]) & 0xFF != frame[-1]:
+            return (Step(wrong="bad_checksum"),)
+        ident = str(int.from_bytes(frame[5:9], "little"))
+        if frame[4] == _ACKNOWLEDGE:
+            return (Step(ident=ident),)
+        return (Step(ident=ident, payload=frame, reply=self._answer(frame)),)
+
+    def _answer(self, frame: bytes) -> bytes:
+        self._numerator = (self._numerator + 1) & 0xFF
+        body = b"".join((
+            bytes((_ACKNOWLEDGE,)), frame[5:9], bytes((self._numerator,)), bytes(4),
+            b"\x00", frame[_NUMERATOR_AT : _NUMERATOR_AT + 1], bytes(11),
+        ))  # fmt: skip
+        return frame[:4] + body + bytes((sum(body) & 0xFF,))

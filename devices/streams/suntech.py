@@ -1,0 +1,51 @@
+"""Suntech: lines of fields with semicolons, ended by CR, and binary frames of the ST4000 series.
+
+Source: "ST300/ST600 Communication Protocol" and "Universal Protocol" of Suntech. The identity is
+the second field (the third where the second says Location, as in ST910). A binary frame is a header
+byte, a length u16 that counts what follows it, and begins with the identity, 10 BCD digits. The
+server answers nothing.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from devices.streams.stream import Step, Stream, until
+
+_BINARY: Final = b"\x02\x81\x82"
+_CLOSED: Final = 0x02
+"""Frames that begin with this end with 03."""
+
+_LINE: Final = re.compile(rb"[A-Z][A-Za-z0-9]{2,8};(?:Location;|Alert;|Alive;|RES;)?(\w{3,20});?.*")
+_LETTERS: Final = bytes(range(ord("A"), ord("Z") + 1))
+
+
+class SuntechStream(Stream):
+    """A tracker's lines and frames."""
+
+    most_bytes: ClassVar[int] = 2048
+    separators: ClassVar[bytes] = b"\r\n"
+
+    def measure(self, data: bytes, at: int) -> int:
+        """Up to the CR, or what the length of a binary frame says."""
+        if data[at] in _BINARY:
+            if len(data) - at < 3:
+                return 0
+            around = 4 if data[at] == _CLOSED else 3
+            return around + int.from_bytes(data[at + 1 : at + 3], "big")
+        if data[at] in _LETTERS:
+            return until(data, at, b"\r", self.most_bytes)
+        return -1
+
+    def read(self, frame: bytes) -> Iterable[Step]:
+        """Every one names its sender."""
+        if frame[0] in _BINARY:
+            digits = frame[3:8].hex()
+            if len(digits) < 10 or not digits.isdigit():
+                return (Step(wrong="bad_identity"),)
+            return (Step(ident=digits, payload=frame),)
+        line = frame[:-1]
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return (Step(wrong="bad_syntax"),)
+        return (Step(ident=found[1].decode("ascii"), payload=line),)

@@ -1,0 +1,307 @@
+"""A connection: bytes in, messages to the broker, and answers in the order in which they are due.
+
+An answer to data waits for the broker's acknowledgement, and whatever is to be said after it waits
+behind it. Reading pauses, and the sender is slowed by TCP itself, while there is any reason to.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections import deque
+from functools import partial
+from typing import ClassVar, Final, cast
+
+import structlog
+
+from devices.streams.stream import Step, Stream
+from ingest.gateway.house import House, Pause, is_identity, topic_of
+
+MOST_UNANSWERED: Final = 256
+"""Messages of one connection that the broker may not have acknowledged yet."""
+
+UNREAD_BYTES: Final = 32_768
+"""Answers that a tracker may leave unread before it is read no further itself."""
+
+BYTES_PER_FRAME: Final = 512
+"""So many bytes count as a frame: a flood of bytes is one too."""
+
+_QUIET: Final = frozenset(("idle", "stopping"))
+"""Ends of connections that are nothing to be told of."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Due:
+    """An answer that waits for its message, and those that wait behind it."""
+
+    __slots__ = ("is_ready", "reply", "since")
+
+    def __init__(self, reply: bytes, since: float) -> None:
+        self.reply = reply
+        self.since = since
+        self.is_ready = False
+
+
+class Connection(asyncio.BufferedProtocol):
+    """What all TCP connections share; what the bytes mean is the subclass's.
+
+    waits_for_broker: it is not read while the broker is behind.
+    """
+
+    waits_for_broker: ClassVar[bool] = True
+
+    def __init__(self, house: House, codec: str) -> None:
+        self.house = house
+        self.codec = codec
+        self.address = ""
+        self.ident = ""
+        self.since = self.heard = house.now()
+        self.pauses = Pause(0)
+        self.unread_since = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._due: deque[_Due] = deque()
+        self._unacknowledged = 0
+        self._tokens = float(house.limits.burst_frames)
+        self._tokens_at = self.since
+        self._flood_since = 0.0
+        self._ends_when_answered = False
+
+    # asyncio's side --------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it in, if there is room."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else "?"
+        if not self.house.admits(self):
+            self._transport.abort()
+            return
+        self._transport.set_write_buffer_limits(UNREAD_BYTES)
+        if self.waits_for_broker and self.house.publisher.is_full:
+            self.pause(Pause.HELD)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget it; what it sent is published all the same."""
+        self._transport = None
+        self._due.clear()
+        self.house.leaves(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """The buffer that all connections share: it is read at once."""
+        return self.house.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes have come."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self.heard = self.house.now()
+        frames = self.take(bytes(self.house.buffer[:nbytes]))
+        self._spend(max(frames, nbytes / BYTES_PER_FRAME))
+        if self._unacknowledged >= MOST_UNANSWERED:
+            self.pause(Pause.UNANSWERED)
+        if self.waits_for_broker and self.house.publisher.is_held:
+            self.pause(Pause.HELD)
+            if self.house.publisher.is_full:
+                self.house.halt()
+
+    def pause_writing(self) -> None:
+        """The tracker does not read what it is answered."""
+        self.unread_since = self.house.now()
+        self.pause(Pause.UNREAD)
+
+    def resume_writing(self) -> None:
+        """It has read it."""
+        self.resume(Pause.UNREAD)
+
+    # What the subclass says and uses ---------------------------------------------------------
+
+    @abstractmethod
+    def take(self, data: bytes) -> int:
+        """Take bytes; returns how many frames they were."""
+
+    @abstractmethod
+    def overdue(self, now: float) -> str:
+        """Why its time is up; "": it is not."""
+
+    def end_when_answered(self) -> None:
+        """Close it when the last answer that is due has been sent."""
+        self._ends_when_answered = True
+
+    def answer(self, reply: bytes) -> None:
+        """Send something at once, or behind what is waiting."""
+        if not reply:
+            return
+        if not self._due:
+            self._send(reply)
+            return
+        due = _Due(reply, self.heard)
+        due.is_ready = True
+        self._due.append(due)
+
+    def publish(self, codec: str, ident: str, payload: bytes, reply: bytes) -> None:
+        """Hand a message to the broker; the reply is sent when the broker has it."""
+        due = _Due(reply, self.heard) if reply else None
+        if due is not None:
+            self._due.append(due)
+        self._unacknowledged += 1
+        done = partial(self._acknowledged, codec, due)
+        self.house.publisher.publish(topic_of(codec, ident), payload, done)
+
+    def close(self, reason: str) -> None:
+        """End it, and count why."""
+        if self._transport is not None and not self._transport.is_closing():
+            self.house.metrics.closed[self.codec, reason] += 1
+            tell = log.debug if reason in _QUIET else log.info
+            tell(
+                "connection.closed", codec=self.codec, address=self.address, ident=self.ident,
+                reason=reason,
+            )  # fmt: skip
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End it at once: what it has not read by now it will not read."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self, why: Pause) -> None:
+        """Stop reading."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if not self.pauses:
+            self._transport.pause_reading()
+        self.pauses |= why
+        if why is Pause.HELD:
+            self.house.waiting.add(self)
+
+    def resume(self, why: Pause) -> None:
+        """Read again, if there is no other reason not to."""
+        if self._transport is None or not self.pauses & why:
+            return
+        self.pauses &= ~why
+        if not self.pauses and not self._transport.is_closing():
+            self.heard = self.house.now()  # its silence was our doing
+            self._transport.resume_reading()
+
+    def late_answers(self, before: float, reply: bytes) -> int:
+        """Give what was due before an instant another answer, and send it. Returns how many."""
+        late = [due for due in self._due if not due.is_ready and due.since < before]
+        for due in late:
+            due.reply, due.is_ready = reply, True
+        if late:
+            self._send_ready()
+        return len(late)
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport, while there is one."""
+        return self._transport
+
+    # Its own ---------------------------------------------------------------------------------
+
+    def _acknowledged(self, codec: str, due: _Due | None) -> None:
+        self.house.metrics.messages[codec] += 1
+        self._unacknowledged -= 1
+        if self.pauses & Pause.UNANSWERED and self._unacknowledged <= MOST_UNANSWERED // 2:
+            self.resume(Pause.UNANSWERED)
+        if due is not None and not due.is_ready:
+            due.is_ready = True
+            if self._due and self._due[0] is due:
+                self._send_ready()
+
+    def _send_ready(self) -> None:
+        ready = []
+        while self._due and self._due[0].is_ready:
+            ready.append(self._due.popleft().reply)
+        if ready:
+            self._send(b"".join(ready))
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+            if self._ends_when_answered and not self._due:
+                self._transport.close()
+
+    def _spend(self, frames: float) -> None:
+        """Pay for frames out of the allowance; pause until there is some, close if it goes on."""
+        limits, now = self.house.limits, self.heard
+        earned = (now - self._tokens_at) * limits.frames_per_s
+        tokens = min(self._tokens + earned, float(limits.burst_frames))
+        if tokens >= limits.burst_frames / 2:
+            self._flood_since = 0.0
+        self._tokens, self._tokens_at = tokens - frames, now
+        if self._tokens >= 0:
+            return
+        self._flood_since = self._flood_since or now
+        if now - self._flood_since > limits.flood_s:
+            self.close("flood")
+            return
+        self.house.metrics.refused[self.codec, "slowed"] += 1
+        self.pause(Pause.FLOOD)
+        owed_s = (1.0 - self._tokens) / limits.frames_per_s
+        asyncio.get_running_loop().call_later(owed_s, self.resume, Pause.FLOOD)
+
+
+class TrackerConnection(Connection):
+    """A tracker that holds the conversation of its format."""
+
+    def __init__(self, house: House, codec: str, stream: Stream) -> None:
+        super().__init__(house, codec)
+        self._stream = stream
+        self._skipped = 0
+        self._garbage = 0
+        self._wrong = 0
+
+    def take(self, data: bytes) -> int:
+        """Go through the conversation's steps."""
+        steps = self._stream.take(data)
+        for step in steps:
+            if not self._step(step):
+                break
+        self._count_garbage(steps)
+        return len(steps)
+
+    def overdue(self, now: float) -> str:
+        """It has not named itself in time, or is silent for long."""
+        limits = self.house.limits
+        if not self.ident and now - self.since > limits.login_s:
+            return "no_login"
+        return "idle" if now - self.heard > limits.idle_s else ""
+
+    def _step(self, step: Step) -> bool:
+        """Do one step. Returns whether the conversation goes on."""
+        if step.wrong:
+            self.house.metrics.refused[self.codec, step.wrong] += 1
+            self.answer(step.reply)
+            self._wrong += 1
+            if self._wrong > self.house.limits.wrong_frames:
+                self.close("wrong_frames")
+            return self._wrong <= self.house.limits.wrong_frames
+        if step.ident and step.ident != self.ident and not self._named(step.ident):
+            return False
+        self._wrong = 0
+        if not step.payload:
+            self.answer(step.reply)
+        elif self.ident:
+            self.publish(self.codec, self.ident, step.payload, step.reply)
+        else:
+            self.close("no_identity")
+            return False
+        return True
+
+    def _named(self, ident: str) -> bool:
+        if self.ident:
+            self.close("identity_changed")
+            return False
+        if not is_identity(ident):
+            self.close("bad_identity")
+            return False
+        self.ident = ident
+        log.debug("tracker.named", codec=self.codec, address=self.address, ident=ident)
+        return True
+
+    def _count_garbage(self, steps: list[Step]) -> None:
+        new, self._skipped = self._stream.skipped - self._skipped, self._stream.skipped
+        self._garbage = 0 if steps and not steps[-1].wrong else self._garbage + new
+        if new:
+            self.house.metrics.skipped[self.codec] += new
+        if self._garbage > self.house.limits.garbage_bytes:
+            self.close("garbage")
