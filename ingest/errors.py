@@ -3,6 +3,7 @@
 IngestError
 ├── ShardTakenError        another worker already judges this shard
 ├── RegistryUnusableError  no rules can be made of the registry
+├── IssuerError            a key that cannot sign answers to the broker
 └── ReplayError            a file that cannot be replayed (ingest/replay.py)
 """
 
@@ -19,6 +20,10 @@ class ShardTakenError(IngestError):
 
 class RegistryUnusableError(IngestError):
     """No rules can be made of the registry; the message says which part is wrong."""
+
+
+class IssuerError(IngestError):
+    """A key that cannot sign answers to the broker; the message names the setting."""
 
 
 class ReplayError(IngestError):

@@ -6,7 +6,7 @@ server to use instead of the embedded one) are the only names of ours that a tes
 
 import os
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_broker"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_broker", "tests.fix_callout"]
 
 KEPT = {"HANHTRINH_DATA", "HANHTRINH_TEST_DSN"}
 

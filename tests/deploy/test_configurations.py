@@ -6,6 +6,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from ingest.identity.tokens import Issuer, issuer_seed
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PROGRAMS = Path(sysconfig.get_path("scripts"))
 
@@ -13,7 +15,10 @@ PROGRAMS = Path(sysconfig.get_path("scripts"))
 def test_nats_takes_its_configuration():
     done = subprocess.run(
         [PROGRAMS / "nats-server", "-t", "-c", DEPLOY / "nats.conf"],
-        env=os.environ | {"WORKER_PASSWORD": "one", "TRACKER_PASSWORD": "two"},
+        env=os.environ | {
+            "AUTH_PASSWORD": "one", "WORKER_PASSWORD": "two", "PUBLISHER_PASSWORD": "three",
+            "ISSUER": Issuer(issuer_seed(bytes(32))).public,
+        },
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
