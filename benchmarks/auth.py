@@ -157,7 +157,10 @@ def main():
     parser.add_argument("--logins", type=int, default=5000)
     parser.add_argument("--revocations", type=int, default=50)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
+    if asked.quick:
+        asked.logins, asked.revocations = 500, 10
     folder = DataFolder.open(Path(tempfile.mkdtemp(prefix="hanhtrinh-bench-")))
     with EmbeddedPostgres(folder) as database, EmbeddedNats(folder, callout=True) as broker:
         upgrade(database.dsn)

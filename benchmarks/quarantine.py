@@ -72,7 +72,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
+    if asked.quick:
+        asked.messages = 20 * BATCH
     folder = DataFolder.open(Path(tempfile.mkdtemp(prefix="hanhtrinh-bench-")))
     with EmbeddedPostgres(folder) as database:
         upgrade(database.dsn)
