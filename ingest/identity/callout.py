@@ -40,7 +40,6 @@ ANSWER_WITHIN_S: Final = 5.0
 """Older questions are left unanswered; shorter than the server's `timeout`."""
 
 REPORT_EVERY_S: Final = 10.0
-RETRY_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -130,8 +129,7 @@ class Callout:
             await self._until(stop, kicker)
         finally:
             await client.close()
-            if self._conn is not None:
-                await self._conn.close()
+            await self._disconnect()
 
     async def _until(self, stop: asyncio.Event, kicker: Kicker) -> None:
         tasks = [
@@ -181,9 +179,12 @@ class Callout:
     async def _answer(self, batch: list[_Waiting]) -> None:
         names = {waiting.attempt.username for waiting in batch} - {""}
         try:
-            known = await credentials.to_check(await self._connected(), names) if names else {}
+            # A server that is gone without a word must not hold up all that come.
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                known = await credentials.to_check(await self._connected(), names)
         except (psycopg.Error, OSError) as error:
-            log.warning("auth.no_registry", detail=str(error).strip())
+            log.warning("auth.no_registry", detail=str(error).strip() or type(error).__name__)
+            await self._disconnect()
             for waiting in batch:
                 await self._say(waiting, Refused.NO_REGISTRY)
             return
@@ -248,6 +249,12 @@ class Callout:
         if self._conn is None or self._conn.closed:
             self._conn = await database.connect(self._options.dsn, name="hanhtrinh auth")
         return self._conn
+
+    async def _disconnect(self) -> None:
+        if self._conn is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await self._conn.close()
+            self._conn = None
 
     async def _report(self) -> None:
         """One line for what was answered, if anything was."""

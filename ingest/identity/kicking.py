@@ -6,9 +6,11 @@ of that name, and told to close them. Whoever holds another secret in force come
 
 import asyncio
 from collections import deque
+from datetime import datetime
 from typing import Final
 
 import msgspec
+import nats
 import psycopg
 import structlog
 from nats.aio.client import Client
@@ -28,6 +30,9 @@ LOOK_EVERY_S: Final = 1.0
 MOST_LISTED: Final = 1024
 """A name has one client id and so one connection; more only where a broker is misconfigured."""
 
+SLACK_S: Final = 0.5
+"""A connection so much younger than the revocation is thrown out, too, and comes back."""
+
 SPARE_S: Final = 60.0
 """The database's clock and a transaction that began before it was heard: looked at once more."""
 
@@ -36,11 +41,12 @@ log = structlog.get_logger(__name__)
 
 class _Connection(msgspec.Struct):
     cid: int
-    authorized_user: str = ""
+    start: datetime
 
 
 class _Listed(msgspec.Struct):
     server_id: str
+    now: datetime
     connections: list[_Connection] = []
 
 
@@ -83,7 +89,7 @@ class Kicker:
                         told = conn.notifies(timeout=LOOK_EVERY_S, stop_after=1)
                         await self._end(sorted({note.payload async for note in told}))
                         await self._end_again(loop.time())
-            except (psycopg.Error, OSError) as error:
+            except (psycopg.Error, nats.errors.Error, OSError) as error:
                 log.warning("auth.not_listening", detail=str(error).strip())
                 missing_s = min(loop.time() - heard_at + SPARE_S, self._session_s)
                 await asyncio.sleep(RETRY_S)
@@ -93,28 +99,38 @@ class Kicker:
         if not idents:
             return
         log.info("auth.revoked", logins=len(idents), ident=idents[0])
+        now = asyncio.get_running_loop().time()
         for ident in idents:
-            await self._ask(ident)
-        self._again.append((asyncio.get_running_loop().time() + AGAIN_S, idents))
+            await self._ask(ident, now)
+        self._again.append((now, idents))
 
     async def _end_again(self, now: float) -> None:
-        while self._again and self._again[0][0] <= now:
-            for ident in self._again.popleft()[1]:
-                await self._ask(ident)
+        while self._again and self._again[0][0] + AGAIN_S <= now:
+            heard, idents = self._again.popleft()
+            for ident in idents:
+                await self._ask(ident, heard)
 
-    async def _ask(self, ident: str) -> None:
-        """Ask all servers for the connections of a name; `_kick` takes their answers."""
+    async def _ask(self, ident: str, heard: float) -> None:
+        """Ask all servers for the connections of a name; `_kick` takes their answers.
+
+        heard: when the revocation was, which the answers carry back in their subject.
+        """
         asked = {"user": ident, "auth": True, "limit": MOST_LISTED}
         await self._client.publish(
-            CONNECTIONS, msgspec.json.encode(asked), reply=f"{self._inbox}.connections"
+            CONNECTIONS, msgspec.json.encode(asked), reply=f"{self._inbox}.{heard * 1e3:.0f}"
         )
 
     async def _kick(self, message: Msg) -> None:
         try:
+            heard = int(message.subject.rpartition(".")[2]) / 1e3
             listed = self._decoder.decode(message.data).data
         except ValueError:  # the answer to a kick, or a server that cannot answer
             return
+        # Who came since then was checked since then. Ages are by the server's own clock.
+        gone_s = asyncio.get_running_loop().time() - heard
         for connection in listed.connections:
+            if (listed.now - connection.start).total_seconds() < gone_s - SLACK_S:
+                continue
             self.kicked += 1
             await self._client.publish(
                 KICK.format(listed.server_id),

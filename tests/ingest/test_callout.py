@@ -9,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from ingest.identity import kicking
 from ingest.identity.checking import Refused
 from storage import credentials
 from tests.hanhtrinh.waiting import wait_until
@@ -140,8 +141,8 @@ def test_a_device_hears_its_own_commands_and_nothing_else(asking, enter):
 
 
 def test_stations_and_providers_and_phones_publish_what_is_theirs(asking, enter, reader):
-    enter("QL5", asking.station("QL5")).publish("weigh/v1/csv/QL5")
-    station = enter("QL5", asking.login("QL5", kind="station"))
+    station = enter("QL5", asking.station("QL5"))
+    station.publish("weigh/v1/csv/QL5")
     station.publish("gsht/v1/json/QL5")
     station.publish("weigh/v1/csv/QL6")
     assert station.subscribe("cmd/v1/QL5") == [False]
@@ -221,6 +222,19 @@ def test_a_rotation_at_once_throws_out_whoever_holds_the_old_secret(asking, ente
     wait_until(lambda: with_old.lost_at is not None, "the old secret's connection ends")
     assert enter(IMEI, old).refusal
     assert not enter(IMEI, new).refusal
+
+
+def test_who_came_back_with_the_new_secret_is_left_alone(asking, enter, monkeypatch):
+    monkeypatch.setattr(kicking, "AGAIN_S", 2.0)
+    with_old = enter(IMEI, asking.login(IMEI))
+    new = asking.login(IMEI)
+    wait_until(lambda: with_old.lost_at is not None, "the old secret's connection ends")
+    until = time.monotonic() + 0.6
+    wait_until(lambda: time.monotonic() > until, "more than the slack")
+    with_new = enter(IMEI, new)
+    until = time.monotonic() + 4
+    wait_until(lambda: time.monotonic() > until, "the second look is over")
+    assert with_new.mqtt.is_connected()
 
 
 def test_a_revocation_while_nobody_answered_is_made_up_for(asking, enter):
