@@ -128,6 +128,15 @@ class VisitQuery(Query):
     cursor: Cursor = None
 
 
+class QuarantineQuery(Query):
+    reason: Annotated[Name | None, Field(description="Only what was refused for this.")] = None
+    sender: Annotated[Name | None, Field(description="Only what this one sent.")] = None
+    since: Annotated[
+        Instant | None, Field(description="Leave out hours that ended before this instant.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=10_000, description="Groups at most (count).")] = 1_000
+
+
 class ViolationQuery(Query):
     kind: Annotated[
         list[Name], Field(max_length=50, description="Kinds; repeat it for several; none: any.")

@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from hanhtrinh.commands import check, judge, look, registry, roads, serve, traffic
+from hanhtrinh.commands import (
+    check,
+    identity,
+    judge,
+    look,
+    quarantine,
+    registry,
+    roads,
+    serve,
+    traffic,
+)
 from hanhtrinh.commands.state import State
 from hanhtrinh.errors import UsageError, expected_errors
 
@@ -83,6 +93,7 @@ def main() -> None:
 app.command("demo")(serve.demo)
 app.command("worker")(serve.worker)
 app.command("bridge")(serve.bridge)
+app.command("auth")(serve.auth)
 app.command("api")(serve.api)
 app.command("gateway")(serve.gateway)
 app.command("migrate")(serve.migrate)
@@ -93,8 +104,9 @@ app.command("judge")(judge.judge)
 app.command("rejudge")(judge.rejudge)
 app.command("doctor")(check.doctor)
 app.command("warm")(check.warm)
-app.add_typer(traffic.quarantine, name="quarantine")
+app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")
+app.add_typer(identity.devices, name="devices")
 app.add_typer(registry.tokens, name="tokens")
 app.add_typer(roads.roads, name="roads")
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from ingest.release import Release
     from ingest.replay import ReplayOptions
     from simulators.publisher import BrokerOptions
+    from storage.quarantine import Cleaned, Retention
+    from storage.quarantine_limits import Limits
 
 
 def clock() -> int:
@@ -129,6 +131,30 @@ def judging_options(settings: Settings) -> "JudgingOptions":
     )
 
 
+def limits(settings: Settings) -> "Limits":
+    """What the quarantine keeps of a flood."""
+    from storage.quarantine_limits import Limits  # noqa: PLC0415
+
+    kept = settings.quarantine
+    return Limits(kept.kept_per_hour, kept.kept_mendable_per_hour, kept.kept_mib_per_hour << 20)
+
+
+def retention(settings: Settings) -> "Retention":
+    """For how long the quarantine keeps what it has."""
+    from storage.quarantine import Retention  # noqa: PLC0415
+
+    kept = settings.quarantine
+    return Retention(kept.released_days, kept.waiting_days, kept.counts_days)
+
+
+async def clean_quarantine(settings: Settings) -> "Cleaned":
+    """Delete what the quarantine has kept for long enough."""
+    from storage import database, quarantine  # noqa: PLC0415
+
+    async with await database.connect(dsn(settings), name="hanhtrinh quarantine") as connection:
+        return await quarantine.clean(connection, retention(settings), clock())
+
+
 def require_schema(settings: Settings) -> None:
     """Refuse a database that is not migrated to what this code needs."""
     from storage.migrations import HEAD, current  # noqa: PLC0415
@@ -151,9 +177,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     relax_collector()
     metrics = WorkerMetrics()
     worker = Worker(
-        WorkerOptions(dsn(settings), settings.ingest.shard),
+        WorkerOptions(dsn(settings), settings.ingest.shard, retention(settings)),
         MqttSource(mqtt_options(settings), clock),
-        Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics)),
+        Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings)),
         metrics,
         clock,
     )
@@ -207,6 +233,27 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
         window_messages=bridge.window_messages,
         body_bytes=bridge.body_mib << 20,
     )
+
+
+async def run_auth(settings: Settings, stop: asyncio.Event) -> None:
+    """Answer the broker who may come in until `stop` is set."""
+    from ingest.identity.callout import Callout, CalloutOptions  # noqa: PLC0415
+    from ingest.identity.tokens import Issuer  # noqa: PLC0415
+
+    auth = settings.auth
+    if auth.issuer_seed is None or auth.password is None:
+        raise CommandError("auth: expected auth.issuer_seed and auth.password to be set")
+    options = CalloutOptions(
+        url=auth.url,
+        username=auth.username,
+        password=auth.password.get_secret_value(),
+        dsn=dsn(settings),
+        patterns=settings.ingest.topics,
+        account=auth.account,
+        session_s=auth.session_hours * 3600,
+    )
+    with stopped_by_signals(stop):
+        await Callout(options, Issuer(auth.issuer_seed.get_secret_value()), clock).run(stop)
 
 
 def relax_collector() -> None:
@@ -290,6 +337,7 @@ def replay_options(
 async def release_quarantine(
     settings: Settings,
     reason: str | None,
+    sender: str | None,
     ids: frozenset[int] | None,
     progress: Callable[[int], None],
 ) -> "Release":
@@ -310,7 +358,9 @@ async def release_quarantine(
             await database.connect(dsn(settings), name="hanhtrinh release") as connection,
             client,
         ):
-            return await release(connection, publish, reason=reason, ids=ids, progress=progress)
+            return await release(
+                connection, publish, reason=reason, sender=sender, ids=ids, progress=progress
+            )
     except aiomqtt.MqttError as error:
         raise CommandError(f"broker {broker.host}:{broker.port}: {error}") from error
 
@@ -404,7 +454,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def embedded_environment(dsn: str, broker: "EmbeddedNats") -> dict[str, str]:
     """Variables with which `hanhtrinh worker`, `api` and the rest use this database and broker."""
-    return {
+    answering = {}
+    if broker.callout is not None:
+        answering = {
+            "HANHTRINH_AUTH__URL": broker.callout.url,
+            "HANHTRINH_AUTH__USERNAME": broker.callout.user.username,
+            "HANHTRINH_AUTH__PASSWORD": broker.callout.user.password,
+            "HANHTRINH_AUTH__ISSUER_SEED": broker.callout.seed,
+        }
+    return answering | {
         "HANHTRINH_DATABASE__DSN": dsn,
         "HANHTRINH_BROKER__HOST": broker.host,
         "HANHTRINH_BROKER__PORT": str(broker.mqtt_port),

@@ -4,6 +4,7 @@ IngestError
 ├── ShardTakenError        another worker already judges this shard
 ├── RegistryUnusableError  no rules can be made of the registry
 ├── GatewayError           the gateway cannot listen as it is told
+├── IssuerError            a key that cannot sign answers to the broker
 └── ReplayError            a file that cannot be replayed (ingest/replay.py)
 """
 
@@ -20,6 +21,10 @@ class ShardTakenError(IngestError):
 
 class RegistryUnusableError(IngestError):
     """No rules can be made of the registry; the message says which part is wrong."""
+
+
+class IssuerError(IngestError):
+    """A key that cannot sign answers to the broker; the message names the setting."""
 
 
 class ReplayError(IngestError):

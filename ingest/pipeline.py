@@ -34,7 +34,7 @@ from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.source import MessageBatch
 from ingest.timetables import Timetables
-from ingest.topics import TopicRouter
+from ingest.topics import Address, TopicRouter
 from ingest.weighing import Weigher
 from storage import fixes as fix_table
 from storage import progress as progress_table
@@ -42,6 +42,7 @@ from storage import quarantine as quarantine_table
 from storage import registry as registry_tables
 from storage import violations as violation_table
 from storage import weighings as weighing_table
+from storage.quarantine_limits import Limits
 from storage.registry import RegistrySnapshot
 from storage.violations import NO_CHANGES, Changes
 
@@ -83,9 +84,16 @@ class JudgingOptions:
 class Pipeline:
     """Decodes, judges and stores batches for one shard. Holds the picture of the registry."""
 
-    def __init__(self, options: JudgingOptions, router: TopicRouter) -> None:
+    def __init__(
+        self,
+        options: JudgingOptions,
+        router: TopicRouter,
+        limits: Limits = quarantine_table.DEFAULT_LIMITS,
+    ) -> None:
+        """limits: what the quarantine keeps of a flood."""
         self._options = options
         self._router = router
+        self._limits = limits
         self._live: LiveJudge | None = None
         self._driving: LiveDriving | None = None
         self._clocks: LiveClocks | None = None
@@ -229,7 +237,8 @@ class Pipeline:
         await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
         clocks = await self._clocks.take(conn, judgement.new)
-        await quarantine_table.insert(conn, _quarantined(batch, intake.refused))
+        refused = self._quarantined(batch, intake.refused)
+        await quarantine_table.insert(conn, refused, self._limits)
         return Outcome(
             messages=len(batch),
             fixes=judgement.new,
@@ -239,6 +248,37 @@ class Pipeline:
             refused=intake.refused,
             replayed=len(judgement.replayed),
         )
+
+    async def set_aside(self, conn: AsyncConnection, batch: MessageBatch, detail: str) -> None:
+        """Quarantine messages that no batch can be committed with."""
+        refused = [Refused(n, Unusable.INTERNAL_ERROR, detail=detail) for n in range(len(batch))]
+        await quarantine_table.insert(conn, self._quarantined(batch, refused), self._limits)
+
+    def _quarantined(
+        self, batch: MessageBatch, refused: list[Refused]
+    ) -> list[quarantine_table.Quarantined]:
+        """One entry per message: its first reason, and what was wrong with all of its parts."""
+        by_message: dict[int, list[Refused]] = {}
+        for part in refused:
+            by_message.setdefault(part.message, []).append(part)
+        return [
+            quarantine_table.Quarantined(
+                topic=batch.topics[message],
+                payload=batch.payloads[message],
+                received=int(batch.received[message]),
+                reason=parts[0].reason,
+                at=parts[0].at,
+                detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
+                ident=parts[0].ident,
+                sender=self._sender(batch.topics[message]),
+            )
+            for message, parts in by_message.items()
+        ]
+
+    def _sender(self, topic: str) -> str:
+        """Whom a topic names; the topic itself where it names nobody."""
+        address = self._router.address(topic)
+        return address.ident if isinstance(address, Address) else topic
 
     def _codec(self, name: str, ident: str) -> Codec | None:
         """The codec of a name; stations that send CSV may have columns of their own."""
@@ -322,25 +362,6 @@ async def _store(conn: AsyncConnection, judgement: Judgement, reason: str) -> Ch
             np.isin(judgement.vehicles, judgement.replayed) & clean,
         )
     return changes
-
-
-def _quarantined(batch: MessageBatch, refused: list[Refused]) -> list[quarantine_table.Quarantined]:
-    """One entry per message: its first reason, and what was wrong with all of its parts."""
-    by_message: dict[int, list[Refused]] = {}
-    for part in refused:
-        by_message.setdefault(part.message, []).append(part)
-    return [
-        quarantine_table.Quarantined(
-            topic=batch.topics[message],
-            payload=batch.payloads[message],
-            received=int(batch.received[message]),
-            reason=parts[0].reason,
-            at=parts[0].at,
-            detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
-            ident=parts[0].ident,
-        )
-        for message, parts in by_message.items()
-    ]
 
 
 def directory_of(snapshot: RegistrySnapshot) -> Directory:

@@ -31,17 +31,22 @@ async def release(
     publish: Publish,
     *,
     reason: str | None = None,
+    sender: str | None = None,
     ids: frozenset[int] | None = None,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> Release:
     """Send through again what waits for a reason (None: for any), or only the given entries.
+
+    sender: only what that one sent. Messages that were counted and not kept cannot come again.
 
     Entries that arrive while it runs are left alone, so that a message which is refused again
     does not go round in circles.
     """
     released = cut = after = 0
     last = await quarantine_table.newest(conn)
-    while page := await quarantine_table.page(conn, reason=reason, after=after, limit=PAGE):
+    while page := await quarantine_table.page(
+        conn, reason=reason, sender=sender, after=after, limit=PAGE
+    ):
         after = page[-1].id
         chosen = [e.id for e in page if e.id <= last and (ids is None or e.id in ids)]
         async with conn.transaction():

@@ -36,7 +36,7 @@ RETRY_MAX_S = 10.0
 REFRESH_EVERY_S = 1.0
 """How often the registry's version is looked at: a registration or a new fence counts within it."""
 
-THIN_EVERY_S = 3600.0
+HOUSEKEEPING_EVERY_S = 3600.0
 MARKS_DENSE_US = 86_400_000_000
 """Marks older than a day become one a day, so that they do not grow with every quarter of an hour
 for ever: a fix that comes later than that has up to a day replayed."""
@@ -64,10 +64,14 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Where the database is, and which shard of vehicles this worker judges."""
+    """Where the database is, and which shard of vehicles this worker judges.
+
+    retention: how long the quarantine keeps what it has.
+    """
 
     dsn: str
     shard: int = 0
+    retention: quarantine_table.Retention = quarantine_table.DEFAULT_RETENTION
 
 
 class Worker:
@@ -90,7 +94,7 @@ class Worker:
         self._sleep = sleep
         self._conn: AsyncConnection | None = None
         self._refreshed_at = -np.inf
-        self._thinned_at = -np.inf
+        self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -108,7 +112,7 @@ class Worker:
                 batch = receiving.result()
                 if await self._commit(batch, stop):
                     self._source.acknowledge(batch)
-                await self._thin_marks(stop)
+                await self._keep_house(stop)
         finally:
             stopped.cancel()
             await self._source.stop()
@@ -169,27 +173,34 @@ class Worker:
             middle = len(batch) // 2
             parts = batch.slice(0, middle), batch.slice(middle, len(batch))
             return all([await self._commit(part, stop) for part in parts])
-        entry = quarantine_table.Quarantined(
-            topic=batch.topics[0],
-            payload=batch.payloads[0],
-            received=int(batch.received[0]),
-            reason=Unusable.INTERNAL_ERROR,
-            detail=f"{type(error).__name__}: {error}"[:500],
-        )
 
         async def set_aside(conn: AsyncConnection) -> bool:
-            await quarantine_table.insert(conn, [entry])
+            detail = f"{type(error).__name__}: {error}"
+            await self._pipeline.set_aside(conn, batch, detail)
             return True
 
         self._metrics.quarantined.labels(Unusable.INTERNAL_ERROR).inc()
         return await self._persist(set_aside, 1, stop) is not None
 
-    async def _thin_marks(self, stop: asyncio.Event) -> None:
-        """Once an hour. Fixes that come late put down marks among old ones: look at both again."""
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        """Once an hour: delete what is needed no more."""
         now = time.monotonic()
-        if now - self._thinned_at < THIN_EVERY_S:
+        if now - self._kept_house_at < HOUSEKEEPING_EVERY_S:
             return
-        self._thinned_at = now
+        self._kept_house_at = now
+        await self._thin_marks(stop)
+        await self._clean_quarantine(stop)
+
+    async def _clean_quarantine(self, stop: asyncio.Event) -> None:
+        async def clean(conn: AsyncConnection) -> quarantine_table.Cleaned:
+            return await quarantine_table.clean(conn, self._options.retention, self._clock())
+
+        cleaned = await self._persist(clean, 0, stop)
+        if cleaned is not None and any(cleaned):
+            log.info("quarantine.cleaned", **cleaned._asdict())
+
+    async def _thin_marks(self, stop: asyncio.Event) -> None:
+        """Fixes that come late put down marks among old ones: look at both again."""
         before = self._clock() - MARKS_DENSE_US
         since = max(BEGINNING_US, self._thinned_until - 2 * MARKS_DENSE_US)
 

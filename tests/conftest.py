@@ -7,7 +7,8 @@ server to use instead of the embedded one) are the only names of ours that a tes
 import os
 
 pytest_plugins = [
-    "tests.fix_postgres", "tests.fix_broker", "tests.fix_rabbitmq", "tests.fix_mosquitto",
+    "tests.fix_postgres", "tests.fix_broker", "tests.fix_callout", "tests.fix_rabbitmq",
+    "tests.fix_mosquitto",
 ]  # fmt: skip
 
 KEPT = {"HANHTRINH_DATA", "HANHTRINH_TEST_DSN"}

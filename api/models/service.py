@@ -62,6 +62,51 @@ class QuarantineSummary(Model):
     next_cursor: Annotated[None, Field(description="Always null: there is one page.")]
 
 
+class QuarantineGroup(Model):
+    """What one sender sent that could not be used for one reason."""
+
+    reason: Annotated[str, Field(description="Why (docs/codecs.md).")]
+    sender: Annotated[
+        str,
+        Field(description="Whom the topic names; else the topic; *: all others of a full hour."),
+    ]
+    messages: Annotated[int, Field(description="Messages that arrived (count).")]
+    payload_bytes: Annotated[int, Field(description="Their payloads together, bytes.")]
+    kept: Annotated[int, Field(description="Of them, those that were kept (count).")]
+    waiting: Annotated[int, Field(description="Kept ones that wait for their release now (count).")]
+    first_received: Annotated[Instant, Field(description="When the first arrived, UTC.")]
+    last_seen: Annotated[Instant, Field(description="When the last arrived, UTC.")]
+
+
+class QuarantineGroups(Model):
+    """What could not be used, by reason and sender."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "reason": "bad_checksum",
+                            "sender": "352093081429150",
+                            "messages": 1000000,
+                            "payload_bytes": 61000000,
+                            "kept": 1100,
+                            "waiting": 1100,
+                            "first_received": "2026-05-04T08:00:01.250Z",
+                            "last_seen": "2026-05-04T08:42:10.118Z",
+                        }
+                    ],
+                    "next_cursor": None,
+                }
+            ]
+        }
+    )
+
+    items: Annotated[list[QuarantineGroup], Field(description="The most frequent first.")]
+    next_cursor: Annotated[None, Field(description="Always null: there is one page.")]
+
+
 class Flaw(Model):
     """One value that is not what it should be."""
 

@@ -17,7 +17,7 @@ vehicles = typer.Typer(help="Vehicles and the devices in them.", no_args_is_help
 tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
 
 
-def _change(context: typer.Context, work: "Callable[[AsyncConnection], Awaitable[T]]") -> T:
+def in_transaction(context: typer.Context, work: "Callable[[AsyncConnection], Awaitable[T]]") -> T:
     """Do the work in one transaction."""
     from hanhtrinh import wiring  # noqa: PLC0415
     from storage import database  # noqa: PLC0415
@@ -93,7 +93,7 @@ def add_vehicle(
         await registry.assign_device(connection, device_id, vehicle_id)
         return {"vehicle": vehicle_id, "plate": vehicle.plate, "device": device}
 
-    write_json(_change(context, work))
+    write_json(in_transaction(context, work))
 
 
 def _plain_plate(plate: str) -> str:
@@ -127,5 +127,5 @@ def create_token(
         owner = await registry.operator_id(connection, operator) if operator else None
         return await token_table.create(connection, name, kind, owner)
 
-    typer.echo(_change(context, work))
+    typer.echo(in_transaction(context, work))
     stderr().print("keep it: the database holds only its digest")

@@ -1,4 +1,4 @@
-"""Verbs that run the product or its parts: demo, worker, bridge, api, gateway, migrate."""
+"""Verbs that run the product or its parts: demo, worker, bridge, auth, api, gateway, migrate."""
 
 import asyncio
 from pathlib import Path
@@ -59,6 +59,33 @@ def bridge(context: typer.Context) -> None:
         await wiring.run_bridge(settings, asyncio.Event())
 
     run(work())
+
+
+def auth(
+    context: typer.Context,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Print a new key for answers, and do nothing else.")
+    ] = False,
+) -> None:
+    """Answer a NATS broker who may come in, and as whom."""
+    if new_key:
+        from secrets import token_bytes  # noqa: PLC0415
+
+        from ingest.identity.tokens import Issuer, issuer_seed  # noqa: PLC0415
+
+        seed = issuer_seed(token_bytes(32))
+        write_json({"issuer_seed": seed, "issuer": Issuer(seed).public})
+        return
+    from hanhtrinh import logs, wiring  # noqa: PLC0415
+
+    settings = state_of(context).settings
+    logs.configure(settings.log)
+    wiring.require_schema(settings)
+
+    async def answer() -> None:
+        await wiring.run_auth(settings, asyncio.Event())
+
+    run(answer())
 
 
 def api(

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a third of a second, which --help need not wait for
     from hanhtrinh.settings import Loaded, Settings
 
 T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, not a table.")]
 
 
 @dataclass

@@ -1,22 +1,15 @@
-"""Verbs that publish to the broker: simulate, replay, and release from the quarantine."""
+"""Verbs that publish to the broker: simulate and replay."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
-    from ingest.release import Release
-
-quarantine = typer.Typer(
-    help="Messages that could not be used: look at them, and send them through again.",
-    no_args_is_help=True,
-)
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, not a table.")]
+    pass
 
 
 def simulate(
@@ -113,72 +106,3 @@ def _speedup(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise UsageError(f"--speedup: expected a number or max, got {text!r}") from None
-
-
-@quarantine.command("list")
-def show_quarantine(
-    context: typer.Context,
-    reason: Annotated[str | None, typer.Option(help="Only messages of this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
-    after: Annotated[int, typer.Option(min=0, help="Only ids greater than this.")] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """List the messages that wait, oldest first."""
-    from hanhtrinh import wiring  # noqa: PLC0415
-    from storage import database  # noqa: PLC0415
-    from storage import quarantine as table  # noqa: PLC0415
-
-    settings = state_of(context).settings
-
-    async def read() -> tuple[list[table.Waiting], list[table.ReasonCount]]:
-        async with await database.connect(wiring.dsn(settings), name="hanhtrinh quarantine") as db:
-            waiting = await table.page(db, reason=reason, after=after, limit=limit)
-            return waiting, await table.counts(db)
-
-    waiting, counts = run(read())
-    if as_json:
-        for entry in waiting:
-            write_json(_dated(entry._asdict()))
-        return
-    shown = Table("id", "last seen", "topic", "bytes", "reason", "seen", "detail")
-    for entry in waiting:
-        when = _dated(entry._asdict())["last_seen"]
-        shown.add_row(
-            str(entry.id), when, entry.topic, str(entry.payload_bytes), entry.reason,
-            str(entry.seen), entry.detail,
-        )  # fmt: skip
-    console = stderr()
-    console.print(shown if waiting else "the quarantine is empty")
-    for count in counts:
-        console.print(f"{count.messages:,} messages: {count.reason} (seen {count.seen:,} times)")
-
-
-@quarantine.command("release")
-def release_quarantine(
-    context: typer.Context,
-    reason: Annotated[str | None, typer.Option(help="All that wait for this reason.")] = None,
-    ids: Annotated[list[int] | None, typer.Option("--id", help="One entry; repeatable.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
-) -> None:
-    """Send messages through the broker again, once their cause is mended."""
-    from hanhtrinh import wiring  # noqa: PLC0415
-
-    if sum((reason is not None, bool(ids), everything)) != 1:
-        raise UsageError("release: expected one of --reason, --id and --all")
-    settings = state_of(context).settings
-    with stderr().status("releasing") as status:
-
-        def show(count: int) -> None:
-            status.update(f"{count:,} released")
-
-        released: Release = run(
-            wiring.release_quarantine(settings, reason, frozenset(ids) if ids else None, show)
-        )
-    write_json({"released": released.released, "cut": released.cut})
-
-
-def _dated(values: dict[str, Any]) -> dict[str, Any]:
-    """With the instants as text."""
-    from devices.describe import rfc3339  # noqa: PLC0415
-
-    return values | {name: rfc3339(values[name]) for name in ("received", "last_seen")}

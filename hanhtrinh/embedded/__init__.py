@@ -8,6 +8,7 @@ process that started it, however that one ends.
             database.dsn, broker.mqtt_port, broker.worker.password
 """
 
+from hanhtrinh.embedded.credentials import Credentials
 from hanhtrinh.embedded.errors import (
     EmbeddedError,
     FolderInUseError,
@@ -15,7 +16,7 @@ from hanhtrinh.embedded.errors import (
     ServerNotStartedError,
 )
 from hanhtrinh.embedded.folder import DataFolder
-from hanhtrinh.embedded.nats import Credentials, EmbeddedNats
+from hanhtrinh.embedded.nats import EmbeddedNats
 from hanhtrinh.embedded.postgres import EmbeddedPostgres
 
 __all__ = [

@@ -20,13 +20,14 @@ import sys
 import sysconfig
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import Final, Self
 
 import psutil
 
+from hanhtrinh.embedded.callout import CalloutUser
+from hanhtrinh.embedded.credentials import Credentials
 from hanhtrinh.embedded.errors import EmbeddedError, ServerNotStartedError
 from hanhtrinh.embedded.folder import DataFolder, write_private
 from hanhtrinh.embedded.ports import LOOPBACK, PortTakenError, with_free_port
@@ -46,24 +47,21 @@ _READY = re.compile(r"\[INF\] Server is ready")
 _TAKEN = re.compile(r"address already in use", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A user of the broker."""
-
-    username: str
-    password: str
-
-
 class EmbeddedNats:
     """A running broker, owned by this process.
 
     worker: reads measurements, publishes live frames.
     device: publishes measurements, reads nothing. One identity for the simulated fleet.
+    callout: who answers for everybody else; None: nobody else may come in.
     """
 
-    def __init__(self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S) -> None:
+    def __init__(
+        self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S, callout: bool = False
+    ) -> None:
+        """Start it. callout: whoever is none of its own users is asked about (`hanhtrinh auth`)."""
         self.host = LOOPBACK
         self.mqtt_port = 0
+        self.callout = CalloutUser(folder) if callout else None
         self.worker = Credentials("worker", folder.secret("broker-worker"))
         self.device = Credentials("device", folder.secret("broker-device"))
         self.log = folder.path / "nats.log"
@@ -112,7 +110,7 @@ class EmbeddedNats:
         process = ServerProcess(
             Launch(
                 name="nats",
-                command=[_program(), "--config", str(config), "--pid", str(self._home / "pid")],
+                command=[program(), "--config", str(config), "--pid", str(self._home / "pid")],
                 log=self.log,
                 stop=[("SIGTERM", 15.0)],
                 death_signal="SIGTERM",
@@ -139,10 +137,19 @@ class EmbeddedNats:
 
     def _config(self, port: int) -> str:
         # The configuration language of NATS is a superset of JSON.
+        authorization: dict[str, object] = {"users": self._users()}
+        # Any free port: without a callout, nothing of ours speaks NATS itself.
+        listen, accounts = f"{LOOPBACK}:-1", {}
+        if self.callout is not None:
+            listen = f"{LOOPBACK}:{self.callout.new_port()}"
+            accounts = self.callout.accounts()
+            authorization |= self.callout.authorization(
+                [self.worker.username, self.device.username]
+            )
         return json.dumps(
             {
                 "server_name": "hanhtrinh",
-                "listen": f"{LOOPBACK}:-1",  # any free port: nothing of ours speaks NATS itself
+                "listen": listen,
                 "max_payload": MAX_PAYLOAD_BYTES,
                 "jetstream": {
                     "store_dir": str(self._home),
@@ -154,7 +161,8 @@ class EmbeddedNats:
                     "ack_wait": f"{self._ack_wait_s:g}s",
                     "max_ack_pending": MAX_ACK_PENDING,
                 },
-                "authorization": {"users": self._users()},
+                "authorization": authorization,
+                **accounts,
             },
             indent=2,
         )
@@ -179,7 +187,7 @@ def _user(
     }
 
 
-def _program() -> str:
+def program() -> str:
     """The server of the wheel: beside this Python's own scripts, whatever PATH says."""
     folders = (sysconfig.get_path("scripts"), str(Path(sys.executable).parent))
     found = which("nats-server", path=os.pathsep.join(folders)) or which("nats-server")

@@ -24,6 +24,17 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """Whether a server could listen there at this moment."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
 def with_free_port(start: Callable[[int], T], first: int | None = None) -> T:
     """Call `start` with one free port after another (first: this one) until it finds one free."""
     port = first or free_port()

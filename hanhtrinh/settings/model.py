@@ -222,6 +222,54 @@ class Ingest(Section):
     )
 
 
+class Quarantine(Section):
+    """What is kept of messages that could not be used."""
+
+    kept_per_hour: int = setting(
+        1000,
+        "messages of one sender and reason that are kept whole in an hour; all are counted",
+        unit="messages",
+        ge=1,
+        le=10_000_000,
+    )
+    kept_mendable_per_hour: int = setting(
+        20_000,
+        "the same for reasons that registering somebody mends (`unknown_*`)",
+        unit="messages",
+        ge=1,
+        le=10_000_000,
+    )
+    kept_mib_per_hour: int = setting(
+        64, "and their bytes together, of one sender and reason", unit="MiB", ge=1, le=65_536
+    )
+    waiting_days: int = setting(
+        90, "what waits is deleted when it was last seen so long ago", unit="days", ge=1, le=3650
+    )
+    released_days: int = setting(
+        7, "what was released is deleted after this time", unit="days", ge=0, le=3650
+    )
+    counts_days: int = setting(
+        730, "counts by hour, sender and reason are deleted after it", unit="days", ge=1, le=36_500
+    )
+
+
+class Auth(Section):
+    """`hanhtrinh auth`, which answers a NATS broker who may come in."""
+
+    url: str = setting(
+        "nats://localhost:4222", "where the broker speaks NATS; tls:// encrypts", min_length=1
+    )
+    username: str = setting("auth", "user of NATS' system account that answers", min_length=1)
+    password: SecretStr | None = setting(None, "password of that user")
+    issuer_seed: SecretStr | None = setting(
+        None, "seed of the account key that signs answers; `hanhtrinh auth --new-key` makes one"
+    )
+    account: str = setting("$G", "NATS' account that devices belong to", min_length=1)
+    session_hours: float = setting(
+        24.0, "a device logs in again after this time at the latest", unit="h", gt=0, le=720
+    )
+
+
 class Judge(Section):
     """What fixes are judged by."""
 
@@ -362,6 +410,8 @@ class Settings(BaseSettings):
     publisher: Publisher = Publisher()
     bridge: Bridge = Bridge()
     ingest: Ingest = Ingest()
+    quarantine: Quarantine = Quarantine()
+    auth: Auth = Auth()
     judge: Judge = Judge()
     api: Api = Api()
     gateway: Gateway = Gateway()

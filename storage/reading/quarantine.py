@@ -1,5 +1,7 @@
 """The quarantine in numbers. Payloads are looked at with `hanhtrinh quarantine`, not here."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,4 +23,34 @@ class QuarantineReason(msgspec.Struct, frozen=True):
 
 async def quarantine_reasons(conn: AsyncConnection[Any]) -> list[QuarantineReason]:
     cursor = await rows_of(conn, QuarantineReason).execute(SQL["quarantine_reasons"])
+    return await cursor.fetchall()
+
+
+class QuarantineGroup(msgspec.Struct, frozen=True):
+    reason: str
+    sender: str
+    messages: int
+    payload_bytes: int
+    kept: int
+    waiting: int
+    first_received: str
+    last_seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFilter:
+    """Which groups; None: any. `since`: whole hours, from the one that it lies in."""
+
+    reason: str | None = None
+    sender: str | None = None
+    since: datetime | None = None
+
+
+async def quarantine_groups(
+    conn: AsyncConnection[Any], wanted: GroupFilter, limit: int
+) -> list[QuarantineGroup]:
+    params = {
+        "reason": wanted.reason, "sender": wanted.sender, "since": wanted.since, "limit": limit,
+    }  # fmt: skip
+    cursor = await rows_of(conn, QuarantineGroup).execute(SQL["quarantine_groups"], params)
     return await cursor.fetchall()

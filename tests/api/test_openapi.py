@@ -28,7 +28,7 @@ from api.resources.violations import Evidence, ViolationWithEvidence
 from api.resources.zones import ZoneWithVersions
 from storage.reading.journeys import EvidenceFix, Fix
 from storage.reading.positions import Position
-from storage.reading.quarantine import QuarantineReason
+from storage.reading.quarantine import QuarantineGroup, QuarantineReason
 from storage.reading.routes import Route
 from storage.reading.vehicles import BoundRoute, CarriedDevice, Vehicle, Visit
 from storage.reading.violations import Version, Violation
@@ -150,6 +150,7 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (TimetableShown, timetables.Timetable),
         (SlotShown, timetables.TimetableSlot),
         (QuarantineReason, service.QuarantineReason),
+        (QuarantineGroup, service.QuarantineGroup),
         (Flaw, service.Flaw),
     ],
 )

@@ -220,5 +220,20 @@ def test_inspectors_see_how_much_waits_in_the_quarantine(api):
     ]
 
 
+def test_inspectors_see_who_sent_it(api):
+    def groups(**asked):
+        items = api.inspector.get("/quarantine/groups", **asked)["items"]
+        return [(i["reason"], i["sender"], i["messages"], i["kept"], i["waiting"]) for i in items]
+
+    bad, unknown = (
+        ("bad_syntax", "gsht/v1/json/x", 1, 1, 1),
+        ("unknown_device", "gsht/v1/json/y", 2, 1, 1),
+    )
+    assert groups() == [unknown, bad]
+    assert groups(reason="bad_syntax") == [bad]
+    assert groups(sender="gsht/v1/json/y", since="2026-05-04T08:30:00Z") == [unknown]
+    assert groups(since="2026-05-04T09:00:00Z") == []
+
+
 def test_the_world_began_when_the_tests_say():
     assert T0 // S == 1_777_881_600

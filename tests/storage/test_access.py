@@ -24,6 +24,9 @@ pytestmark = pytest.mark.integration
 OPEN_TO_ALL = {"registry_version", "alembic_version"}
 """Two numbers that say nothing about anybody."""
 
+INSPECTORS = {"quarantine_counts"}
+"""Of these, operators see nothing."""
+
 OWNER_OF = {
     "operators": "id",
     "vehicles": "operator_id",
@@ -157,7 +160,7 @@ def readable(conn) -> set[str]:
 
 
 def test_every_readable_table_is_scoped(populated):
-    assert readable(populated) == {*OWNER_OF, *OPEN_TO_ALL, "weigh_stations"}
+    assert readable(populated) == {*OWNER_OF, *OPEN_TO_ALL, *INSPECTORS, "weigh_stations"}
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,17 @@ def test_a_connection_that_says_nothing_sees_nothing(populated):
         for table in OWNER_OF:
             query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
             assert populated.execute(query).fetchone() == (0,), table
+
+
+@pytest.mark.parametrize("table", INSPECTORS)
+def test_inspectors_alone_see_what_belongs_to_nobody_that_is_known(populated, table):
+    populated.execute(
+        "INSERT INTO quarantine_counts VALUES (now(), 'r', 's', 1, 1, 1, 1, 0, now(), now())"
+    )
+    with As(populated, "operator", 1) as operator:
+        assert operator.count(table) == 0
+    with As(populated, "inspector") as inspector:
+        assert inspector.count(table) == 1
 
 
 def test_an_operator_that_is_no_number_is_an_error_and_no_leak(populated):

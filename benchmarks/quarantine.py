@@ -1,0 +1,93 @@
+"""What a flood of bad messages from one sender costs: time of each batch, and disk.
+
+    python -m benchmarks.quarantine [--messages 1000000] [--json]
+
+Batches of 4,096 different messages of 200 bytes go through `storage.quarantine.insert`, each in a
+transaction, with the limits that are set unless told otherwise. The baseline keeps all of them.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from hanhtrinh.embedded import DataFolder, EmbeddedPostgres
+from storage import quarantine
+from storage.database import connect
+from storage.migrations import upgrade
+from storage.quarantine import DEFAULT_LIMITS, Quarantined
+from storage.quarantine_limits import NO_LIMITS, Limits
+
+BATCH = 4096
+T0 = 1_777_881_600_000_000
+
+
+def batch_of(start):
+    filler = os.urandom(190)
+    return [
+        Quarantined(
+            "gsht/v1/teltonika/352093081429150", b"%010d" % number + filler, T0 + number,
+            "bad_checksum", 5, "expected 0x1d0f, found 0xffff", "352093081429150",
+            "352093081429150",
+        )
+        for number in range(start, start + BATCH)
+    ]  # fmt: skip
+
+
+async def flood(dsn, messages, limits: Limits):
+    took, cpu = [], []
+    async with await connect(dsn, name="benchmark") as conn:
+        for start in range(0, messages, BATCH):
+            batch = batch_of(start)
+            started, cpu_before = time.perf_counter(), time.process_time()
+            async with conn.transaction():
+                await quarantine.insert(conn, batch, limits)
+            took.append(time.perf_counter() - started)
+            cpu.append(time.process_time() - cpu_before)
+        size = await (
+            await conn.execute(
+                "SELECT pg_total_relation_size('quarantine')"
+                " + pg_total_relation_size('quarantine_counts')"
+            )
+        ).fetchone()
+        [group] = await quarantine.groups(conn)
+        await conn.execute("TRUNCATE quarantine, quarantine_counts")
+    assert size is not None
+    assert group.messages == len(took) * BATCH
+    return {
+        "messages": group.messages,
+        "kept": group.kept,
+        "ms_per_batch": round(statistics.median(took) * 1e3, 1),
+        "cpu_ms_per_batch": round(statistics.median(cpu) * 1e3, 1),
+        "messages_per_s": round(group.messages / sum(took)),
+        "disk_mb": round(size[0] / 1e6, 1),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    if asked.quick:
+        asked.messages = 20 * BATCH
+    folder = DataFolder.open(Path(tempfile.mkdtemp(prefix="hanhtrinh-bench-")))
+    with EmbeddedPostgres(folder) as database:
+        upgrade(database.dsn)
+        found = {
+            "limited": asyncio.run(flood(database.dsn, asked.messages, DEFAULT_LIMITS)),
+            "everything kept": asyncio.run(
+                flood(database.dsn, min(asked.messages, 50 * BATCH), NO_LIMITS)
+            ),
+        }
+    folder.remove()
+    print(json.dumps(found) if asked.json else json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
