@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from math import pi
+from math import floor, pi
 from struct import Struct
 from typing import Any, Final
 
@@ -269,6 +269,12 @@ _NAMED: Final = {
 _CONTENT: Final = Struct("<HB8B4BB4B3s6sHBBBBiiiIH5BH")
 
 
+def _angle(radians: float, most: float) -> int:
+    """Hundred-millionths of a radian; at the poles and the date line not rounded beyond them."""
+    units, end = round(radians * 1e8), floor(most * 1e8)
+    return min(max(units, -end), end)
+
+
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One status per fix; an ident that is no number of 32 bits is written 0."""
     del drivers
@@ -291,8 +297,8 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
         try:
             message = _HEAD.pack(MARK, STATUS, unit) + _CONTENT.pack(
                 0, row & 0xFF, *bytes(8), first, 0, 0, fourth, 0, *bytes(4), bytes(3), bytes(6),
-                0, 0, 0, 0, 0 if quality & Quality.NO_POSITION else satellites, round(lon * 1e8),
-                round(lat * 1e8), round(altitude * 100), round(speed / 0.036),
+                0, 0, 0, 0, 0 if quality & Quality.NO_POSITION else satellites, _angle(lon, pi),
+                _angle(lat, pi / 2), round(altitude * 100), round(speed / 0.036),
                 round(course * 1e3) % round(2 * pi * 1e3), when.second, when.minute, when.hour,
                 when.day, when.month, when.year,
             )  # fmt: skip
