@@ -1,12 +1,13 @@
 """Decoding in two ways: frames of the commonest shape as columns, all others one by one."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from devices.batch import F64, I64
-from devices.codec import Decoded
+from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
 
@@ -31,6 +32,27 @@ def numbered(texts: Sequence[bytes]) -> tuple[list[int], tuple[str, ...]]:
 def few_decimals(texts: Sequence[bytes]) -> F64:
     """`columns.decimals` of texts of which most are equal, as counts are; shape (len(texts),)."""
     return np.array(of_each(lambda text: float(text or b"nan"), texts), np.float64)
+
+
+def fields_of(
+    pattern: re.Pattern[bytes], payloads: Sequence[bytes]
+) -> tuple[list[bytes], list[int], list[int]]:
+    """The groups of all payloads that match, one behind the other; their indices; all others'.
+
+    Field k of every match is `fields[k :: pattern.groups]`: tuples would keep the collector busy.
+    """
+    match = pattern.fullmatch
+    fields: list[bytes] = []
+    taken: list[int] = []
+    rest: list[int] = []
+    for index, payload in enumerate(payloads):
+        one = match(payload)
+        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
+            rest.append(index)
+        else:
+            fields += one.groups(b"")
+            taken.append(index)
+    return fields, taken, rest
 
 
 def decode_two_ways(

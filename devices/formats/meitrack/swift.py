@@ -12,11 +12,11 @@ import numpy as np
 
 from devices.batch import I64, Bool, Quality
 from devices.checks import assemble
-from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.codec import Decoded
 from devices.columns import decimals, digits, instants, pairs
 from devices.extra import extra_bytes
 from devices.formats.meitrack.text import io_inputs, tail_columns
-from devices.two_ways import few_decimals, numbered, of_each
+from devices.two_ways import few_decimals, fields_of, numbered, of_each
 
 _NUMBER: Final = rb"0|[1-9][0-9]{0,9}"
 _AAA: Final = re.compile(
@@ -38,17 +38,7 @@ _DIGIT[list(b"ABCDEF")] = range(10, 16)
 
 def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
     """What could be read as columns, and the indices of all other payloads."""
-    match = _AAA.fullmatch
-    taken: list[int] = []
-    rest: list[int] = []
-    found: list[bytes] = []
-    for index, payload in enumerate(payloads):
-        one = match(payload)
-        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
-            rest.append(index)
-        else:
-            found += one.groups(b"")
-            taken.append(index)
+    found, taken, rest = fields_of(_AAA, payloads)
     wrong = np.flatnonzero(~_whole([payloads[one] for one in taken], found[:: _AAA.groups]))
     for row in wrong.tolist()[::-1]:
         rest.append(taken.pop(row))
@@ -73,7 +63,7 @@ def _whole(frames: Sequence[bytes], lengths: Sequence[bytes]) -> Bool:
 
 
 def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
-    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+    (
         _, ident, event, lat, lon, time, status, satellites, rssi, speed, course, hdop,
         altitude, mileage, run, cell, io, tail,
     ) = (found[field :: _AAA.groups] for field in range(_AAA.groups))  # fmt: skip

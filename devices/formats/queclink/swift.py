@@ -12,10 +12,10 @@ import numpy as np
 
 from devices.batch import I64, Quality
 from devices.checks import assemble
-from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.codec import Decoded
 from devices.columns import decimals, instants, pairs
 from devices.formats.queclink.reports import status_inputs
-from devices.two_ways import few_decimals, numbered, of_each
+from devices.two_ways import few_decimals, fields_of, numbered, of_each
 
 _FRI: Final = re.compile(
     rb"\+RESP:GTFRI,((?!11|40|44|52|55|66|DE)[0-9A-F]{6}),([0-9A-Za-z]{1,20}),([0-9A-Za-z_-]{0,16}),([0-9]*),([0-9A-F]{2}),1,"
@@ -29,22 +29,12 @@ _FRI: Final = re.compile(
 
 def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
     """What could be read as columns, and the indices of all other payloads."""
-    match = _FRI.fullmatch
-    taken: list[int] = []
-    rest: list[int] = []
-    found: list[bytes] = []
-    for index, payload in enumerate(payloads):
-        one = match(payload)
-        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
-            rest.append(index)
-        else:
-            found += one.groups(b"")
-            taken.append(index)
+    found, taken, rest = fields_of(_FRI, payloads)
     return _columns(found, taken, received), rest
 
 
 def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
-    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+    (
         version, ident, name, power, kind, accuracy, speed, azimuth, altitude, lon, lat, time,
         cell, satellites, odometer, hours, battery, status, sent, count,
     ) = (found[field :: _FRI.groups] for field in range(_FRI.groups))  # fmt: skip

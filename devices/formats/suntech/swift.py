@@ -11,10 +11,10 @@ import numpy as np
 
 from devices.batch import I64, Quality
 from devices.checks import assemble
-from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.codec import Decoded
 from devices.columns import decimals, digits, instants
 from devices.formats.suntech.columns import io_inputs
-from devices.two_ways import few_decimals, numbered, of_each
+from devices.two_ways import few_decimals, fields_of, numbered, of_each
 
 _STT: Final = re.compile(
     rb"(S(?:T3|A2)[0-9]{2})STT;([0-9A-Za-z]{1,20});(?:([0-9]{1,3});)?([0-9A-Za-z]{1,8});"
@@ -27,22 +27,12 @@ _STT: Final = re.compile(
 
 def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
     """What could be read as columns, and the indices of all other payloads."""
-    match = _STT.fullmatch
-    taken: list[int] = []
-    rest: list[int] = []
-    found: list[bytes] = []
-    for index, payload in enumerate(payloads):
-        one = match(payload)
-        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
-            rest.append(index)
-        else:
-            found += one.groups(b"")
-            taken.append(index)
+    found, taken, rest = fields_of(_STT, payloads)
     return _columns(found, taken, received), rest
 
 
 def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
-    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+    (
         family, ident, model, version, time, cell, lat, lon, speed, course,
         satellites, fix, distance, power, io, mode, number, hours, backup, live,
     ) = (found[field :: _STT.groups] for field in range(_STT.groups))  # fmt: skip

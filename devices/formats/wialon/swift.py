@@ -11,12 +11,12 @@ import numpy as np
 
 from devices.batch import F64, I64, Quality
 from devices.checks import assemble
-from devices.codec import MAX_PAYLOAD_BYTES, Decoded
+from devices.codec import Decoded
 from devices.columns import decimals, degrees, digits, instants, pairs
 from devices.crc16 import crc16_ibm_each
 from devices.extra import extra_bytes
 from devices.formats.wialon.messages import described
-from devices.two_ways import few_decimals, of_each
+from devices.two_ways import few_decimals, fields_of, of_each
 
 _NUMBER: Final = rb"(?:NA|(-?[0-9]{1,9}(?:\.[0-9]{1,9})?))?"
 _D: Final = re.compile(
@@ -31,17 +31,7 @@ _BODY: Final = slice(len("#D#"), -len("FFFF\r\n"))
 
 def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
     """What could be read as columns, and the indices of all other payloads."""
-    match = _D.fullmatch
-    taken: list[int] = []
-    rest: list[int] = []
-    found: list[bytes] = []
-    for index, payload in enumerate(payloads):
-        one = match(payload)
-        if one is None or len(payload) > MAX_PAYLOAD_BYTES:
-            rest.append(index)
-        else:
-            found += one.groups(b"")
-            taken.append(index)
+    found, taken, rest = fields_of(_D, payloads)
     sums = found[_D.groups - 1 :: _D.groups]
     summed = [row for row, one in enumerate(sums) if one]
     made = crc16_ibm_each([payloads[taken[row]][_BODY] for row in summed])
@@ -54,7 +44,7 @@ def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]
 
 
 def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
-    (  # fields of all frames, one behind the other: tuples would keep the collector busy
+    (
         day, clock, lat, north, lon, east, speed, course, altitude, satellites, hdop, more, _,
     ) = (found[field :: _D.groups] for field in range(_D.groups))  # fmt: skip
     date = pairs(day, 6)
