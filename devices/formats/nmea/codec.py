@@ -49,6 +49,7 @@ class Epoch:
     satellites: float = nan
     before: bytes = b""
     after: bytes = b""
+    contradicts: bool = False
 
     def follow(self, text: bytes) -> None:
         """Add text behind a sentence; no more than is kept, or many sentences would take ages."""
@@ -93,11 +94,12 @@ def read(payload: bytes, rows: FixRows) -> None:
         return
     epochs: list[Epoch] = []
     ident, seen = "", 0
+    in_text = bool(shown(payload[: starts[0]]) or identity(payload, starts[0]))
     for at, limit in zip(starts, [*starts[1:], len(payload)], strict=True):
         start = at + (payload[at] == _DOLLAR)
         line = line_at(payload, start, limit)
         try:
-            found = find(line)
+            found = find(line, in_text=in_text)
         except DecodeError as error:
             rows.refuse(error, at)
             seen = start + len(line)
@@ -108,6 +110,7 @@ def read(payload: bytes, rows: FixRows) -> None:
                 after, _, between = between.partition(b"\n")
                 epochs[-1].follow(after)
             _join(epochs, found.said, at, between)
+            epochs[-1].contradicts |= found.contradicts
             ident = ident or found.ident
             seen = start + found.end
     if epochs:
@@ -189,10 +192,12 @@ def _check(epoch: Epoch) -> None:
 
 
 def _beside(epoch: Epoch) -> dict[str, str] | None:
-    """The text of a tracker beside its sentences."""
-    if not epoch.before and not epoch.after:
+    """The text of a tracker beside its sentences, and what is wrong with these."""
+    if not epoch.before and not epoch.after and not epoch.contradicts:
         return None
     texts = {"before": shown(epoch.before), "after": shown(epoch.after)}
+    if epoch.contradicts:
+        texts["checksum"] = "wrong"
     return {name: text for name, text in texts.items() if text}
 
 

@@ -34,11 +34,15 @@ class Sentence(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A sentence in a text: what it says (None: a type that is not read), and where it ends."""
+    """A sentence in a text: what it says (None: a type that is not read), and where it ends.
+
+    contradicts: its checksum is another's.
+    """
 
     said: Sentence | None
     ident: str
     end: int
+    contradicts: bool = False
 
 
 def parse(line: bytes) -> Sentence | None:
@@ -49,17 +53,17 @@ def parse(line: bytes) -> Sentence | None:
     return find(line).said
 
 
-def find(line: bytes) -> Found:
+def find(line: bytes, *, in_text: bool = False) -> Found:
     """The sentence that a line begins with; the text of a tracker may follow it.
 
-    `end` is where its checksum ends or, if it has none, its last field by the standard. Raises
-    DecodeError.
+    in_text: it is part of such a text, and may contradict its checksum. `end` is where its checksum
+    ends or, if it has none, its last field by the standard. Raises DecodeError.
     """
     kind = line[2:5]
     reader = READERS.get(kind) if line[5:6] == b"," and line[:1] != PROPRIETARY else None
     if reader is None:
         return Found(None, "", 0)
-    body, end = _checked(line, FIELDS[kind])
+    body, end, is_right = _checked(line, FIELDS[kind], in_text=in_text)
     if b"_" in body:
         raise DecodeError(Reject.BAD_VALUE, detail="a field with an underscore")
     fields = body.split(b",")
@@ -67,20 +71,20 @@ def find(line: bytes) -> Found:
     if kind == b"RMC" and _is_serial(fields):
         ident = fields.pop(1).decode()
     try:
-        return Found(reader(fields), ident, end)
+        return Found(reader(fields), ident, end, not is_right)
     except (ValueError, OverflowError) as error:
         raise DecodeError(Reject.BAD_VALUE, detail=f"{kind.decode()}: {error}") from None
 
 
-def _checked(line: bytes, most_fields: int) -> tuple[bytes, int]:
-    """Body and end of a sentence whose checksum is right, or that has none.
+def _checked(line: bytes, most_fields: int, *, in_text: bool) -> tuple[bytes, int, bool]:
+    """Body and end of a sentence, and whether its checksum is right (or absent).
 
     Some receivers put a blank before the "*" and do not count it.
     """
     star = line.find(b"*")
     if star < 0:
         body = b",".join(line.split(b",", most_fields)[:most_fields])
-        return body, len(body)
+        return body, len(body), True
     body = line[:star]
     sent = _CHECKSUM.match(line, star)
     if sent is None:
@@ -88,11 +92,11 @@ def _checked(line: bytes, most_fields: int) -> tuple[bytes, int]:
         reason = Reject.TRUNCATED if cut else Reject.BAD_CHECKSUM
         detail = f"checksum: expected two digits, got {line[star + 1 : star + 9]!r}"
         raise DecodeError(reason, detail=detail)
-    value = int(sent[1], 16)
-    if value not in {xor8(body), xor8(body.rstrip())}:
+    is_right = int(sent[1], 16) in {xor8(body), xor8(body.rstrip())}
+    if not is_right and not in_text:
         detail = f"checksum: expected {xor8(body):02X}, got {sent[1]!r}"
         raise DecodeError(Reject.BAD_CHECKSUM, detail=detail)
-    return body, sent.end()
+    return body, sent.end(), is_right
 
 
 def _is_serial(fields: list[bytes]) -> bool:
