@@ -53,7 +53,10 @@ class CellocatorStream(Stream):
         """Everything is published, and acknowledged by its numerator."""
         if sum(frame[4:-1]) & 0xFF != frame[-1]:
             return (Step(wrong="bad_checksum"),)
-        ident = str(int.from_bytes(frame[5:9], "little"))
+        unit = int.from_bytes(frame[5:9], "little")
+        if not unit:
+            return (Step(wrong="bad_identity"),)
+        ident = str(unit)
         if frame[4] == _ACKNOWLEDGE:
             return (Step(ident=ident),)
         return (Step(ident=ident, payload=frame, reply=self._answer(frame)),)

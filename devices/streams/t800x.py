@@ -42,7 +42,7 @@ class T800xStream(Stream):
     def read(self, frame: bytes) -> Iterable[Step]:
         """By its type."""
         kind, digits = frame[2], frame[7:_HEAD_BYTES].hex()
-        if not digits.isdigit():
+        if not digits.isdigit() or not int(digits):
             return (Step(wrong="bad_identity"),)
         ident = digits[1:]
         if kind in {_LOGIN, _HEARTBEAT}:

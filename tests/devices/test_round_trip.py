@@ -78,7 +78,7 @@ CARRIES = {
 for unknown."""
 
 PLACE_E7 = {
-    "cellocator": 2.9,
+    "cellocator": 5.8,
     "eelink": 2.8,
     "egts": 0.3,
     "galileo": 5.1,

@@ -12,7 +12,7 @@ import atheris
 with atheris.instrument_imports(include=["devices"]):
     from devices.catalogue import codec
 
-from tests.fuzz.invariants import check
+from tests.fuzz.invariants import MAX_SECONDS, check
 
 MAX_BYTES = 4096
 
@@ -29,7 +29,7 @@ def main() -> None:
         f"-artifact_prefix={folder}/",
         str(Path(folder) / "corpus"),
     ]
-    atheris.Setup([sys.argv[0], *options], lambda payload: check(chosen, payload))
+    atheris.Setup([sys.argv[0], *options], lambda payload: check(chosen, payload, MAX_SECONDS))
     atheris.Fuzz()
 
 

@@ -137,12 +137,12 @@ def test_a_broker_that_asks_for_certificates_refuses_who_has_none(
 
 @integration
 def test_a_broker_of_another_authority_is_refused_and_the_reason_said(
-    mosquitto_with, authority, tmp_path, capsys
+    mosquitto_with, authority, tmp_path, capsys, caplog
 ):
     broker = mosquitto_with(PLAIN + authority.listener())
     made = settings(broker, broker__tls_ca=Authority(tmp_path / "theirs").ca)
     assert "certificate verify failed" in str(asyncio.run(passed(made)))
-    said = capsys.readouterr().out
+    said = capsys.readouterr().out + caplog.text  # as logging was set up by then
     assert "broker.untrusted" in said
     assert "certificate verify failed" in said
     finding = asyncio.run(check_broker(made))

@@ -295,10 +295,10 @@ def test_two_workers_wait_for_each_other_over_a_driver(registered):
         release, reached = asyncio.Event(), asyncio.Event()
         insert = quarantine.insert
 
-        async def held(conn, rows):
+        async def held(conn, *rows):
             reached.set()
             await release.wait()
-            await insert(conn, rows)
+            await insert(conn, *rows)
 
         async with (
             await connect(registered, name="one") as one,

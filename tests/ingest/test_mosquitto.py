@@ -138,7 +138,9 @@ def test_members_of_a_shared_subscription_divide_the_messages(mosquitto):
     assert {topic for topic, _ in first} & {topic for topic, _ in second}
 
 
-def test_a_broker_that_says_it_has_no_shared_subscriptions_is_left(mosquitto, capsys, monkeypatch):
+def test_a_broker_that_says_it_has_no_shared_subscriptions_is_left(
+    mosquitto, capsys, caplog, monkeypatch
+):
     asked = []
 
     async def go():
@@ -161,4 +163,5 @@ def test_a_broker_that_says_it_has_no_shared_subscriptions_is_left(mosquitto, ca
         assert not source.connected
 
     asyncio.run(go())
-    assert "broker.no_shared_subscriptions" in capsys.readouterr().out
+    said = capsys.readouterr().out + caplog.text  # as logging was set up by then
+    assert "broker.no_shared_subscriptions" in said

@@ -63,9 +63,9 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Items that need no more than their places changed, as long as they are ordinary numbers."""
 
-    mileage: _U32 | None = None
-    gnss_sat_num: _U8 | None = None
-    rssi: _U8 | None = None
+    mileage: _U32 | msgspec.UnsetType = msgspec.UNSET
+    gnss_sat_num: _U8 | msgspec.UnsetType = msgspec.UNSET
+    rssi: _U8 | msgspec.UnsetType = msgspec.UNSET
 
 
 class _UsualBody(_Body, forbid_unknown_fields=True, gc=False):
@@ -149,9 +149,11 @@ def _items(sent: _Usual | dict[str, Any] | None, meaning: Said) -> tuple[float, 
     if isinstance(sent, _Usual):
         extra = meaning.extra
         return (
-            nan if sent.mileage is None else float(sent.mileage * MILEAGE_UNIT_M),
-            nan if sent.gnss_sat_num is None else sent.gnss_sat_num,
-            _ENCODER.encode(extra if sent.rssi is None else {**extra, "signal": sent.rssi}),
+            nan if sent.mileage is msgspec.UNSET else float(sent.mileage * MILEAGE_UNIT_M),
+            nan if sent.gnss_sat_num is msgspec.UNSET else sent.gnss_sat_num,
+            _ENCODER.encode(
+                extra if sent.rssi is msgspec.UNSET else {**extra, "signal": sent.rssi}
+            ),
         )
     items = read_items(sent or {})
     return items.odometer, items.satellites, extra_bytes({**meaning.extra, **items.extra})

@@ -42,6 +42,8 @@ FIELDS: Final = 17
 LEAST_POINT_BYTES: Final = 20
 """A time and a place take more; so many points at most are in a message."""
 
+_NAN_32: Final = 0x7FC0_0000
+
 _LENGTH_BITS: Final = 24
 """Text is noted as its place in the data, shifted by this, and its length."""
 
@@ -138,8 +140,9 @@ class _Points:
         return np.where(self._has(name), self._column(name).copy().view(np.float64), np.nan)
 
     def _floats(self, name: str) -> F64:
-        single = self._column(name).astype(np.uint32).view(np.float32)
-        return np.where(self._has(name), single.astype(np.float64), np.nan)
+        bits = np.where(self._has(name), self._column(name), np.uint64(_NAN_32)).astype(np.uint32)
+        with np.errstate(invalid="ignore"):  # a NaN that signals becomes a quiet one
+            return bits.view(np.float32).astype(np.float64)
 
     def _texts(self, name: str) -> list[bytes]:
         """The bytes of a text field; empty where it is absent."""
