@@ -176,9 +176,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
     relax_collector()
     metrics = WorkerMetrics()
+    source = MqttSource(mqtt_options(settings), clock)
+    metrics.watch(source.backlog)
     worker = Worker(
         WorkerOptions(dsn(settings), settings.ingest.shard, retention(settings)),
-        MqttSource(mqtt_options(settings), clock),
+        source,
         Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings)),
         metrics,
         clock,
