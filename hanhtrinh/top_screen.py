@@ -1,8 +1,9 @@
 """What `hanhtrinh top` draws on a terminal: one table a part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -27,20 +28,26 @@ UNITS: Final[tuple[tuple[str, Callable[[float], str]], ...]] = (
 def screen(seen: list[Seen], interval_s: float) -> RenderableType:
     """Everything that was seen, drawn."""
     head = Text(f"hanhtrinh top, over {interval_s:.1f} s (Ctrl-C ends it)", style="dim")
-    return Group(head, *(_table(part) for part in seen))
+    return Group(head, Columns([_table(part) for part in seen], padding=(1, 3)))
 
 
 def _table(part: Seen) -> Table:
     # Names come from other processes: `Text` takes nothing in them for markup.
-    title = Text.assemble((part.target.part, "bold"), "  ", (part.target.url, "dim"))
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    table.add_column(min_width=20)
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    table.add_column(min_width=21)
     table.add_column(overflow="fold")
+    table.add_row(Text(part.target.part, style="bold"), Text(part.target.url, style="dim"))
     if part.error is not None:
         table.add_row(Text("away", style="bold red"), Text(part.error))
     for key, value in part.values.items():
-        table.add_row(Text(key.removesuffix("_per_s").removesuffix("_s")), written(key, value))
+        table.add_row(named(key, part.values), written(key, value))
     return table
+
+
+def named(key: str, others: Iterable[str]) -> Text:
+    """What a line is called: its unit stands with its numbers."""
+    name = key.removesuffix("_per_s").removesuffix("_s").removesuffix("_bytes").replace("_", " ")
+    return Text(f"{name}, in all" if f"{key}_per_s" in others else name)
 
 
 def written(key: str, value: Value) -> Text:

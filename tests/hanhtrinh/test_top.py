@@ -3,7 +3,12 @@
 import asyncio
 import io
 import json
-from contextlib import ExitStack
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import httpx
@@ -18,11 +23,12 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.scraping import Scrape, ScrapeError, quantile, rises, scrape
 from hanhtrinh.settings import load
 from hanhtrinh.top import PARTS, Part, Target, as_json, targets, watch
-from hanhtrinh.top_screen import screen, written
+from hanhtrinh.top_screen import named, screen, written
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.identity.metrics import AuthMetrics
 from ingest.source import Backlog
 from tests.hanhtrinh import instruments
+from tests.hanhtrinh.command import ROOT
 
 NOBODY = "http://127.0.0.1:1/metrics"
 
@@ -266,6 +272,13 @@ def test_values_are_written_with_their_units(key, value, text):
     assert written(key, value).plain == text
 
 
+def test_lines_are_called_by_what_they_count():
+    shown = {key: named(key, ["refused_per_s", "refused"]).plain for key in (
+        "refused_per_s", "refused", "lag_s", "held_bytes", "held_messages",
+    )}  # fmt: skip
+    assert [*shown.values()] == ["refused", "refused, in all", "lag", "held", "held messages"]
+
+
 def called(*arguments):
     return CliRunner().invoke(app, ["top", *arguments])
 
@@ -307,3 +320,26 @@ def test_metrics_of_strangers_are_no_part_of_ours():
         pytest.raises(CommandError, match="expected metrics of gateway"),
     ):
         seen_of([Target("gateway", url)])
+
+
+def test_on_a_terminal_it_draws_until_ctrl_c(tmp_path):
+    terminal, its_end = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "LINES": "50"}
+    with (
+        instruments.on_a_port(instruments.worker().registry) as url,
+        subprocess.Popen(
+            [sys.executable, "-m", "hanhtrinh", "top", "--worker", url, "--interval", "0.1"],
+            stdin=its_end, stdout=its_end, stderr=its_end, cwd=tmp_path, env=environment,
+        ) as process,
+    ):  # fmt: skip
+        os.close(its_end)
+        drawn = b""
+        while drawn.count(b"held messages") < 3:
+            drawn += os.read(terminal, 65_536)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # how Linux says that the other end is closed
+            while more := os.read(terminal, 65_536):
+                drawn += more
+        assert process.wait(60) == 0
+    os.close(terminal)
+    assert b"Traceback" not in drawn
