@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from hanhtrinh.settings import load
 from tests.docs.pages import ROOT, text_of
 from tests.hanhtrinh.instruments import labels_of_all
 
@@ -94,6 +95,19 @@ def test_every_metric_of_worker_and_logins_has_a_row(name):
         return  # docs/gateway.md, docs/bridge.md, docs/api.md
     name = name.removesuffix("_bucket")
     assert re.search(rf"^\| `{name}[`{{]", OPERATIONS, re.MULTILINE)
+
+
+def test_prometheus_asks_at_the_ports_that_the_example_settings_open():
+    settings = load(ROOT / "deploy" / "hanhtrinh.toml", environment={}).settings
+    text = text_of(PROMETHEUS / "prometheus.yml")
+    found = re.findall(r"job_name: hanhtrinh-(\w+)\n.*\n.*127\.0\.0\.1:(\d+)", text)
+    assert {job: int(port) for job, port in found} == {
+        "worker": settings.ingest.metrics_port,
+        "gateway": settings.gateway.metrics_port,
+        "bridge": settings.bridge.metrics_port,
+        "auth": settings.auth.metrics_port,
+        "api": settings.api.port,
+    }
 
 
 def test_prometheus_itself_takes_the_rules_and_they_do_what_they_say():
