@@ -23,6 +23,7 @@ from hanhtrinh.commands import (
     roads,
     serve,
     traffic,
+    watch,
 )
 from hanhtrinh.commands.state import State
 from hanhtrinh.errors import UsageError, expected_errors
@@ -104,6 +105,7 @@ app.command("judge")(judge.judge)
 app.command("rejudge")(judge.rejudge)
 app.command("doctor")(check.doctor)
 app.command("warm")(check.warm)
+app.command("top")(watch.top)
 app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")
 app.add_typer(identity.devices, name="devices")

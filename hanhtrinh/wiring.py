@@ -176,9 +176,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
     relax_collector()
     metrics = WorkerMetrics()
+    source = MqttSource(mqtt_options(settings), clock)
+    metrics.watch(source.backlog)
     worker = Worker(
         WorkerOptions(dsn(settings), settings.ingest.shard, retention(settings)),
-        MqttSource(mqtt_options(settings), clock),
+        source,
         Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings)),
         metrics,
         clock,
@@ -238,6 +240,7 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
 async def run_auth(settings: Settings, stop: asyncio.Event) -> None:
     """Answer the broker who may come in until `stop` is set."""
     from ingest.identity.callout import Callout, CalloutOptions  # noqa: PLC0415
+    from ingest.identity.metrics import AuthMetrics  # noqa: PLC0415
     from ingest.identity.tokens import Issuer  # noqa: PLC0415
 
     auth = settings.auth
@@ -252,8 +255,9 @@ async def run_auth(settings: Settings, stop: asyncio.Event) -> None:
         account=auth.account,
         session_s=auth.session_hours * 3600,
     )
-    with stopped_by_signals(stop):
-        await Callout(options, Issuer(auth.issuer_seed.get_secret_value()), clock).run(stop)
+    metrics, issuer = AuthMetrics(), Issuer(auth.issuer_seed.get_secret_value())
+    with served(metrics.registry, auth.metrics_port), stopped_by_signals(stop):
+        await Callout(options, issuer, clock, metrics).run(stop)
 
 
 def relax_collector() -> None:

@@ -1,18 +1,28 @@
-"""What the worker counts, for Prometheus: messages, fixes, refusals by reason, lag, commit time."""
+"""What the worker counts, for Prometheus, a batch at a time.
 
-from collections.abc import Iterable, Iterator
+What came and what became of it, refusals by reason, the lag of fixes, the time of every stage of a
+batch, what waits, and who holds which shard.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from devices.batch import I64
+from ingest.errors import Unusable
+from ingest.source import Backlog
+from ingest.stages import STAGES, Stages
 
 LAG_BOUNDS_S: Final = np.geomspace(0.001, 7200.0, 200)
 """Upper bounds of the lag buckets: each 8 % above the one before, so that a percentile read from
 them is within 8 % of the true one, from a millisecond to two hours."""
+
+BATCH_BOUNDS: Final = tuple(4**n for n in range(8))
+STAGE_BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class LagHistogram(Collector):
@@ -45,6 +55,25 @@ class LagHistogram(Collector):
         )
 
 
+class BacklogCollector(Collector):
+    """What waits in the source at the time of the scrape."""
+
+    def __init__(self, backlog: Callable[[], Backlog]) -> None:
+        self._backlog = backlog
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges in Prometheus' form."""
+        now = self._backlog()
+        for name, about, value in (
+            ("broker_up", "1 while the broker delivers", now.is_connected),
+            ("waiting_messages", "Messages received that no batch has taken", now.waiting),
+            ("held_messages", "Messages received and not acknowledged", now.held),
+            ("held_bytes", "Their payloads", now.held_bytes),
+            ("window_messages", "Held messages at which reading pauses", now.window),
+        ):
+            yield GaugeMetricFamily(f"hanhtrinh_{name}", about, value=float(value))
+
+
 class WorkerMetrics:
     """The worker's instruments, on a registry of their own."""
 
@@ -52,6 +81,14 @@ class WorkerMetrics:
         self.registry = CollectorRegistry()
         self.lag = LagHistogram()
         self.registry.register(self.lag)
+        self.received = Counter(
+            "hanhtrinh_received_messages", "Messages that a batch took, repeated ones each time",
+            registry=self.registry,
+        )  # fmt: skip
+        self.acknowledged = Counter(
+            "hanhtrinh_acknowledged_messages", "Messages that the broker may forget",
+            registry=self.registry,
+        )  # fmt: skip
         self.messages = Counter("hanhtrinh_messages", "Messages committed", registry=self.registry)
         self.fixes = Counter(
             "hanhtrinh_fixes", "Fixes by what became of them: stored, repeated",
@@ -63,9 +100,11 @@ class WorkerMetrics:
             ["kind"], registry=self.registry,
         )  # fmt: skip
         self.quarantined = Counter(
-            "hanhtrinh_quarantined", "Messages put into the quarantine",
+            "hanhtrinh_quarantined", "Messages and parts of messages put into the quarantine",
             ["reason"], registry=self.registry,
         )  # fmt: skip
+        # Prometheus sees a rise only from something: the first one must not be missed.
+        self.quarantined.labels(Unusable.INTERNAL_ERROR)
         self.replayed = Counter(
             "hanhtrinh_replayed_vehicles", "Vehicles replayed for late data or a rebuilt state",
             registry=self.registry,
@@ -87,6 +126,33 @@ class WorkerMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )  # fmt: skip
+        self.batch_messages = Histogram(
+            "hanhtrinh_batch_messages", "Messages of a batch",
+            buckets=BATCH_BOUNDS, registry=self.registry,
+        )  # fmt: skip
+        self.stage_s = Histogram(
+            "hanhtrinh_stage_seconds", "Time that a batch spent in a stage of its way",
+            ["stage"], buckets=STAGE_BOUNDS_S, registry=self.registry,
+        )  # fmt: skip
+        for stage in STAGES:
+            self.stage_s.labels(stage)
         self.database_up = Gauge(
             "hanhtrinh_database_up", "1 while the database takes batches", registry=self.registry
         )
+        self.shard_held = Gauge(
+            "hanhtrinh_shard_held", "1 while this worker holds the lock of its shard",
+            ["shard"], registry=self.registry,
+        )  # fmt: skip
+        self.last_commit = Gauge(
+            "hanhtrinh_last_commit_timestamp_seconds", "When a batch was last committed",
+            registry=self.registry,
+        )  # fmt: skip
+
+    def watch(self, backlog: Callable[[], Backlog]) -> None:
+        """Show what waits in a source, too."""
+        self.registry.register(BacklogCollector(backlog))
+
+    def observe(self, stages: Stages) -> None:
+        """Count the time of a batch's stages."""
+        for stage, seconds in stages.seconds.items():
+            self.stage_s.labels(stage).observe(seconds)

@@ -26,7 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest.source import Clock, MessageBatch
+from ingest.source import Backlog, Clock, MessageBatch
 from ingest.topics import DEFAULT_PATTERNS, subscriptions
 
 READ_BURST: Final = 512
@@ -189,6 +189,14 @@ class MqttSource:
     def due(self) -> int:
         """Batches that were released and whose acknowledgements are not on their way yet."""
         return len(self._released)
+
+    def backlog(self) -> Backlog:
+        """What is received and not acknowledged, at this moment."""
+        inbox = self._inbox
+        return Backlog(
+            self.connected, inbox.waiting, inbox.held_messages, inbox.held_bytes,
+            self._options.window_messages,
+        )  # fmt: skip
 
     def _make_client(self) -> Client:
         options = self._options

@@ -4,11 +4,13 @@
 behind; whoever calls it then tries again. Processing a batch twice changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
+import structlog
 from psycopg import AsyncConnection
 
 from devices.batch import DISQUALIFYING, I32, Bool, FixBatch, Quality
@@ -33,6 +35,7 @@ from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.source import MessageBatch
+from ingest.stages import Stages
 from ingest.timetables import Timetables
 from ingest.topics import Address, TopicRouter
 from ingest.weighing import Weigher
@@ -54,6 +57,8 @@ LATE = "late data or rebuilt state"
 DETAIL_LIMIT = 500
 """Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -66,6 +71,7 @@ class Outcome:
     intervals: list[Interval]
     refused: list[Refused]
     replayed: int
+    stages: Stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +173,28 @@ class Pipeline:
         assert self._live is not None
         assert self._driving is not None
         assert self._clocks is not None
+        stages = Stages()
         intake = take_in(batch, self._router, self._codec, self._directory)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
             intake = take_in(batch, self._router, self._codec, self._directory)
+        stages.ended("decoded")
+        _tell_decoded(batch, intake)
         vehicles = np.union1d(intake.fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
         # Days and drivers are made before the transaction: what is remembered of them then stays
         # true if it is rolled back.
         await fix_table.ensure_days(conn, intake.fixes.time)
         fixes = intake.fixes.with_columns(driver=await self._driver_ids(conn, intake))
+        stages.ended("prepared")
         try:
             async with conn.transaction():
-                return await self._commit(conn, batch, intake, fixes)
+                outcome = await self._commit(conn, batch, intake, fixes, stages)
         except BaseException:
             self._live.forget(vehicles)
             self._driving.forget(vehicles)
             self._clocks.forget(vehicles)
             raise
+        stages.ended("committed")
+        return outcome
 
     async def rejudge(
         self, conn: AsyncConnection, vehicles: I32, since_us: int, reason: str
@@ -224,8 +236,9 @@ class Pipeline:
             return False  # the worker's own look at the registry says what is wrong with it
 
     async def _commit(
-        self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch
-    ) -> Outcome:
+        self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch,
+        stages: Stages,
+    ) -> Outcome:  # fmt: skip
         assert self._live is not None
         assert self._timetables is not None
         assert self._driving is not None
@@ -233,12 +246,18 @@ class Pipeline:
         weighed, loads = await self._weigh(conn, intake)
         await progress_table.judge_beside(conn)
         judgement = await self._live.judge(conn, fixes, loads)
+        stages.ended("judged")
+        log.debug(
+            "batch.judged", fixes=len(judgement.new), repeats=len(judgement.repeats),
+            replayed=len(judgement.replayed), intervals=len(judgement.intervals),
+        )  # fmt: skip
         changes = await _store(conn, judgement, LATE)
         await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
         clocks = await self._clocks.take(conn, judgement.new)
         refused = self._quarantined(batch, intake.refused)
         await quarantine_table.insert(conn, refused, self._limits)
+        stages.ended("stored")
         return Outcome(
             messages=len(batch),
             fixes=judgement.new,
@@ -247,6 +266,7 @@ class Pipeline:
             intervals=judgement.intervals + driven + clocks + weighed,
             refused=intake.refused,
             replayed=len(judgement.replayed),
+            stages=stages,
         )
 
     async def set_aside(self, conn: AsyncConnection, batch: MessageBatch, detail: str) -> None:
@@ -318,6 +338,17 @@ class Pipeline:
         found, weighed = self._weigher.judge(weighings, intake.weighing_vehicle, stations)
         await violation_table.write(conn, found)
         return found, Loads.of(compress(weighed, is_new.tolist()))
+
+
+def _tell_decoded(batch: MessageBatch, intake: Intake) -> None:
+    """The lines of a batch that was read; of what was refused, one example and never its bytes."""
+    log.debug("batch.decoded", fixes=len(intake.fixes), weighings=len(intake.weighings))
+    if intake.refused:
+        first = intake.refused[0]
+        log.debug(
+            "batch.refused", reasons=dict(Counter(str(part.reason) for part in intake.refused)),
+            topic=batch.topics[first.message], reason=str(first.reason), detail=first.detail,
+        )  # fmt: skip
 
 
 async def _store(conn: AsyncConnection, judgement: Judgement, reason: str) -> Changes:

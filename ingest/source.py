@@ -5,7 +5,7 @@ Every way in (MQTT now; logs, gateways and files later) stands behind `Source`.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from devices.batch import I64
 
@@ -34,6 +34,20 @@ class MessageBatch:
         return MessageBatch(
             self.topics[start:stop], self.payloads[start:stop], self.received[start:stop]
         )
+
+
+class Backlog(NamedTuple):
+    """What a source has received and nobody has acknowledged yet.
+
+    waiting: messages that no batch has taken. held: with those of the batch under way, and
+    held_bytes their payloads. window: of as many the source reads no further.
+    """
+
+    is_connected: bool
+    waiting: int
+    held: int
+    held_bytes: int
+    window: int
 
 
 class Source(Protocol):

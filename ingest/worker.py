@@ -26,6 +26,7 @@ from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
+from ingest.stages import BatchNames
 from storage import database
 from storage import progress as progress_table
 from storage import quarantine as quarantine_table
@@ -96,6 +97,8 @@ class Worker:
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
+        self._names = BatchNames()
+        self._shard_held = metrics.shard_held.labels(str(options.shard))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
@@ -109,14 +112,21 @@ class Worker:
                 if not receiving.done():
                     receiving.cancel()
                     break
-                batch = receiving.result()
-                if await self._commit(batch, stop):
-                    self._source.acknowledge(batch)
+                await self._work(receiving.result(), stop)
                 await self._keep_house(stop)
         finally:
             stopped.cancel()
             await self._source.stop()
             await self._disconnect()
+
+    async def _work(self, batch: MessageBatch, stop: asyncio.Event) -> None:
+        """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
+        with self._names.next():
+            self._received(batch)
+            if await self._commit(batch, stop):
+                self._source.acknowledge(batch)
+                self._metrics.acknowledged.inc(len(batch))
+                log.debug("batch.acknowledged", messages=len(batch))
 
     async def _commit(self, batch: MessageBatch, stop: asyncio.Event) -> bool:
         """Have the batch committed, however long that takes; False if stopped before it was."""
@@ -177,6 +187,7 @@ class Worker:
         async def set_aside(conn: AsyncConnection) -> bool:
             detail = f"{type(error).__name__}: {error}"
             await self._pipeline.set_aside(conn, batch, detail)
+            log.warning("batch.set_aside", topic=batch.topics[0], detail=detail)
             return True
 
         self._metrics.quarantined.labels(Unusable.INTERNAL_ERROR).inc()
@@ -223,6 +234,8 @@ class Worker:
             raise
         self._conn = conn
         self._refreshed_at = -np.inf
+        self._shard_held.set(1)
+        self._metrics.database_up.set(1)
         return conn
 
     async def _lock_shard(self, conn: AsyncConnection) -> None:
@@ -242,6 +255,7 @@ class Worker:
             with contextlib.suppress(psycopg.Error, OSError):
                 await self._conn.close()
             self._conn = None
+            self._shard_held.set(0)
 
     async def _refresh(self, conn: AsyncConnection) -> None:
         now = time.monotonic()
@@ -264,6 +278,13 @@ class Worker:
             for warning in self._pipeline.warnings:
                 log.warning("registry.doubtful", detail=warning)
 
+    def _received(self, batch: MessageBatch) -> None:
+        waited_s = max(0.0, (self._clock() - int(batch.received[0])) / 1e6)
+        self._metrics.received.inc(len(batch))
+        self._metrics.batch_messages.observe(len(batch))
+        self._metrics.stage_s.labels("waited").observe(waited_s)
+        log.debug("batch.received", messages=len(batch), waited_ms=round(waited_s * 1e3, 1))
+
     def _failed(self, error: Exception, messages: int, tries: int) -> None:
         self._metrics.failures.labels(type(error).__name__).inc()
         log.warning(
@@ -282,6 +303,8 @@ class Worker:
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
         metrics.batch_s.observe(seconds)
+        metrics.observe(outcome.stages)
+        metrics.last_commit.set(self._clock() / 1e6)
         refused = Counter(str(part.reason) for part in outcome.refused)
         for reason, count in refused.items():
             metrics.quarantined.labels(reason).inc(count)

@@ -268,6 +268,9 @@ class Auth(Section):
     session_hours: float = setting(
         24.0, "a device logs in again after this time at the latest", unit="h", gt=0, le=720
     )
+    metrics_port: Port | None = setting(
+        None, "port on which it serves Prometheus metrics; none: it serves none"
+    )
 
 
 class Judge(Section):

@@ -82,6 +82,8 @@ class Round:
         prefetch = min(max(1, self._options.window_messages // len(queues)), 65_535)
         for queue in queues:
             self._lanes.append(await Lane.open(connection, queue, prefetch, self._delivered))
+            for reason in Aside:  # Prometheus sees a rise only from something
+                self._metrics.aside.labels(queue, str(reason))
         self._metrics.open.set_function(self._open)
         self._metrics.up.set(1)
         log.info("bridge.connected", queues=len(queues), prefetch=prefetch)

@@ -22,6 +22,7 @@ from psycopg import AsyncConnection
 from ingest.identity.access import access_of, subject_of
 from ingest.identity.checking import Attempt, Checker, Granted, Refused, Verdict
 from ingest.identity.kicking import Kicker
+from ingest.identity.metrics import AuthMetrics
 from ingest.identity.tokens import Issuer, claims_of
 from ingest.source import Clock
 from storage import credentials, database
@@ -95,8 +96,13 @@ class _Waiting:
 class Callout:
     """The service. `answered` counts its verdicts."""
 
-    def __init__(self, options: CalloutOptions, issuer: Issuer, clock: Clock) -> None:
-        self.answered: Counter[str] = Counter()
+    def __init__(
+        self, options: CalloutOptions, issuer: Issuer, clock: Clock,
+        metrics: AuthMetrics | None = None,
+    ) -> None:  # fmt: skip
+        """metrics: what is counted goes there, too, if somebody looks at it."""
+        self._metrics = metrics or AuthMetrics()
+        self.answered = self._metrics.answers
         self._options = options
         self._issuer = issuer
         self._clock = clock
@@ -105,6 +111,8 @@ class Callout:
         self._slow: set[asyncio.Task[None]] = set()
         self._conn: AsyncConnection | None = None
         self._decoder = msgspec.json.Decoder(_Claims)
+        self._metrics.waiting = self._waiting.qsize
+        self._metrics.slow = lambda: len(self._slow)
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
         """Answer until `stop` is set; `ready` is set once questions are taken."""
@@ -118,7 +126,8 @@ class Callout:
             reconnect_time_wait=0.5,
             error_cb=_log_error,
         )
-        kicker = Kicker(client, options.dsn, options.session_s)
+        kicker = Kicker(client, options.dsn, options.session_s, self._metrics)
+        self._metrics.is_broker_up = lambda: client.is_connected
         try:
             await kicker.prepare()
             await client.subscribe(QUESTIONS, queue=QUEUE, cb=self._take)
@@ -174,6 +183,7 @@ class Callout:
             oldest = asyncio.get_running_loop().time() - ANSWER_WITHIN_S
             fresh = [waiting for waiting in batch if waiting.since >= oldest]
             self.answered["too_late"] += len(batch) - len(fresh)
+            self._metrics.batch_questions.observe(len(batch))
             await self._answer(fresh)
 
     async def _answer(self, batch: list[_Waiting]) -> None:
@@ -182,7 +192,9 @@ class Callout:
             # A server that is gone without a word must not hold up all that come.
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 known = await credentials.to_check(await self._connected(), names)
+            self._metrics.is_database_up = True
         except (psycopg.Error, OSError) as error:
+            self._metrics.is_database_up = False
             log.warning("auth.no_registry", detail=str(error).strip() or type(error).__name__)
             await self._disconnect()
             for waiting in batch:
@@ -211,6 +223,7 @@ class Callout:
             self.answered[verdict] += 1
             answer["error"] = str(verdict)
             log.debug("auth.refused", username=waiting.attempt.username[:128], reason=verdict)
+        self._metrics.answer_s.observe(asyncio.get_running_loop().time() - waiting.since)
         claims = {"sub": question.user_nkey, "aud": question.server_id.id, "nats": answer}
         with contextlib.suppress(nats.errors.Error, OSError):  # the server asks again
             await waiting.message.respond(self._issuer.sign(claims).encode("ascii"))

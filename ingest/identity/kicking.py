@@ -16,6 +16,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from ingest.identity.metrics import AuthMetrics
 from storage import credentials, database
 
 CONNECTIONS: Final = "$SYS.REQ.SERVER.PING.CONNZ"
@@ -55,10 +56,10 @@ class _Answer(msgspec.Struct):
 
 
 class Kicker:
-    """Listens for revocations and has them carried out. `kicked` counts connections."""
+    """Listens for revocations and has them carried out."""
 
-    def __init__(self, client: Client, dsn: str, session_s: float) -> None:
-        self.kicked = 0
+    def __init__(self, client: Client, dsn: str, session_s: float, metrics: AuthMetrics) -> None:
+        self._metrics = metrics
         self._client = client
         self._dsn = dsn
         self._session_s = session_s
@@ -83,6 +84,8 @@ class Kicker:
             try:
                 async with await database.connect(self._dsn, name="hanhtrinh kick") as conn:
                     await credentials.listen(conn)
+                    # Here too: where nobody logs in, no question finds out.
+                    self._metrics.is_listening = self._metrics.is_database_up = True
                     await self._end(await credentials.revoked_since(conn, missing_s))
                     while True:
                         heard_at = loop.time()
@@ -90,6 +93,7 @@ class Kicker:
                         await self._end(sorted({note.payload async for note in told}))
                         await self._end_again(loop.time())
             except (psycopg.Error, nats.errors.Error, OSError) as error:
+                self._metrics.is_listening = False
                 log.warning("auth.not_listening", detail=str(error).strip())
                 missing_s = min(loop.time() - heard_at + SPARE_S, self._session_s)
                 await asyncio.sleep(RETRY_S)
@@ -131,7 +135,7 @@ class Kicker:
         for connection in listed.connections:
             if (listed.now - connection.start).total_seconds() < gone_s - SLACK_S:
                 continue
-            self.kicked += 1
+            self._metrics.kicked += 1
             await self._client.publish(
                 KICK.format(listed.server_id),
                 msgspec.json.encode({"cid": connection.cid}),

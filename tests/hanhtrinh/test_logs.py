@@ -8,6 +8,7 @@ import structlog
 
 from hanhtrinh import logs
 from hanhtrinh.settings.model import Log
+from ingest.stages import STAGES, BatchNames, Stages
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +54,36 @@ def test_pretty_lines_are_no_json(capsys):
     logs.configure(Log(format="pretty"))
     structlog.get_logger("ours").info("batch.committed", fixes=3)
     assert "batch.committed" in capsys.readouterr().err
+
+
+def test_every_line_of_a_batch_carries_its_name_and_no_other_line_does(capsys):
+    logs.configure(Log(format="json", level="debug"))
+    names = BatchNames()
+    for _ in range(2):
+        with names.next():
+            structlog.get_logger("ours").debug("batch.received", messages=3)
+            logging.getLogger("theirs").warning("within")
+    structlog.get_logger("ours").info("registry.loaded")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    first, second = lines[0]["batch"], lines[2]["batch"]
+    assert [line.get("batch") for line in lines] == [first, first, second, second, None]
+    assert first != second
+
+
+def test_batches_of_two_processes_never_have_the_same_name():
+    one, two = BatchNames(), BatchNames()
+    drawn = set()
+    for names in (one, two):
+        for _ in range(3):
+            with names.next() as name:
+                drawn.add(name)
+    assert len(drawn) == 6
+
+
+def test_stages_are_timed_one_after_the_other():
+    ticks = iter([0.0, 1.0, 3.0, 3.5])
+    stages = Stages(lambda: next(ticks))
+    for stage in ("decoded", "judged", "decoded"):
+        stages.ended(stage)
+    assert stages.seconds == {"decoded": 1.5, "judged": 2.0}
+    assert stages.seconds.keys() <= set(STAGES)

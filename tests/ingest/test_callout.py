@@ -249,6 +249,20 @@ def test_a_revocation_while_nobody_answered_is_made_up_for(asking, enter):
         again.stop()
 
 
+def test_what_was_answered_is_counted_for_prometheus(asking, enter):
+    def count(name, **labels):
+        registry = asking.service._metrics.registry
+        return registry.get_sample_value(f"hanhtrinh_auth_{name}", labels) or 0
+
+    assert not enter(IMEI, asking.login(IMEI)).refusal
+    assert enter(IMEI, "wrong").refusal
+    assert count("answers_total", verdict=Refused.WRONG_SECRET) >= 1
+    assert count("answers_total", verdict="granted") >= 1
+    assert count("answer_seconds_count") >= 2
+    wait_until(lambda: count("listening") == 1, "revocations are heard of")
+    assert (count("broker_up"), count("database_up")) == (1, 1)
+
+
 def test_a_chosen_password_lets_in_and_wrong_ones_are_tried_once_a_second(asking, enter):
     asking.login(IMEI, password="correct horse")
     assert not enter(IMEI, "correct horse").refusal

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from hanhtrinh.embedded import DataFolder, EmbeddedPostgres
 from ingest.errors import ShardTakenError
@@ -15,6 +17,7 @@ from ingest.intake import take_in
 from ingest.metrics import WorkerMetrics
 from ingest.mqtt import MqttSource
 from ingest.release import release
+from ingest.stages import STAGES
 from ingest.worker import Worker, WorkerOptions
 from storage import registry
 from storage.database import connect
@@ -34,6 +37,7 @@ async def working(dsn, broker, **options):
     """A running worker; its source, and its metrics."""
     metrics = WorkerMetrics()
     source = MqttSource(mqtt_options(broker, **options), clock)
+    metrics.watch(source.backlog)
     worker = Worker(WorkerOptions(dsn), source, new_pipeline(), metrics, clock)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
@@ -136,6 +140,34 @@ def test_what_was_quarantined_is_released_as_soon_as_its_cause_is_mended(databas
     assert done.released == 6
     assert waiting == [("bad_syntax",)]
     assert stored == [(5,)]
+
+
+def test_every_line_of_a_batch_carries_one_name_and_every_stage_is_timed(database, broker):
+    async def go():
+        await registered(database)
+        async with working(database, broker) as metrics:
+            assert count(metrics, "hanhtrinh_shard_held", shard="0") == 1
+            assert count(metrics, "hanhtrinh_broker_up") == 1
+            with capture_logs(processors=[merge_contextvars]) as lines:
+                await publish(broker, [("gsht/v1/json/imei-0", b"nonsense")])
+                done = "hanhtrinh_acknowledged_messages_total"
+                await until(lambda: count(metrics, done) == 1, "the message")
+            await until(lambda: count(metrics, "hanhtrinh_held_messages") == 0, "its release")
+        assert count(metrics, "hanhtrinh_shard_held", shard="0") == 0
+        return lines, metrics
+
+    lines, metrics = asyncio.run(go())
+    of_batch = [line for line in lines if line["event"].startswith("batch.")]
+    assert [line["event"].removeprefix("batch.") for line in of_batch] == [
+        "received", "decoded", "refused", "judged", "committed", "acknowledged",
+    ]  # fmt: skip
+    assert len({line["batch"] for line in of_batch}) == 1
+    assert "nonsense" not in repr(lines)
+    for stage in STAGES:
+        assert count(metrics, "hanhtrinh_stage_seconds_count", stage=stage) == 1
+    for name in ("received_messages_total", "batch_messages_sum", "database_up"):
+        assert count(metrics, f"hanhtrinh_{name}") == 1
+    assert count(metrics, "hanhtrinh_last_commit_timestamp_seconds") > T0_S
 
 
 def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, broker, monkeypatch):
