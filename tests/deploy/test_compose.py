@@ -70,7 +70,10 @@ def test_the_brokers_run_with_the_configurations_that_lie_beside():
         assert str(DEPLOY / file) in {volume["source"] for volume in volumes}
 
 
-@pytest.mark.parametrize("name", ["DATABASE_PASSWORD", "WORKER_PASSWORD", "PUBLISHER_PASSWORD"])
+PASSWORDS = [name for name in example_env() if name.endswith("_PASSWORD")]
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
 def test_nothing_starts_without_a_password(name):
     done = composed("nats", **{name: ""})
     assert done.returncode != 0
