@@ -1,0 +1,99 @@
+"""What the examples start exists, and is told nothing but settings, whose values can be used."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+import pytest
+import typer.main
+
+from hanhtrinh.cli import app
+from hanhtrinh.settings import load, rows
+from hanhtrinh.settings.loading import NOT_SETTINGS
+from tests.deploy.parts import (
+    COMPOSE,
+    DEPLOY,
+    MANIFESTS,
+    UNITS,
+    Part,
+    compose_parts,
+    example_env,
+    kept,
+    kubernetes_parts,
+    ours,
+    systemd_parts,
+)
+
+LONG_RUNNING = {"worker", "api", "gateway", "bridge", "auth"}
+KINDS = {"compose": compose_parts, "kubernetes": kubernetes_parts, "systemd": systemd_parts}
+FILES = [COMPOSE, *MANIFESTS, *UNITS, *sorted((DEPLOY / "container").iterdir())]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def parts(request) -> list[Part]:
+    return list(KINDS[request.param]())
+
+
+def test_every_part_is_there():
+    for read, missing in (
+        (compose_parts, set()), (kubernetes_parts, {"bridge"}), (systemd_parts, set()),
+    ):  # fmt: skip
+        verbs = {part.command[0] for part in read()}
+        assert verbs >= (LONG_RUNNING | {"migrate"}) - missing
+
+
+def test_every_verb_exists_with_the_options_that_it_is_given(parts):
+    for part in parts:
+        command, words = typer.main.get_command(app), list(part.command)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+        assert command is not typer.main.get_command(app), part.where
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= known, part.where
+
+
+def test_every_variable_is_a_setting_and_its_value_can_be_used(parts):
+    for part in parts:
+        # An error is raised for a name that is no setting, and for a value that is none.
+        origins = load(environment=ours(part.given)).origins
+        assert set(origins.values()) != {"default"}, part.where
+
+
+def test_every_variable_that_any_file_names_is_a_setting():
+    known = {row.variable for row in rows()} | NOT_SETTINGS
+    for path in FILES:
+        named = set(re.findall(r"HANHTRINH_[A-Z_]*[A-Z]\b(?!\.)", path.read_text("utf-8")))
+        assert named - known == set(), path.name
+
+
+def secrets_of(part: Part) -> Iterator[str]:
+    secret = {row.variable for row in rows() if row.is_secret}
+    for name, text in part.written.items():
+        if name in secret:
+            # Compose: nothing but what comes from .env; a password within an address, too.
+            yield re.sub(r"\$\{[A-Z_]+:[-?]\}", "", text)
+
+
+def test_no_secret_stands_in_a_file():
+    no_secret = {"", "postgresql://hanhtrinh:@database/hanhtrinh"}
+    for part in chain(compose_parts(), kubernetes_parts(), systemd_parts()):
+        assert set(secrets_of(part)) <= no_secret, part.where
+    for values in kept("Secret").values():
+        assert set(values.values()) == {""}
+    secret = re.compile("PASSWORD|SEED|ISSUER|URL")
+    assert [name for name, text in example_env().items() if secret.search(name) and text] == []
+    tracked = "".join(path.read_text("utf-8") for path in FILES)
+    assert "PRIVATE KEY" not in tracked
+
+
+def test_each_part_is_given_its_own_secrets_and_no_others():
+    allowed = {
+        "migrate": {"DATABASE__DSN"}, "worker": {"DATABASE__DSN", "BROKER__PASSWORD"},
+        "api": {"DATABASE__DSN"}, "gateway": {"PUBLISHER__PASSWORD"},
+        "auth": {"DATABASE__DSN", "AUTH__PASSWORD", "AUTH__ISSUER_SEED"},
+        "bridge": {"BRIDGE__PASSWORD", "BRIDGE__AMQP_URL"}, "devices": {"DATABASE__DSN"},
+    }  # fmt: skip
+    secret = {row.variable.removeprefix("HANHTRINH_") for row in rows() if row.is_secret}
+    for part in chain(compose_parts(), kubernetes_parts()):
+        named = {name.removeprefix("HANHTRINH_") for name in part.given} & secret
+        assert named == allowed[part.command[0]], part.where
