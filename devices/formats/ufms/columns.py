@@ -139,7 +139,9 @@ class _Points:
 
     def _floats(self, name: str) -> F64:
         single = self._column(name).astype(np.uint32).view(np.float32)
-        return np.where(self._has(name), single.astype(np.float64), np.nan)
+        with np.errstate(invalid="ignore"):  # a signalling NaN, sent or in a place never written
+            double = single.astype(np.float64)
+        return np.where(self._has(name), double, np.nan)
 
     def _texts(self, name: str) -> list[bytes]:
         """The bytes of a text field; empty where it is absent."""
