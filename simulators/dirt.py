@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import FixBatch
+from devices.batch import Bool, FixBatch
 from simulators.feed import Message
 from simulators.noise import uniform
 
@@ -51,11 +51,18 @@ class Dirt:
 MILD: Final = Dirt(duplicates=0.01, late=0.002, out_of_order=0.005, swapped=0.005, jumps=0.001)
 
 
-def spoil_fixes(fixes: FixBatch, dirt: Dirt, seed: int, start_us: int) -> FixBatch:
-    """Exchange the axes of some fixes, and throw some far away."""
+def spoil_fixes(
+    fixes: FixBatch, dirt: Dirt, seed: int, start_us: int, can_swap: Bool | None = None
+) -> FixBatch:
+    """Exchange the axes of some fixes, and throw some far away.
+
+    can_swap: whose formats can write exchanged axes; None: all.
+    """
     if dirt.is_clean:
         return fixes
     swapped = uniform(seed, fixes.vehicle, fixes.time, 21) < dirt.swapped
+    if can_swap is not None:
+        swapped &= can_swap
     jumps = uniform(seed, fixes.vehicle, fixes.time, 22) < dirt.jumps
     jumps &= ~swapped & (fixes.time > start_us + GRACE_US)
     thrown = JUMP_DEG + DRIFT_DEG_PER_S * (fixes.time / 1e6 % DRIFT_S)

@@ -2,7 +2,9 @@
 
 SimulatorError
 ├── PublishError     the broker did not take what was sent
-└── LoadTargetError  load may only be aimed at this machine
+├── LoadTargetError  load may only be aimed at this machine
+├── LineError        a road that cannot be driven as the fleet drives
+└── TruthFileError   a truth file that cannot be written, or is none
 """
 
 
@@ -16,3 +18,11 @@ class PublishError(SimulatorError):
 
 class LoadTargetError(SimulatorError):
     """Load was aimed at another machine."""
+
+
+class LineError(SimulatorError):
+    """A line is too short, or leads where driving would break a rule that nobody planned."""
+
+
+class TruthFileError(SimulatorError):
+    """The file cannot be written, or what is read is no truth."""

@@ -17,7 +17,7 @@ from devices.errors import EncodeError
 from devices.formats.teltonika.encoding import encode_packet
 from devices.formats.ufms.codec import encode_batch
 from simulators.fleet import Fleet
-from simulators.vehicles import PROVIDER, SimulatedVehicle
+from simulators.vehicles import NAMELESS, PROVIDER, SimulatedVehicle
 
 AT_ONCE: Final = 30
 """Fixes that a tracker puts into one message when it empties its memory."""
@@ -103,8 +103,14 @@ def _by_codec(
 
 
 def _inner_idents(vehicles: Sequence[SimulatedVehicle]) -> list[str]:
-    """What the payload says about whose it is: only a provider's feed has to name the vehicle."""
-    return [vehicle.plate if vehicle.codec == "ufms" else "" for vehicle in vehicles]
+    """What the payload says about whose it is: a provider's feed names the vehicle by plate."""
+    return [_inner_ident(vehicle) for vehicle in vehicles]
+
+
+def _inner_ident(vehicle: SimulatedVehicle) -> str:
+    if vehicle.codec in NAMELESS:
+        return ""
+    return vehicle.plate if vehicle.codec == "ufms" else vehicle.ident
 
 
 def _runs(fixes: FixBatch) -> list[FixBatch]:

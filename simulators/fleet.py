@@ -22,8 +22,9 @@ from simulators.vehicles import (
     CAR,
     CODECS,
     LORRIES,
+    MILLISECONDS,
     MIX,
-    WHOLE_SECONDS,
+    WITHIN_POLES,
     Make,
     SimulatedVehicle,
     make_vehicle,
@@ -93,7 +94,9 @@ class Fleet:
         self._drive_of: I32 = np.array([index[id(p.drive)] for p in self._parts], np.int32)
         self._phase: F64 = np.array([part.phase_s for part in self._parts])
         self._pace: F64 = np.array([part.pace for part in self._parts])
-        self._whole_seconds = np.array([v.codec in WHOLE_SECONDS for v in self.vehicles])
+        self._whole_seconds = np.array([v.codec not in MILLISECONDS for v in self.vehicles])
+        # Of each vehicle: whether its format can write exchanged axes.
+        self.can_swap: Bool = np.array([v.codec not in WITHIN_POLES for v in self.vehicles])
         self._offenders = [(row, part) for row, part in enumerate(self._parts) if part.script]
         self._silences = [
             (row, part.drive.period_s, *silence)
@@ -144,7 +147,7 @@ class Fleet:
         """The violations planned up to a time.
 
         fixes_of: the times of the fixes that each offender sent (ascending); given them, only what
-        they suffice to show is counted.
+        they suffice to show is counted. What goes on longer has the end that is planned for it.
         """
         found: list[Planned] = []
         for row, part in self._offenders:
@@ -152,14 +155,21 @@ class Fleet:
                 for started, ended in self._times(part, stretch, until_us):
                     known = fixes_of is None or stretch.is_known(started, ended, fixes_of[row])
                     if known:
-                        vehicle = self.vehicles[row]
-                        found.append(
-                            Planned(
-                                stretch.kind, row + 1, vehicle.plate, stretch.subject,
-                                started, min(ended, until_us),
-                            )
-                        )  # fmt: skip
+                        found.append(self._plan(row, stretch, started, ended))
         return found
+
+    def _plan(self, row: int, stretch: Stretch, started: int, ended: int) -> Planned:
+        vehicle = self.vehicles[row]
+        return Planned(
+            kind=stretch.kind,
+            vehicle=row + 1,
+            plate=vehicle.plate,
+            ident=vehicle.ident,
+            subject=stretch.subject,
+            started=started,
+            ended=ended,
+            details=stretch.details,
+        )
 
     def _times(self, part: _Part, stretch: Stretch, until_us: int) -> list[tuple[int, int]]:
         """When the stretch is driven, each time it begins before `until_us`."""
@@ -261,12 +271,27 @@ def _cast(world: World, options: FleetOptions) -> list[_Part]:
         (CAR, car_drive(world, CAR, "vong-bac"), ()),
     ]
     shares = np.array([0.16, 0.14, 0.14, *[0.06] * 6, 0.2])
+    if world.lines:
+        more = _on_lines(world)
+        drives += more
+        shares = np.concatenate((shares / shares.sum(), np.full(len(more), 1.0 / len(more))))
     chosen = rng.choice(len(drives), options.vehicles - len(parts), p=shares / shares.sum())
     for which in chosen.tolist():
         make, drive, routes = drives[which]
         pace = float(rng.uniform(SLOWEST_PACE, 1.0))
         parts.append(_Part(make, drive, float(rng.uniform(0.0, drive.period_s)), pace, routes))
     return parts
+
+
+def _on_lines(world: World) -> list[tuple[Make, Drive, tuple[str, ...]]]:
+    """A car for every road that a user added, and a lorry for those where lorries may drive."""
+    found: list[tuple[Make, Drive, tuple[str, ...]]] = []
+    for number, road in enumerate(world.lines):
+        found.append((CAR, car_drive(world, CAR, road), ()))
+        if world.serves_lorries(road):
+            make = LORRIES[number % len(LORRIES)]
+            found.append((make, lorry_drive(world, make, road), ()))
+    return found
 
 
 def _violating(

@@ -6,9 +6,10 @@ parsing and the registry (the vehicles' names follow from their numbers, vehicle
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from devices.batch import I32, I64, FixBatch
 from simulators.dirt import Dirt, spoil_fixes, spoil_messages
 from simulators.feed import Message, buffered, single, weighed
 from simulators.fleet import Fleet, FleetOptions
+from simulators.motion import Line
 from simulators.publisher import BrokerOptions, Publisher, connect
-from simulators.truth import Planned, write_truth
-from simulators.world import load_world
+from simulators.truth import Planned
+from simulators.truth_file import FORMAT, TruthWriter, rfc3339
+from simulators.world import World, load_world
 
 STEP_US = 1_000_000
 """How much of real time is computed in one piece."""
@@ -33,7 +36,8 @@ class SimulateOptions:
 
     duration_s: None: until cancelled. backlog_s: so much of the past is sent first, as trackers do
     that come back into coverage, at `backlog_interval_s`. dirt: faults of the feed; live_dirt: of
-    what is sent in real time, where it differs. truth: file for the planned violations.
+    what is sent in real time, where it differs. truth: file for the planned violations. lines:
+    roads by name that a part of the fleet drives, besides those of the world.
     """
 
     broker: BrokerOptions
@@ -47,6 +51,7 @@ class SimulateOptions:
     dirt: Dirt = field(default_factory=Dirt)
     live_dirt: Dirt | None = None
     truth: Path | None = None
+    lines: Mapping[str, Line] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -72,6 +77,11 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def world_of(options: SimulateOptions) -> World:
+    """The world that the fleet drives in. Raises LineError for lines that cannot be driven."""
+    return load_world().with_lines(options.lines)
+
+
 class Simulation:
     """A fleet and everything that it has sent so far."""
 
@@ -87,7 +97,7 @@ class Simulation:
             self.start_us,
             spread_s=options.backlog_s + 60.0 if options.backlog_s else 900.0,
         )
-        self.fleet = Fleet(load_world(), fleet)
+        self.fleet = Fleet(world_of(options), fleet)
         self.progress = Progress()
         # Who and when of those with a plan: an endless simulation must not keep every fix.
         self._sent: list[tuple[I32, I64]] = []
@@ -143,6 +153,31 @@ class Simulation:
         ]
         return self.fleet.planned(self._until_us, of_vehicle)
 
+    @property
+    def until_us(self) -> int:
+        """What happened before then was taken, and no more."""
+        return self._until_us
+
+    def header(self) -> dict[str, Any]:
+        """The first line of the truth file: what makes the simulation, and who takes part."""
+        options = self.options
+        backlog_s = options.backlog_interval_s if options.backlog_s else 0
+        return {
+            "truth": FORMAT,
+            "seed": options.seed,
+            "vehicles": options.vehicles,
+            "codec": options.codec,
+            "interval_s": max(options.interval_s, backlog_s),
+            "started_at": rfc3339(self.start_us),
+            "ended_at": None,
+            "options": {
+                "backlog_s": options.backlog_s,
+                "dirt": asdict(options.dirt),
+                "lines": sorted(options.lines),
+            },
+            "fleet": [vehicle.plate for vehicle in self.fleet.vehicles],
+        }
+
     def report(self) -> SimulateReport:
         counts = self.progress
         return SimulateReport(counts.fixes, counts.weighings, counts.messages, self.planned())
@@ -151,7 +186,8 @@ class Simulation:
         has_plan = fixes.vehicle < self.fleet.offenders
         self._sent.append((fixes.vehicle[has_plan], fixes.time[has_plan]))
         self.progress.fixes += len(fixes)
-        return spoil_fixes(fixes, dirt, self.options.seed, self.start_us)
+        can_swap = self.fleet.can_swap[fixes.vehicle]
+        return spoil_fixes(fixes, dirt, self.options.seed, self.start_us, can_swap)
 
     def _weighed(self, from_us: int, to_us: int) -> list[Message]:
         weighings = self.fleet.weighbridges.between(from_us, to_us)
@@ -165,6 +201,7 @@ async def drive(
     until_us: int | None,
     stop: asyncio.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    truth: TruthWriter | None = None,
 ) -> None:
     """Send the fleet's messages as real time passes, until then or until `stop` is set."""
     at = simulation.live_from_us
@@ -172,6 +209,8 @@ async def drive(
         await _sleep_until(at - AHEAD_US)
         to_us = at + STEP_US if until_us is None else min(at + STEP_US, until_us)
         messages = simulation.step(to_us)
+        if truth is not None:
+            truth.add(simulation.planned())
         await publisher.send_when_due(messages)
         simulation.progress.messages += len(messages)
         on_progress(simulation.progress)
@@ -182,13 +221,18 @@ async def simulate(
     options: SimulateOptions,
     on_progress: Callable[[Progress], None] = lambda _: None,
     stop: asyncio.Event | None = None,
+    register: Callable[[Fleet], Awaitable[None]] | None = None,
 ) -> SimulateReport:
     """Run a fleet against the broker. Raises PublishError, ValueError for options that cannot be.
 
-    stop: set it to end the run within a second. The truth is written however the run ends.
+    stop: set it to end the run within a second. register: is given the fleet before it sets out.
+    The truth is written as the run goes on, and made whole however it ends.
     """
+    if register is not None:
+        await register(Simulation(options, now_us()).fleet)  # its names do not depend on the start
     begins = now_us()
     simulation = Simulation(options, begins)
+    truth = None if options.truth is None else TruthWriter(options.truth, simulation.header())
     until = None if options.duration_s is None else begins + round(options.duration_s * 1e6)
     try:
         async with connect(options.broker) as publisher:
@@ -196,13 +240,13 @@ async def simulate(
                 messages = simulation.backlog()
                 await publisher.send(messages)
                 simulation.progress.messages += len(messages)
-            await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress)
+            await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress, truth)
             rest = simulation.rest()
             await publisher.send(rest)
             simulation.progress.messages += len(rest)
     finally:
-        if options.truth is not None:
-            write_truth(options.truth, simulation.planned())
+        if truth is not None:
+            truth.finish(simulation.planned(), simulation.until_us)
     return simulation.report()
 
 

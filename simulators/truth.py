@@ -1,15 +1,12 @@
 """The truth: what was planned, when it really happened, and when a rule must have found it.
 
-Belongs here: planned violations as values, and writing them to a file. Does not belong here: how
-they are brought about (violators.py).
+Belongs here: planned violations as values. Does not belong here: how they are brought about
+(violators.py), and the file that keeps them (truth_file.py).
 """
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,16 +24,18 @@ KINDS = (
 class Planned:
     """One planned violation, without the noise and the sampling that a judge has to bear.
 
-    vehicle: number of the vehicle in the fleet, from 1. started, ended: microseconds since
-    1970-01-01 UTC.
+    vehicle: number of the vehicle in the fleet, from 1. ident: its tracker's. started, ended:
+    microseconds since 1970-01-01 UTC. details: what of the plan makes it one, with units in names.
     """
 
     kind: str
     vehicle: int
     plate: str
+    ident: str
     subject: str
     started: int
     ended: int
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,7 @@ class Stretch:
     at_least_s, at_least_fixes: the rule reports the run once its fixes span so much; a stretch
         that the end of the feed cuts short earlier is no violation.
     after_fixes: fixes behind the end of the stretch without which it cannot be reported.
+    details: of the planned violations that come of it.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Stretch:
     at_least_s: float = 0.0
     at_least_fixes: int = 1
     after_fixes: int = 0
+    details: Mapping[str, float] = field(default_factory=dict)
 
     def is_known(self, started: int, ended: int, fix_times: I64) -> bool:
         """Whether fixes taken at these times (ascending) suffice to report it."""
@@ -70,21 +71,3 @@ def count_by_kind(planned: Iterable[Planned]) -> dict[str, int]:
     """How many of each kind, in the order of KINDS; kinds that do not occur are absent."""
     counts = Counter(each.kind for each in planned)
     return {kind: counts[kind] for kind in KINDS if counts[kind]}
-
-
-def write_truth(path: Path, planned: Sequence[Planned]) -> None:
-    """One JSON object a line: kind, vehicle (plate), subject, started and ended (RFC 3339)."""
-    with path.open("w", encoding="utf-8") as file:
-        for each in sorted(planned, key=lambda p: (p.started, p.vehicle, p.kind)):
-            line = {
-                "kind": each.kind,
-                "vehicle": each.plate,
-                "subject": each.subject,
-                "started": _rfc3339(each.started),
-                "ended": _rfc3339(each.ended),
-            }
-            file.write(json.dumps(line) + "\n")
-
-
-def _rfc3339(time_us: int) -> str:
-    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat(timespec="milliseconds")

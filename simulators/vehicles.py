@@ -3,27 +3,47 @@
 Belongs here: what the registry is told about a simulated vehicle. Does not belong here: motion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from devices.catalogue import CODECS as CATALOGUE
 from geofence.registry import VehicleKind, VehicleRoute, VehicleRule
 
-CODECS: Final = ("json", "teltonika", "ufms", "nmea", "owntracks")
-"""Codecs that a simulated tracker can speak."""
+SHARES: Final[Mapping[str, int]] = {
+    "json": 24, "teltonika": 12, "ufms": 8, "jt808": 6, "gt06": 6, "nmea": 4, "owntracks": 4,
+}  # fmt: skip
+"""How many vehicles of a mixed fleet speak each codec, for one that speaks each of the others."""
 
-MIX: Final = (
-    *("json",) * 5,
-    *("teltonika",) * 2,
-    *("ufms", "nmea", "owntracks"),
+CODECS: Final = (
+    *SHARES,
+    *(
+        name
+        for name, codec in sorted(CATALOGUE.items())
+        if codec.encode is not None and name not in SHARES
+    ),
 )
-"""Every ten vehicles of a mixed fleet."""
+"""Codecs that a simulated tracker can speak: all that have an encoder of fixes."""
 
-WHOLE_SECONDS: Final = frozenset({"ufms", "nmea", "owntracks"})
-"""Formats whose trackers tell time in whole seconds."""
+MILLISECONDS: Final = frozenset(
+    {
+        *("flespi", "gps103", "json", "pui"),
+        *("teltonika", "teltonika-cbor", "teltonika-json", "traccar"),
+    }
+)
+"""Formats whose trackers tell time to the millisecond, the others to the second."""
+
+WITHIN_POLES: Final = frozenset({"cellocator", "egts", "meitrack", "tk103"})
+"""Formats that cannot write a latitude beyond 90 degrees, and so no exchanged axes."""
+
+NAMELESS: Final = frozenset({"json", "owntracks"})
+"""Formats whose trackers leave it to the topic to say whose the payload is."""
+
+NUMBERED: Final = frozenset({"jt808", "jt808-json"})
+"""Formats whose terminals are known by a number of at most 12 digits, not by an IMEI."""
 
 PROVIDER: Final = "mophong"
-"""The provider in whose feed the simulated UFMS vehicles are named by plate."""
+"""The provider in whose feed the simulated UFMS vehicles are named by plate; an OwnTracks user."""
 
 OPERATORS: Final = (
     ("HTX-CAUSEN", "Hợp tác xã vận tải Cầu Sen"),
@@ -33,6 +53,18 @@ OPERATORS: Final = (
     ("HTX-SONGRONG", "Hợp tác xã Sông Rộng"),
 )
 """Code and name of the made-up companies that own the fleet."""
+
+
+def _spread(shares: Mapping[str, int]) -> tuple[str, ...]:
+    """Every name as often as its share says, each at equal distances."""
+    turns = [
+        ((turn + 0.5) / share, name) for name, share in shares.items() for turn in range(share)
+    ]
+    return tuple(name for _, name in sorted(turns))
+
+
+MIX: Final = _spread({name: SHARES.get(name, 1) for name in CODECS})
+"""The codecs of a mixed fleet, vehicle after vehicle, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +145,11 @@ def make_vehicle(
         routes=tuple(VehicleRoute(code) for code in routes),
     )
     imei = f"8690{number:011d}"
+    ident = f"1390{number:08d}" if codec in NUMBERED else imei
     return SimulatedVehicle(
         number=number,
         plate=plate,
-        ident=f"mophong/{imei}" if codec == "owntracks" else imei,
+        ident=f"{PROVIDER}/{imei}" if codec == "owntracks" else ident,
         codec=codec,
         operator=OPERATORS[which][0],
         licence=f"0100{number:08d}",

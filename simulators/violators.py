@@ -138,11 +138,16 @@ def _speeding(world: World, make: Make, drive: Drive, route: str | None) -> Scri
         return np.asarray(speed_kmh > limit, np.bool_)
 
     stretches = tuple(
-        Stretch("speeding", "", begin, end, SPEEDING_S, 2)
+        Stretch("speeding", "", begin, end, SPEEDING_S, 2, details=_fastest(drive, begin, end))
         for begin, end in runs_where(drive, over)
         if end - begin >= SPEEDING_S
     )
     return Script(make, drive, stretches, _before(stretches), route)
+
+
+def _fastest(drive: Drive, begin: float, end: float) -> dict[str, float]:
+    speed = drive.sample(np.arange(begin, end, RESOLUTION_S))[2]
+    return {"max_speed_kmh": round(float(speed.max()), 1)}
 
 
 def banned(world: World, code: str, road: str, make: Make) -> Script:
@@ -170,7 +175,8 @@ def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Sc
         stretches.append(Stretch("zone_exit", code, end, end, 0.0, 0, CONFIRM))
         if zone.max_stay_s is not None and end - begin > zone.max_stay_s:
             over_s = zone.max_stay_s + 1e-6  # the bound itself is allowed
-            stretches.append(Stretch("zone_dwell", code, begin, end, over_s, CONFIRM))
+            stay = {"max_stay_s": zone.max_stay_s}
+            stretches.append(Stretch("zone_dwell", code, begin, end, over_s, CONFIRM, details=stay))
     return Script(make, drive, tuple(stretches), (0.0, REST_S - 40.0))
 
 
@@ -192,7 +198,10 @@ def off_route(world: World, code: str) -> Script:
         return np.asarray(world.distance_m(code, lon, lat) > route.corridor_m, np.bool_)
 
     stretches = tuple(
-        Stretch("off_route", code, begin, end, OFF_ROUTE_S, 2)
+        Stretch(
+            *("off_route", code, begin, end, OFF_ROUTE_S, 2),
+            details={"corridor_m": route.corridor_m},
+        )
         for begin, end in runs_where(drive, off)
         if end < turned
     )
@@ -204,7 +213,7 @@ def silent(make: Make, drive: Drive, part: float) -> Script:
     """A vehicle whose tracker falls silent in full motion for some minutes."""
     begin = drive.when(part * drive.line.length_m)
     silence = (begin, begin + SILENCE_S)
-    stretch = Stretch("data_gap", "", *silence, 0.0, 0, 1)
+    stretch = Stretch("data_gap", "", *silence, 0.0, 0, 1, details={"gap_s": SILENCE_S})
     return Script(make, drive, (stretch,), _before((stretch,)), silences=(silence,))
 
 
@@ -217,8 +226,12 @@ def overloaded(world: World, kind: str, make: Make) -> Script:
         make = replace(make, cargo_kg=25_000.0)
     drive = lorry_drive(world, make, "vanh-dai-dong")
     phase = weigh_phase(drive, station)
-    stretch = Stretch(kind, station.code, phase, phase, 0.0, 0, 0)
-    onward = Stretch("overloaded_stretch", station.code, phase, phase + drive.period_s, 0.0, 2, 0)
+    mass = {"gross_kg": sum(AXLES_OVERLOADED_KG[kind])}
+    stretch = Stretch(kind, station.code, phase, phase, 0.0, 0, 0, details=mass)
+    onward = Stretch(
+        *("overloaded_stretch", station.code, phase, phase + drive.period_s, 0.0, 2, 0),
+        details=mass,
+    )
     plan = (stretch, onward)
     return Script(make, drive, plan, _before(plan), load_kg=AXLES_OVERLOADED_KG[kind])
 

@@ -7,7 +7,7 @@ questions about places. Does not belong here: who drives there.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import shapely
 
 from devices.batch import F64, Bool
 from geofence.registry import GeoJson, Route, RouteStop, StationRule, Zone
+from simulators.errors import LineError
 from simulators.motion import EARTH_RADIUS_M, Line
 
 CENTRE: Final = (105.85, 21.02)
@@ -23,6 +24,12 @@ CENTRE: Final = (105.85, 21.02)
 
 DEFAULT_LIMIT_KMH: Final = 80.0
 """The rule profiles' default where neither a zone nor the vehicle has a limit."""
+
+ASIDE_M: Final = 40.0
+"""A way so far from a zone is outside for certain, whatever the receiver's noise."""
+
+SCALE_M: Final = 500.0
+"""Lorries that pass nearer to a weigh station would have to be weighed there."""
 
 _METRES_PER_DEGREE = np.pi / 180 * EARTH_RADIUS_M
 
@@ -36,7 +43,39 @@ class World:
     stations: tuple[StationRule, ...]
     roads: Mapping[str, Line]
     areas: Mapping[str, shapely.Geometry]
+    lines: tuple[str, ...] = ()
     """Zones by code, and routes' outbound paths by code, in the local plane, metres."""
+
+    """The roads that a user added."""
+
+    def with_lines(self, lines: Mapping[str, Line]) -> "World":
+        """The same world with more roads, by name.
+
+        Raises LineError where driving one breaks a rule.
+        """
+        for name, line in lines.items():
+            lon, lat, _ = line.at(line.grid(()))
+            for zone in self.zones:
+                if zone.kind == "watch" and self.inside(zone.code, lon, lat, ASIDE_M).any():
+                    raise LineError(
+                        f"{name}: expected a way that keeps {ASIDE_M:g} m from watched places, "
+                        f"got one through {zone.code}: nobody plans its visits there"
+                    )
+        return replace(self, roads={**self.roads, **lines}, lines=(*self.lines, *lines))
+
+    def serves_lorries(self, road: str) -> bool:
+        """Whether lorries break no rule there: no closed zone is near, and no scale."""
+        lon, lat, _ = self.roads[road].at(self.roads[road].grid(()))
+        closed = any(
+            zone.kind == "banned" and self.inside(zone.code, lon, lat, ASIDE_M).any()
+            for zone in self.zones
+        )
+        x, y = _plane(lon, lat)
+        scales = [
+            _plane(np.array([station.lon]), np.array([station.lat])) for station in self.stations
+        ]
+        near = any(bool((np.hypot(x - sx, y - sy) < SCALE_M).any()) for sx, sy in scales)
+        return not closed and not near
 
     def inside(self, code: str, lon: F64, lat: F64, margin_m: float = 0.0) -> Bool:
         """Which places lie in the zone, or within `margin_m` of it. Shape of lon."""

@@ -13,8 +13,8 @@ from tests.hanhtrinh.command import hanhtrinh
 
 VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
-    "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth",
-    "top",
+    "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth", "score",
+    "top", "bridge", "gateway",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",

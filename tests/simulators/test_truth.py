@@ -1,18 +1,21 @@
 """What the fleet plans is what the judge finds: all of it, and nothing else."""
 
-import json
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
 from devices.batch import FixBatch
+from devices.catalogue import codec as codec_of
 from geofence.profile import shipped_profile
 from geofence.rules.overload import judge_weighing
 from simulators.dirt import MILD, Dirt, spoil_fixes
+from simulators.feed import single, topic_of
 from simulators.fleet import Fleet, FleetOptions
-from simulators.truth import KINDS, Planned, count_by_kind, write_truth
+from simulators.truth import KINDS, Planned, count_by_kind
+from simulators.vehicles import CODECS, MIX
 from simulators.world import load_world
 from tests.simulators.offline import START_US, US, judged
 
@@ -26,7 +29,8 @@ def a_fleet(vehicles: int = 500, seed: int = 1, codec: str = "mix") -> Fleet:
 
 def planned(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Planned]:
     times = [fixes.time[fixes.vehicle == row] for row in range(len(fleet.vehicles))]
-    return [p for p in fleet.planned(until_us, times) if p.kind not in BY_SCALES]
+    plans = fleet.planned(until_us, times)
+    return [replace(p, ended=min(p.ended, until_us)) for p in plans if p.kind not in BY_SCALES]
 
 
 @pytest.mark.parametrize(
@@ -103,13 +107,38 @@ def test_each_overload_is_of_its_kind_alone_and_every_other_lorry_is_lawful():
     assert found == []
 
 
-def test_the_truth_file_holds_one_object_for_each_planned_violation(tmp_path):
-    fleet = a_fleet(30)
-    plans = fleet.planned(START_US + 915 * US)
-    file = tmp_path / "truth.jsonl"
-    write_truth(file, plans)
-    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    assert len(lines) == len(plans)
-    assert lines[0].keys() == {"kind", "vehicle", "subject", "started", "ended"}
-    starts = np.array([line["started"] for line in lines])
-    assert np.all(starts[1:] >= starts[:-1])
+def test_what_went_over_the_wire_in_every_codec_is_judged_as_it_was_planned():
+    fleet = a_fleet(len(MIX))
+    until = START_US + 1000 * US
+    fixes = fleet.due(START_US, until, 10)
+    sent = spoil_fixes(fixes, MILD, 1, START_US, fleet.can_swap[fixes.vehicle])
+    found = judged(fleet, over_the_wire(fleet, sent, until), until)
+    expected = count_by_kind(planned(fleet, fixes, until))
+    assert Counter(interval.kind for interval in found) == expected
+
+
+def over_the_wire(fleet: Fleet, fixes: FixBatch, until_us: int) -> FixBatch:
+    """What is decoded of the fleet's messages, with the rows of the vehicles that sent them."""
+    of_vehicle = {(topic_of(v), v.plate if v.codec == "ufms" else ""): v.number for v in
+                  fleet.vehicles}  # fmt: skip
+    by_codec = defaultdict(list)
+    for message in single(fleet, fixes):
+        by_codec["owntracks" if message.topic[0] == "o" else message.topic.split("/")[2]].append(
+            message
+        )
+    parts = []
+    for name, messages in by_codec.items():
+        payloads = [message.payload for message in messages]
+        decoded = codec_of(name).decode(payloads, np.full(len(payloads), until_us))
+        assert decoded.refusals == ()
+        assert len(decoded.fixes) == len(messages)
+        inner = [decoded.idents[i] if name == "ufms" else "" for i in decoded.fix_ident.tolist()]
+        rows = [
+            of_vehicle[messages[at].topic, ident] - 1
+            for at, ident in zip(decoded.fix_payload.tolist(), inner, strict=True)
+        ]
+        parts.append(
+            decoded.fixes.with_columns(vehicle=np.array(rows), received=decoded.fixes.time)
+        )
+    assert set(by_codec) == set(CODECS)
+    return FixBatch.concat(parts)
