@@ -21,6 +21,7 @@ from hanhtrinh.commands import (
     quarantine,
     registry,
     roads,
+    score,
     serve,
     traffic,
 )
@@ -98,6 +99,7 @@ app.command("api")(serve.api)
 app.command("gateway")(serve.gateway)
 app.command("migrate")(serve.migrate)
 app.command("simulate")(traffic.simulate)
+app.command("score")(score.score)
 app.command("replay")(traffic.replay)
 app.command("decode")(look.decode)
 app.command("judge")(judge.judge)

@@ -1,15 +1,12 @@
 """Verbs that publish to the broker: simulate and replay."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 from hanhtrinh.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def simulate(
@@ -18,7 +15,7 @@ def simulate(
     interval_s: Annotated[
         int, typer.Option("--interval", min=1, max=3600, help="Seconds between two fixes.")
     ] = 10,
-    codec: Annotated[str, typer.Option(help='One codec, or "mix" for all of them.')] = "json",
+    codec: Annotated[str, typer.Option(help='One that has an encoder, or "mix": all.')] = "json",
     seed: Annotated[int, typer.Option(help="The same seed drives the same journeys.")] = 1,
     duration_s: Annotated[
         float | None, typer.Option("--duration", min=0, help="Seconds; else until Ctrl-C.")
@@ -27,15 +24,27 @@ def simulate(
     truth: Annotated[
         Path | None, typer.Option(help="File for the planned violations (JSON lines).")
     ] = None,
+    lines: Annotated[
+        Path | None, typer.Option(help="GeoJSON LineStrings that half of the others drive on.")
+    ] = None,
+    register: Annotated[
+        bool, typer.Option("--register", help="Register fleet and places in the database first.")
+    ] = False,
 ) -> None:
     """Drive a simulated fleet that publishes to the broker as trackers do."""
     from hanhtrinh import wiring  # noqa: PLC0415
+    from hanhtrinh.driven_lines import read_lines  # noqa: PLC0415
+    from hanhtrinh.simulation import run_simulation  # noqa: PLC0415
     from simulators.dirt import MILD, Dirt  # noqa: PLC0415
     from simulators.simulate import Progress, SimulateOptions  # noqa: PLC0415
-    from simulators.simulate import simulate as drive  # noqa: PLC0415
+    from simulators.vehicles import CODECS  # noqa: PLC0415
 
+    if codec not in (*CODECS, "mix"):
+        expected = ", ".join((*CODECS, "mix"))
+        raise UsageError(f"--codec: expected one of {expected}, got {codec!r}")
+    settings = state_of(context).settings
     options = SimulateOptions(
-        broker=wiring.simulator_broker(state_of(context).settings),
+        broker=wiring.simulator_broker(settings),
         vehicles=vehicles,
         interval_s=interval_s,
         codec=codec,
@@ -43,13 +52,14 @@ def simulate(
         duration_s=duration_s,
         dirt=MILD if dirty else Dirt(),
         truth=truth,
+        lines={} if lines is None else read_lines(lines),
     )
     with stderr().status("driving") as status:
 
         def show(progress: Progress) -> None:
             status.update(f"{progress.fixes:,} fixes and {progress.weighings:,} weighings sent")
 
-        report = run(drive(options, show))
+        report = run(run_simulation(settings, options, show, registers=register))
     write_json(
         {
             "fixes": report.fixes,

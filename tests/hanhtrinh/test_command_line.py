@@ -13,7 +13,7 @@ from tests.hanhtrinh.command import hanhtrinh
 
 VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
-    "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth",
+    "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth", "score",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",

@@ -1,0 +1,80 @@
+"""Simulating on the servers of the settings, and scoring what they found against the truth.
+
+Belongs here: what joins simulators, database and settings. The simulators know of neither.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hanhtrinh import wiring
+from hanhtrinh.errors import CommandError
+from hanhtrinh.fleet_registry import register_fleet
+from hanhtrinh.settings import Settings
+from simulators.fleet import Fleet
+from simulators.scoring import Score, Violation, score
+from simulators.simulate import Progress, SimulateOptions, SimulateReport, simulate
+from simulators.truth_file import Header, micros, read_truth
+from storage import database, scoring
+from storage.errors import AlreadyThereError
+
+NAME = "hanhtrinh simulate"
+
+TAKEN_UP_S: Final = 2.0
+"""How soon a worker that runs knows the registry of now: it looks once a second, and loads it."""
+
+
+async def run_simulation(
+    settings: Settings,
+    options: SimulateOptions,
+    on_progress: Callable[[Progress], None],
+    *,
+    registers: bool,
+) -> SimulateReport:
+    """Drive the fleet until its time is over or a signal comes; registers: before it sets out."""
+    if registers:
+        wiring.require_schema(settings)
+
+    async def register(fleet: Fleet) -> None:
+        async with await database.connect(wiring.dsn(settings), name=NAME) as conn:
+            try:
+                await register_fleet(conn, fleet)
+            except AlreadyThereError as error:
+                raise CommandError(
+                    f"--register: {error}: what is registered drives without --register"
+                ) from error
+        await asyncio.sleep(TAKEN_UP_S)
+
+    stop = asyncio.Event()
+    with wiring.stopped_by_signals(stop):
+        return await simulate(options, on_progress, stop, register if registers else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A score, and the truth that it is of."""
+
+    header: Header
+    slack_s: float
+    score: Score
+
+
+async def score_truth(settings: Settings, file: Path, slack_s: float | None) -> Scored:
+    """Compare a truth file with the database. slack_s: None: the fleet's sampling interval."""
+    truth = read_truth(file)
+    wiring.require_schema(settings)
+    header = truth.header
+    slack_s = header.interval_s if slack_s is None else slack_s
+    slack_us = round(slack_s * 1e6)
+    span = [micros(header.started_at) - slack_us]
+    if header.ended_at is not None:
+        span.append(micros(header.ended_at) + slack_us)
+    async with await database.connect(wiring.dsn(settings), name="hanhtrinh score") as conn:
+        rows = await scoring.violations_of(conn, header.fleet, *span)
+    planned = [
+        Violation(p.kind, p.vehicle, p.subject, micros(p.started_at), micros(p.ended_at))
+        for p in truth.planned
+    ]
+    return Scored(header, slack_s, score(planned, [Violation(*row) for row in rows], slack_us))
