@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from hanhtrinh import wiring
 from hanhtrinh.errors import CommandError
@@ -20,6 +21,9 @@ from storage import database, scoring
 from storage.errors import AlreadyThereError
 
 NAME = "hanhtrinh simulate"
+
+TAKEN_UP_S: Final = 2.0
+"""How soon a worker that runs knows the registry of now: it looks once a second, and loads it."""
 
 
 async def run_simulation(
@@ -41,6 +45,7 @@ async def run_simulation(
                 raise CommandError(
                     f"--register: {error}: what is registered drives without --register"
                 ) from error
+        await asyncio.sleep(TAKEN_UP_S)
 
     stop = asyncio.Event()
     with wiring.stopped_by_signals(stop):
