@@ -46,7 +46,7 @@ def payloads(name: str, sent: FixBatch) -> list[bytes]:
         return [encode_packet(sent.take(np.arange(len(sent))[s : s + MAX_RECORDS])) for s in starts]
     encode = CODECS[name].encode
     assert encode
-    idents = [f"3526253332{number % 50_000:05d}" for number in range(len(sent))]
+    idents = [f"1392345{number % 50_000:05d}" for number in range(len(sent))]
     return encode(sent, idents, [f"79{number:010d}" for number in range(500)])
 
 

@@ -270,8 +270,13 @@ _CONTENT: Final = Struct("<HB8B4BB4B3s6sHBBBBiiiIH5BH")
 
 
 def _angle(radians: float, most: float) -> int:
-    """Hundred-millionths of a radian; at the poles and the date line not rounded beyond them."""
+    """Hundred-millionths of a radian; at the poles and the date line not rounded beyond them.
+
+    Raises ValueError for a place that is not on the globe.
+    """
     units, end = round(radians * 1e8), floor(most * 1e8)
+    if abs(units) > end + 1:
+        raise ValueError(f"a place: expected at most {most:.4f} radians, got {radians:.4f}")
     return min(max(units, -end), end)
 
 
@@ -302,7 +307,7 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
                 round(course * 1e3) % round(2 * pi * 1e3), when.second, when.minute, when.hour,
                 when.day, when.month, when.year,
             )  # fmt: skip
-        except struct.error as error:
+        except (struct.error, ValueError) as error:
             raise EncodeError(f"cellocator: fix {row}: {error}") from None
         out.append(message + bytes((sum(message[4:]) & 0xFF,)))
     return out
