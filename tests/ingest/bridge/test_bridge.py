@@ -163,7 +163,7 @@ def test_a_queue_that_is_deleted_is_made_again(rabbitmq, broker):
     asyncio.run(go())
 
 
-def test_a_queue_with_other_properties_is_named(rabbitmq, broker, capfd):
+def test_a_queue_with_other_properties_is_named(rabbitmq, broker, capfd, caplog):
     async def go():
         async with channel_of(rabbitmq) as channel:
             await channel.declare_queue("hanhtrinh.classic", durable=True)
@@ -181,4 +181,5 @@ def test_a_queue_with_other_properties_is_named(rabbitmq, broker, capfd):
         await task
 
     asyncio.run(go())
-    assert "queue hanhtrinh.classic: expected a durable quorum queue" in capfd.readouterr().out
+    said = capfd.readouterr().out + caplog.text  # as logging was set up by then
+    assert "queue hanhtrinh.classic: expected a durable quorum queue" in said
