@@ -19,11 +19,6 @@ SECOND_US: Final = 1_000_000
 _LENGTHS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-def stacked(frames: Sequence[bytes], layout: np.dtype[Any]) -> NDArray[Any]:
-    """Frames of `layout.itemsize` bytes each as one structured array, shape (len(frames),)."""
-    return np.frombuffer(b"".join(frames), layout)
-
-
 def decimals(texts: Sequence[bytes]) -> F64:
     """Decimal numbers in ASCII, shape (len(texts),); NaN where a text is empty.
 

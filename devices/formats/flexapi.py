@@ -30,8 +30,8 @@ from devices.json_input import (
 from devices.messages import Row, decode_messages, known, spoken
 from devices.rows import FixRows
 from devices.texts import is_ident
+from devices.units import KNOT_KMH
 
-KNOT_KMH: Final = 1.852
 KILOMETRE_M: Final = 1000
 
 INPUTS: Final = {

@@ -32,9 +32,8 @@ from devices.text_fields import (
     written_times,
 )
 from devices.texts import known_licence
+from devices.units import KNOT_KMH
 from devices.usual import Usual, angles, decode_usual, said
-
-KNOT_KMH: Final = 1.852
 
 EAST_OF_US: Final = 13 * 3_600_000_000 + 2_700_000_000
 """Local time is at most 13:45 h ahead of UTC (Chatham, in summer), and so at most 10:15 h behind:

@@ -30,9 +30,8 @@ from devices.text_fields import (
     written_number,
     written_times,
 )
+from devices.units import KNOT_KMH
 from devices.usual import Usual, angles, decode_usual, said
-
-KNOT_KMH: Final = 1.852
 
 USUAL: Final = re.compile(
     rb"\*[A-Za-z]{2},([0-9A-Za-z]{1,20}),(V[124-9]),(\d{6}),([AV]),(\d{4}\.\d{4,6}),([NS]),"

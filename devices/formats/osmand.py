@@ -36,8 +36,8 @@ from devices.json_input import (
 from devices.messages import Row, decode_messages, known, spoken
 from devices.rows import FixRows
 from devices.texts import MAX_IDENT_CHARACTERS
+from devices.units import KNOT_KMH
 
-KNOT_KMH: Final = 1.852
 MPS_KMH: Final = 3.6
 MAX_PARAMETERS: Final = 200
 

@@ -29,8 +29,7 @@ from devices.json_input import (
 from devices.messages import Row, decode_messages, known, spoken
 from devices.rows import FixRows
 from devices.texts import is_ident
-
-KNOT_KMH: Final = 1.852
+from devices.units import KNOT_KMH
 
 INPUTS: Final = {
     "ignition": "ignition",

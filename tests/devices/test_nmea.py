@@ -12,7 +12,8 @@ from devices.batch import Quality
 from devices.catalogue import codec
 from devices.errors import DecodeError, Reject
 from devices.formats.nmea.around import nearest
-from devices.formats.nmea.sentences import KNOT_KMH, parse
+from devices.formats.nmea.sentences import parse
+from devices.units import KNOT_KMH
 from devices.xor8 import xor8
 from tests.data_folder import real_data
 from tests.devices.plausible import assert_plausible

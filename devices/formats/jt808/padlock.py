@@ -17,9 +17,9 @@ from devices.formats.jt808.framing import Message
 from devices.formats.jt808.items import layout
 from devices.formats.jt808.location import digits_time
 from devices.rows import FixRows
+from devices.units import KNOT_KMH
 
 BLIND: Final = 0x5502
-KNOT_KMH: Final = 1.852
 
 LOCATED, NORTH, EAST = 1, 2, 4
 

@@ -25,10 +25,11 @@ from devices.formats.nmea.around import (
     unquoted,
 )
 from devices.formats.nmea.plain import decode_plain
-from devices.formats.nmea.sentences import KNOT_KMH, Sentence, find
+from devices.formats.nmea.sentences import Sentence, find
 from devices.formats.nmea.vendors import add_text, vendor_texts
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
+from devices.units import KNOT_KMH
 from devices.xor8 import xor8
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from devices.batch import F64, I64, U8
 from devices.compile import inlined_kernel, kernel
-from devices.formats.nmea.sentences import KNOT_KMH
+from devices.units import KNOT_KMH
 
 TIME, LON, LAT, SPEED, HEADING, ALTITUDE, HDOP, SATELLITES = range(8)
 """Rows of what `read_plain` writes, in the units of FixBatch; time as microseconds."""

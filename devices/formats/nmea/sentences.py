@@ -12,9 +12,9 @@ from math import nan
 from typing import Final, NamedTuple
 
 from devices.errors import DecodeError, Reject
+from devices.units import KNOT_KMH
 from devices.xor8 import xor8
 
-KNOT_KMH: Final = 1.852
 DAY_US: Final = 86_400_000_000
 
 

@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from devices.batch import Quality
 from devices.errors import DecodeError, Reject
 from devices.formats.nmea.around import known_serial, nearest, shown
-from devices.formats.nmea.sentences import KNOT_KMH, day_us, degrees, time_of_day_us
+from devices.formats.nmea.sentences import day_us, degrees, time_of_day_us
 from devices.rows import FixRows
+from devices.units import KNOT_KMH
 from devices.xor8 import xor8
 
 
