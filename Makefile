@@ -8,12 +8,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KERNELS := $(VENV)/.kernels
 ARGS ?=
+# One more than the two cores of a small machine: many tests wait for servers and for real time.
+TESTERS ?= 3
 BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup servers demo check test bench fuzz lock clean
+.PHONY: help setup environment servers demo check test bench fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +30,8 @@ help:
 	@echo "make clean            remove $(VENV) and caches"
 
 setup: $(KERNELS)
+
+environment: $(READY)
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hanhtrinh needs Python 3.11 or newer; this machine has: $$(python3 --version 2>&1)"; exit 1; }
@@ -54,7 +58,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 test: check $(KERNELS)
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # For tests alone, which skip what is not there: so nothing that goes wrong here is a failure. The
 # packages would start their servers: a policy of Debian's forbids it for as long as they install.

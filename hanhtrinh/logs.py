@@ -34,7 +34,6 @@ def configure(options: Log) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if is_pretty:

@@ -322,6 +322,15 @@ def test_metrics_of_strangers_are_no_part_of_ours():
         seen_of([Target("gateway", url)])
 
 
+@pytest.fixture
+def _interruptible():
+    """Programs inherit that Ctrl-C is ignored, as it is where tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_on_a_terminal_it_draws_until_ctrl_c(tmp_path):
     terminal, its_end = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "LINES": "50"}
@@ -334,12 +343,15 @@ def test_on_a_terminal_it_draws_until_ctrl_c(tmp_path):
     ):  # fmt: skip
         os.close(its_end)
         drawn = b""
-        while drawn.count(b"held messages") < 3:
-            drawn += os.read(terminal, 65_536)
-        process.send_signal(signal.SIGINT)
-        with suppress(OSError):  # how Linux says that the other end is closed
-            while more := os.read(terminal, 65_536):
-                drawn += more
-        assert process.wait(60) == 0
+        try:
+            while drawn.count(b"held messages") < 3:
+                drawn += os.read(terminal, 65_536)
+            process.send_signal(signal.SIGINT)
+            with suppress(OSError):  # how Linux says that the other end is closed
+                while more := os.read(terminal, 65_536):
+                    drawn += more
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
     os.close(terminal)
     assert b"Traceback" not in drawn
