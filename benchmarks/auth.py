@@ -25,8 +25,10 @@ from typing import Any
 import nats
 import nkeys
 import paho.mqtt.client as mqtt
+import psutil
 from paho.mqtt.enums import CallbackAPIVersion
 
+from hanhtrinh.commands.state import run
 from hanhtrinh.embedded import DataFolder, EmbeddedNats, EmbeddedPostgres
 from hanhtrinh.embedded.nats import program
 from hanhtrinh.embedded.ports import LOOPBACK, free_port
@@ -49,7 +51,7 @@ def serve(options, seed, listening):
         listening.set()
         await running
 
-    asyncio.run(go())
+    run(go())  # on the loop that the command runs on
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def serving(options, seed):
     process.start()
     try:
         assert listening.wait(60)
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.join()
@@ -105,7 +107,8 @@ def questions(secrets):
         yield server.sign({"sub": "x", "aud": "nats-authorization-request", "nats": asked}).encode()
 
 
-async def answers_per_s(url, secrets):
+async def answers(url, secrets, service):
+    """(answers a second, microseconds of a processor that the service spends on one)."""
     asked = list(questions(secrets))
     client = await nats.connect(url)
     inbox, window, done = client.new_inbox(), asyncio.Semaphore(UNDER_WAY), asyncio.Event()
@@ -121,14 +124,16 @@ async def answers_per_s(url, secrets):
 
     await client.subscribe(inbox, cb=take)
     await client.request(QUESTIONS, asked[0], timeout=30)
-    started = time.perf_counter()
+    busy, started = service.cpu_times(), time.perf_counter()
     for question in asked:
         await window.acquire()
         await client.publish(QUESTIONS, question, reply=inbox)
     await done.wait()
     seconds = time.perf_counter() - started
+    after = service.cpu_times()
     await client.close()
-    return len(asked) / seconds
+    spent_s = after.user - busy.user + after.system - busy.system
+    return len(asked) / seconds, spent_s / len(asked) * 1e6
 
 
 async def revocations_s(broker, dsn, secrets):
@@ -174,14 +179,15 @@ def main():
             database.dsn,
             DEFAULT_PATTERNS,
         )
-        with bare_server() as url, serving(replace(options, url=url), callout.seed):
-            rates = [asyncio.run(answers_per_s(url, secrets)) for _ in range(3)]
+        with bare_server() as url, serving(replace(options, url=url), callout.seed) as service:
+            runs = [asyncio.run(answers(url, secrets, service)) for _ in range(3)]
         some = dict(list(secrets.items())[: asked.revocations])
         with serving(options, callout.seed):
             took = asyncio.run(revocations_s(broker, database.dsn, some))
     folder.remove()
     found = {
-        "answers_per_s": [round(rate) for rate in rates],
+        "answers_per_s": [round(rate) for rate, _ in runs],
+        "cpu_us_per_answer": [round(spent_us) for _, spent_us in runs],
         "revoked_to_closed_ms": {
             "median": round(statistics.median(took) * 1e3, 1),
             "longest": round(max(took) * 1e3, 1),

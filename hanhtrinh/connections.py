@@ -15,10 +15,7 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:
-    import aiomqtt
-
-PATIENCE_S = 30.0
-"""How long the broker may take to acknowledge one publish."""
+    from mqtt.options import BrokerOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +126,19 @@ def _passphrase() -> str:
     raise ValueError("the key has a passphrase")
 
 
-def mqtt_client(
-    settings: Settings, access: Access, *, name: str | None = None, patience_s: float = PATIENCE_S
-) -> "aiomqtt.Client":
-    """A client of the broker, not yet connected."""
-    import aiomqtt  # noqa: PLC0415
+def broker_options(
+    settings: Settings, access: Access, *, client_id: str | None = None
+) -> "BrokerOptions":
+    """How whoever publishes reaches the broker."""
+    from mqtt.options import BrokerOptions  # noqa: PLC0415
 
-    return aiomqtt.Client(
+    return BrokerOptions(
         settings.broker.host,
         settings.broker.port,
-        username=access.username,
-        password=access.password,
-        identifier=name,
-        protocol=aiomqtt.ProtocolVersion(5 if access.protocol == 5 else 4),
-        tls_context=access.tls,
-        timeout=patience_s,
+        access.username,
+        access.password,
+        client_id,
+        access.tls,
+        access.protocol,
+        settings.broker.keepalive_s,
     )

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, LiteralString
 
-import aiomqtt
 import psycopg
 
 from hanhtrinh import connections, wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 from hanhtrinh.settings.showing import masked_dsn
+from mqtt.errors import MqttError
+from mqtt.listener import Listener
+from mqtt.publisher import Publisher
 from storage.migrations import HEAD
 
 PATIENCE_S: Final = 5.0
@@ -60,28 +62,29 @@ async def check_broker(settings: Settings) -> Finding:
     topic = f"gsht/doctor/{secrets.token_hex(8)}"
     began = time.monotonic()
     try:
-        worker, publisher = (
-            connections.mqtt_client(
-                settings,
-                access,
-                name=f"hanhtrinh-doctor-{secrets.token_hex(4)}",
-                patience_s=PATIENCE_S,
+        reader, writer = (
+            connections.broker_options(
+                settings, access, client_id=f"hanhtrinh-doctor-{secrets.token_hex(4)}"
             )
             for access in (
                 connections.worker_access(settings),
                 connections.publisher_access(settings),
             )
         )
-        async with asyncio.timeout(PATIENCE_S), worker, publisher:
-            await worker.subscribe(topic, qos=1)
-            await publisher.publish(topic, b"hanhtrinh doctor", qos=1)
-            await anext(aiter(worker.messages))
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            Listener(reader) as worker,
+            Publisher(writer) as publisher,
+        ):
+            await worker.subscribe(topic)
+            await publisher.send([(topic, b"hanhtrinh doctor")])
+            await worker.next()
     except TimeoutError:
         return Finding(
             "broker", "wrong", f"{place}: no round trip within {PATIENCE_S:g} s",
             "is it an MQTT port, and may the worker read and publishers write gsht/doctor/+?",
         )  # fmt: skip
-    except (aiomqtt.MqttError, OSError, CommandError) as error:
+    except (MqttError, OSError, CommandError) as error:
         return Finding(
             "broker", "wrong", f"{place}: {error}",
             "start it, or set broker.host, broker.port, broker.username, broker.password and, for "

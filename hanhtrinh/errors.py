@@ -24,6 +24,7 @@ def expected_errors() -> Iterator[type[BaseException]]:
         ("devices.errors", "DevicesError"),
         ("geofence.errors", "GeofenceError"),
         ("ingest.errors", "IngestError"),
+        ("mqtt.errors", "MqttError"),
         ("simulators.errors", "SimulatorError"),
         ("storage.errors", "StorageError"),
         ("psycopg", "Error"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import signal
 
 import structlog
 
@@ -11,6 +12,7 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 from hanhtrinh.wiring import clock, relax_collector, served, stopped_by_signals
 from ingest.gateway import http
+from ingest.gateway.encryption import tls_files
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener
@@ -51,6 +53,7 @@ def gateway_options(settings: Settings) -> GatewayOptions:
             body_bytes=gateway.body_kib << 10,
         ),
         secret=gateway.secret.get_secret_value() if gateway.secret else None,
+        tls=tls_files(gateway.tls_cert, gateway.tls_key, gateway.tls_client_ca),
     )
 
 
@@ -66,8 +69,13 @@ async def run_gateway(settings: Settings, stop: asyncio.Event) -> None:
     metrics = GatewayMetrics()
     gateway = Gateway(gateway_options(settings), metrics, clock)
     relax_collector()
+    loop = asyncio.get_running_loop()
     with served(metrics.registry, settings.gateway.metrics_port), stopped_by_signals(stop):
-        await gateway.run(stop)
+        loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+        try:
+            await gateway.run(stop)
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
 
 
 def allowed_connections(wanted: int) -> int:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from ingest.rejudge import Rejudged
     from ingest.release import Release
     from ingest.replay import ReplayOptions
-    from simulators.publisher import BrokerOptions
+    from mqtt.options import BrokerOptions
     from storage.quarantine import Cleaned, Retention
     from storage.quarantine_limits import Limits
 
@@ -202,9 +202,9 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
 
 def bridge_options(settings: Settings) -> "BridgeOptions":
     """Where the feed is, how it names providers, and where its messages go."""
-    from ingest.bridge.options import BridgeOptions, FeedOptions, OutboxOptions  # noqa: PLC0415
+    from ingest.bridge.options import BridgeOptions, FeedOptions  # noqa: PLC0415
 
-    bridge, broker = settings.bridge, settings.broker
+    bridge = settings.bridge
     if not bridge.providers:
         raise CommandError("bridge.providers: expected the names of the providers, got none")
     access = connections.bridge_access(settings)
@@ -222,16 +222,7 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
             check_body=bridge.check_body,
             aside_queue=bridge.aside_queue,
         ),
-        OutboxOptions(
-            host=broker.host,
-            port=broker.port,
-            client_id=bridge.client_id,
-            username=access.username,
-            password=access.password,
-            protocol=access.protocol,
-            tls=access.tls,
-            keepalive_s=broker.keepalive_s,
-        ),
+        connections.broker_options(settings, access, client_id=bridge.client_id),
         window_messages=bridge.window_messages,
         body_bytes=bridge.body_mib << 20,
     )
@@ -304,17 +295,7 @@ def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 def simulator_broker(settings: Settings) -> "BrokerOptions":
     """How simulated trackers reach the broker."""
-    from simulators.publisher import BrokerOptions  # noqa: PLC0415
-
-    broker, access = settings.broker, connections.publisher_access(settings)
-    return BrokerOptions(
-        broker.host,
-        broker.port,
-        access.username,
-        access.password,
-        tls=access.tls,
-        protocol=access.protocol,
-    )
+    return connections.broker_options(settings, connections.publisher_access(settings))
 
 
 def replay_options(
@@ -324,16 +305,10 @@ def replay_options(
     from ingest.replay import ReplayOptions  # noqa: PLC0415
     from ingest.replay_columns import ColumnMap  # noqa: PLC0415
 
-    access = connections.publisher_access(settings)
     return ReplayOptions(
         file=file,
         columns=ColumnMap.parse(columns),
-        host=settings.broker.host,
-        port=settings.broker.port,
-        username=access.username,
-        password=access.password,
-        tls=access.tls,
-        protocol=access.protocol,
+        broker=connections.broker_options(settings, connections.publisher_access(settings)),
         speedup=speedup,
     )
 
@@ -346,27 +321,19 @@ async def release_quarantine(
     progress: Callable[[int], None],
 ) -> "Release":
     """Send what waits in the quarantine through the broker again."""
-    import aiomqtt  # noqa: PLC0415
-
     from ingest.release import release  # noqa: PLC0415
+    from mqtt.publisher import Publisher  # noqa: PLC0415
     from storage import database  # noqa: PLC0415
 
-    broker = settings.broker
-    client = connections.mqtt_client(settings, connections.publisher_access(settings))
-
-    async def publish(topic: str, payload: bytes) -> None:
-        await client.publish(topic, payload, qos=1)
-
-    try:
-        async with (
-            await database.connect(dsn(settings), name="hanhtrinh release") as connection,
-            client,
-        ):
-            return await release(
-                connection, publish, reason=reason, sender=sender, ids=ids, progress=progress
-            )
-    except aiomqtt.MqttError as error:
-        raise CommandError(f"broker {broker.host}:{broker.port}: {error}") from error
+    options = connections.broker_options(settings, connections.publisher_access(settings))
+    async with (
+        await database.connect(dsn(settings), name="hanhtrinh release") as connection,
+        # What nobody has subscribed to would be gone from the quarantine and from everywhere.
+        Publisher(options, needs_subscribers=True) as publisher,
+    ):
+        return await release(
+            connection, publisher.send, reason=reason, sender=sender, ids=ids, progress=progress
+        )
 
 
 async def rejudge(

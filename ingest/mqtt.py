@@ -8,7 +8,6 @@ of acknowledgements.
 
 import asyncio
 import contextlib
-import logging
 import random
 import select
 import socket
@@ -28,6 +27,7 @@ from paho.mqtt.properties import Properties
 
 from ingest.source import Backlog, Clock, MessageBatch
 from ingest.topics import DEFAULT_PATTERNS, subscriptions
+from mqtt.link import LIBRARY
 
 READ_BURST: Final = 512
 """Packets read between two looks at acknowledgements and keep-alives."""
@@ -40,11 +40,6 @@ SESSION_EXPIRY_S: Final = 7 * 86_400
 five days to send what a line break held back (docs/topics.md), and a week covers it."""
 
 log = structlog.get_logger(__name__)
-
-LIBRARY: Final = logging.getLogger("paho.mqtt")
-"""Says why a connection ended, such as that the broker asks for a certificate. Of everything else
-it would say a line per packet."""
-LIBRARY.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)

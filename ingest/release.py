@@ -4,7 +4,7 @@ The entries are marked and the messages published in one transaction that commit
 broker has them (docs/decisions/0004-release-through-the-broker.md).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection
@@ -14,8 +14,9 @@ from storage import quarantine as quarantine_table
 PAGE = 500
 """Messages published and marked at a time: what is lost by a crash is sent twice, no more."""
 
-Publish = Callable[[str, bytes], Awaitable[None]]
-"""(topic, payload): returns when the broker has taken the message; raises if it does not."""
+Publish = Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]
+"""Given (topic, payload) of some messages: returns when the broker has all of them, and raises if
+there is one that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ async def release(
         async with conn.transaction():
             messages = await quarantine_table.messages(conn, chosen)
             await quarantine_table.release(conn, [m.id for m in messages])
-            for message in messages:
-                await publish(message.topic, message.payload)
+            await publish([(message.topic, message.payload) for message in messages])
         released += len(messages)
         cut += len(chosen) - len(messages)
         progress(released)

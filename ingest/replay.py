@@ -6,7 +6,6 @@ and counts. Does not belong here: reading the file (replay_rows.py).
 """
 
 import asyncio
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import aiomqtt
 import numpy as np
 
 from devices.batch import I64, FixBatch
@@ -23,12 +21,15 @@ from devices.catalogue import codec
 from ingest.errors import ReplayError
 from ingest.replay_columns import ColumnMap
 from ingest.replay_rows import BadRow, Rows, read_rows
+from mqtt.errors import MqttError
+from mqtt.options import BrokerOptions
+from mqtt.publisher import Publisher, Sent
 
-WINDOW: Final = 128
-"""Publishes that may wait for their acknowledgement at once."""
+TOPIC: Final = "gsht/v1/json/"
+"""And the vehicle behind it."""
 
 PATIENCE_S: Final = 60.0
-"""How long one publish may wait for its acknowledgement."""
+"""How long the broker may acknowledge nothing."""
 
 BAD_KEPT: Final = 1000
 """So many bad rows are in the report; all are counted and passed to `on_bad`."""
@@ -47,12 +48,7 @@ class ReplayOptions:
 
     file: Path
     columns: ColumnMap
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-    protocol: int = 311
+    broker: BrokerOptions = field(default_factory=BrokerOptions)
     speedup: float | None = None
 
 
@@ -101,18 +97,27 @@ async def replay(
     plan = _as_read(options, note) if options.speedup is None else _timed(options, note)
     begun = time.monotonic()
     try:
-        async with _client(options) as client:
+        async with _publisher(options, report) as publisher:
             for due in plan:
                 await asyncio.sleep(max(due.after_s - (time.monotonic() - begun), 0.0))
-                await _publish(client, due, report)
+                topics = (TOPIC + vehicle for vehicle in due.vehicles)
+                await publisher.send(zip(topics, due.payloads, strict=True))
                 report.seconds = time.monotonic() - begun
                 on_progress(report)
-    except* aiomqtt.MqttError as errors:
-        raise ReplayError(
-            f"broker {options.host}:{options.port}: {errors.exceptions[0]} "
-            f"(after {report.messages} acknowledged messages)"
-        ) from errors
+    except MqttError as error:
+        raise ReplayError(f"{error} (after {report.messages} acknowledged messages)") from error
     return report
+
+
+def _publisher(options: ReplayOptions, report: ReplayReport) -> Publisher:
+    """Counts what is acknowledged, and is refused what nobody has subscribed to."""
+
+    def note(sent: Sent) -> None:
+        report.published[sent.topic.removeprefix(TOPIC)] += 1
+
+    return Publisher(
+        options.broker, needs_subscribers=True, patience_s=PATIENCE_S, acknowledged=note
+    )
 
 
 def _as_read(options: ReplayOptions, note: Callable[[Rows], None]) -> Iterator[_Due]:
@@ -172,31 +177,3 @@ def _encode(fixes: FixBatch, drivers: Sequence[str]) -> list[bytes]:
     encode = codec("json").encode
     assert encode is not None
     return encode(fixes, [""] * len(fixes), drivers)
-
-
-def _client(options: ReplayOptions) -> aiomqtt.Client:
-    client = aiomqtt.Client(
-        options.host,
-        options.port,
-        username=options.username,
-        password=options.password,
-        protocol=aiomqtt.ProtocolVersion.V5 if options.protocol == 5 else None,
-        tls_context=options.tls,
-        max_inflight_messages=WINDOW,
-    )
-    client.pending_calls_threshold = 2 * WINDOW
-    return client
-
-
-async def _publish(client: aiomqtt.Client, due: _Due, report: ReplayReport) -> None:
-    """Send in order, a window at a time."""
-
-    async def one(vehicle: str, payload: bytes) -> None:
-        await client.publish(f"gsht/v1/json/{vehicle}", payload, qos=1, timeout=PATIENCE_S)
-        report.published[vehicle] += 1
-
-    for first in range(0, len(due.vehicles), WINDOW):
-        async with asyncio.TaskGroup() as group:
-            window = slice(first, first + WINDOW)
-            for vehicle, payload in zip(due.vehicles[window], due.payloads[window], strict=True):
-                group.create_task(one(vehicle, payload))

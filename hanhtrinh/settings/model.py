@@ -319,7 +319,7 @@ class Listener(Section):
     """One port of the gateway: a table of the list, or `gt06 tcp://0.0.0.0:5023` for short."""
 
     codec: str = Field(min_length=1)
-    transport: Literal["tcp", "udp", "http"] = "tcp"
+    transport: Literal["tcp", "udp", "http", "tls", "https"] = "tcp"
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(ge=0, le=65_535)
 
@@ -343,8 +343,20 @@ class Gateway(Section):
 
     listeners: Annotated[tuple[Listener, ...], BeforeValidator(_divided)] = setting(
         (),
-        "ports: codec, transport (tcp, udp or http), host (127.0.0.1 unless said) and port of each",
+        "ports: codec, transport (tcp, udp, http, tls or https), host (127.0.0.1 unless said) and "
+        "port of each",
     )
+    tls_cert: Path | None = setting(
+        None, "file with the certificate (PEM) of the ports that speak tls and https; read again "
+        "when it changes, and at SIGHUP",
+    )  # fmt: skip
+    tls_key: Path | None = setting(
+        None, "file with its private key (PEM, without a passphrase); none: in the same file"
+    )
+    tls_client_ca: Path | None = setting(
+        None, "file with who issues trackers' certificates (PEM), which must then name their "
+        "identity; none: they need none",
+    )  # fmt: skip
     secret: SecretStr | None = setting(
         None, "what senders over HTTP must show; none: HTTP is for this machine only",
         min_length=6,

@@ -16,13 +16,14 @@ from typing import Final
 
 import structlog
 
-from ingest.bridge.errors import BridgeError, FeedError
+from ingest.bridge.errors import BridgeError, FeedError, OutboxError
 from ingest.bridge.identity import Identifier
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.bridge.options import BridgeOptions
-from ingest.bridge.outbox import Outbox
 from ingest.bridge.rabbitmq import FAULTS, connect
-from ingest.bridge.round import Round
+from ingest.bridge.round import Letter, Round
+from mqtt.errors import LinkError
+from mqtt.outbox import Outbox
 
 RETRY_MIN_S: Final = 0.2
 RETRY_MAX_S: Final = 30.0
@@ -81,7 +82,7 @@ async def _round(
     """Both connections, the MQTT broker's first: nothing is taken that cannot be passed on."""
     feed = options.feed
     current = Round(options, metrics, identifier)
-    async with Outbox(options.outbox, current.settled) as outbox:
+    async with _outbox(options, current) as outbox:
         try:
             async with (
                 await connect(feed.url, feed.tls) as connection,
@@ -94,3 +95,17 @@ async def _round(
                     await current.end()
         except FAULTS as error:
             raise FeedError(f"RabbitMQ: {str(error) or type(error).__name__}") from error
+
+
+@asynccontextmanager
+async def _outbox(options: BridgeOptions, current: Round) -> AsyncIterator[Outbox[Letter]]:
+    """The connection to the MQTT broker. Raises OutboxError if there can be none."""
+    outbox = Outbox[Letter](options.outbox, current.settled)
+    try:
+        await outbox.__aenter__()
+    except LinkError as error:
+        raise OutboxError(str(error)) from error
+    try:
+        yield outbox
+    finally:
+        await outbox.__aexit__()

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from mqtt.options import BrokerOptions
+
 PROVIDER: Final = "{provider}"
 """Stands for the provider's name in the patterns below."""
 
@@ -38,20 +40,6 @@ class FeedOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxOptions:
-    """Where the MQTT broker is, and as whom to connect. protocol: 311 or 5."""
-
-    host: str
-    port: int
-    client_id: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    protocol: int = 311
-    tls: ssl.SSLContext | None = None
-    keepalive_s: int = 60
-
-
-@dataclass(frozen=True, slots=True)
 class BridgeOptions:
     """Both ends of the bridge.
 
@@ -61,7 +49,7 @@ class BridgeOptions:
     """
 
     feed: FeedOptions
-    outbox: OutboxOptions
+    outbox: BrokerOptions
     topic: str = "gsht/v1/ufms/" + PROVIDER
     window_messages: int = 8192
     body_bytes: int = 8 << 20

@@ -7,6 +7,7 @@ here: connecting, and connecting again (bridge.py).
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aio_pika
@@ -21,7 +22,7 @@ from ingest.bridge.identity import Aside, Identifier, Verdict
 from ingest.bridge.lane import Lane, claims_of, was_delivered_before
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.bridge.options import BridgeOptions
-from ingest.bridge.outbox import NO_SUBSCRIBERS, Letter, Outbox
+from mqtt.outbox import Outbox, is_refusal
 
 ACK_EVERY_S: Final = 0.005
 """Acknowledgements of this time go together: one per queue, mostly."""
@@ -38,6 +39,17 @@ MISSING_AGAIN_S: Final = 30.0
 TOLD_EVERY_S: Final = 10.0
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to publish, and the delivery that it came with."""
+
+    topic: str
+    payload: bytes
+    provider: str
+    lane: Lane
+    tag: int
 
 
 class Round:
@@ -62,7 +74,7 @@ class Round:
         self._counters = {name: metrics.forwarded.labels(name) for name in options.feed.providers}
 
     async def begin(
-        self, connection: AbstractConnection, aside: AbstractConnection, outbox: Outbox
+        self, connection: AbstractConnection, aside: AbstractConnection, outbox: Outbox[Letter]
     ) -> None:
         """Make what is missing in RabbitMQ, and consume. Raises what RabbitMQ refuses.
 
@@ -126,7 +138,7 @@ class Round:
     def settled(self, letter: Letter, code: int) -> None:
         """Take the MQTT broker's word about a message."""
         provider = letter.provider
-        if code and (code >= 0x80 or code == NO_SUBSCRIBERS):
+        if is_refusal(code):
             self._metrics.refused.labels(provider, f"0x{code:02x}").inc()
             asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self._outbox.publish, letter)
             return

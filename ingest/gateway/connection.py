@@ -5,6 +5,7 @@ behind it. Reading pauses, and the sender is slowed by TCP itself, while there i
 """
 
 import asyncio
+import ssl
 from abc import abstractmethod
 from collections import deque
 from functools import partial
@@ -13,6 +14,7 @@ from typing import ClassVar, Final, cast
 import structlog
 
 from devices.streams.stream import Step, Stream
+from ingest.gateway.encryption import Encrypted
 from ingest.gateway.house import House, Pause, is_identity, topic_of
 
 MOST_UNANSWERED: Final = 256
@@ -49,8 +51,10 @@ class Connection(asyncio.BufferedProtocol):
 
     waits_for_broker: ClassVar[bool] = True
 
-    def __init__(self, house: House, codec: str) -> None:
+    def __init__(self, house: House, codec: str, tls: Encrypted | None = None) -> None:
+        """tls: what is spoken goes through it; None: it is spoken in clear."""
         self.house = house
+        self._tls = tls
         self.codec = codec
         self.address = ""
         self.ident = ""
@@ -94,10 +98,15 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         self.heard = self.house.now()
-        frames = self.take(bytes(self.house.buffer[:nbytes]))
+        data = bytes(self.house.buffer[:nbytes])
+        if self._tls is not None:
+            data = self._decrypted(self._tls, data)
+        frames = self.take(data) if data else 0
         self._spend(max(frames, nbytes / BYTES_PER_FRAME))
         if self._unacknowledged >= MOST_UNANSWERED:
             self.pause(Pause.UNANSWERED)
+        if self._tls is not None and self._tls.has_ended:
+            self._hang_up()
         if self.waits_for_broker and self.house.publisher.is_held:
             self.pause(Pause.HELD)
             if self.house.publisher.is_full:
@@ -155,7 +164,7 @@ class Connection(asyncio.BufferedProtocol):
                 "connection.closed", codec=self.codec, address=self.address, ident=self.ident,
                 reason=reason,
             )  # fmt: skip
-            self._transport.close()
+            self._hang_up()
 
     def abort(self) -> None:
         """End it at once: what it has not read by now it will not read."""
@@ -190,6 +199,10 @@ class Connection(asyncio.BufferedProtocol):
             self._send_ready()
         return len(late)
 
+    def may_be(self, ident: str) -> bool:
+        """Whether its certificate is for this identity; whoever shows none may be anybody."""
+        return self._tls is None or self._tls.names is None or ident in self._tls.names
+
     @property
     def transport(self) -> asyncio.Transport | None:
         """The transport, while there is one."""
@@ -216,9 +229,32 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+            self._transport.write(data if self._tls is None else self._tls.give(data))
             if self._ends_when_answered and not self._due:
-                self._transport.close()
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close it behind what is on its way."""
+        if self._transport is not None and not self._transport.is_closing():
+            if self._tls is not None:
+                self._transport.write(self._tls.farewell())
+            self._transport.close()
+
+    def _decrypted(self, tls: Encrypted, data: bytes) -> bytes:
+        """What was said in clear; what is no TLS, or comes with no certificate of ours, ends it."""
+        said = b""
+        try:
+            said = tls.take(data)
+        except ssl.SSLError as error:
+            self.house.metrics.refused[self.codec, "tls"] += 1
+            log.debug("tls.refused", codec=self.codec, address=self.address, detail=str(error))
+            if self._transport is not None:
+                self._transport.write(tls.owed())
+            self.close("tls")
+        else:
+            if self._transport is not None and (owed := tls.owed()):
+                self._transport.write(owed)
+        return said
 
     def _spend(self, frames: float) -> None:
         """Pay for frames out of the allowance; pause until there is some, close if it goes on."""
@@ -243,8 +279,10 @@ class Connection(asyncio.BufferedProtocol):
 class TrackerConnection(Connection):
     """A tracker that holds the conversation of its format."""
 
-    def __init__(self, house: House, codec: str, stream: Stream) -> None:
-        super().__init__(house, codec)
+    def __init__(
+        self, house: House, codec: str, stream: Stream, tls: Encrypted | None = None
+    ) -> None:
+        super().__init__(house, codec, tls)
         self._stream = stream
         self._skipped = 0
         self._garbage = 0
@@ -293,6 +331,9 @@ class TrackerConnection(Connection):
             return False
         if not is_identity(ident):
             self.close("bad_identity")
+            return False
+        if not self.may_be(ident):
+            self.close("certificate")
             return False
         self.ident = ident
         log.debug("tracker.named", codec=self.codec, address=self.address, ident=ident)

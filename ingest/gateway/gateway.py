@@ -13,6 +13,7 @@ from devices.streams.stream import Clock
 from ingest.errors import GatewayError
 from ingest.gateway.connection import Connection, TrackerConnection
 from ingest.gateway.datagrams import Datagrams
+from ingest.gateway.encryption import Certificates, Encrypted
 from ingest.gateway.house import House, Pause
 from ingest.gateway.http import TOO_LATE, HttpConnection
 from ingest.gateway.metrics import GatewayMetrics
@@ -28,6 +29,9 @@ default may grow to megabytes, times 20,000."""
 
 SWEEP_S: Final = 0.5
 """How often limits of time are looked at."""
+
+FILES_S: Final = 5.0
+"""How often the certificate's files are looked at."""
 
 CROWDED: Final = 0.9
 """Of the connections that there may be: from there on those whose tracker has left are given up,
@@ -51,6 +55,7 @@ class Gateway:
         self._servers: list[asyncio.Server] = []
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._house: House | None = None
+        self._certificates = Certificates(options.tls) if options.tls is not None else None
         self.ports: dict[Listener, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -101,9 +106,18 @@ class Gateway:
                  host=listener.host, port=port)  # fmt: skip
 
     def _connection(self, listener: Listener, house: House) -> Connection:
-        if listener.transport == "http":
-            return HttpConnection(house, listener.codec, self._options.secret)
-        return TrackerConnection(house, listener.codec, STREAMS[listener.codec](self._clock))
+        tls = None
+        if listener.is_encrypted:
+            assert self._certificates is not None  # `check` asks for them
+            tls = Encrypted(self._certificates.context)
+        if listener.is_http:
+            return HttpConnection(house, listener.codec, self._options.secret, tls)
+        return TrackerConnection(house, listener.codec, STREAMS[listener.codec](self._clock), tls)
+
+    def reload(self) -> None:
+        """Read the certificate's files again; connections that are open keep theirs."""
+        if self._certificates is not None:
+            self._certificates.reload(even_if_unchanged=True)
 
     def _measure(self, house: House) -> None:
         publisher = house.publisher
@@ -112,6 +126,10 @@ class Gateway:
             "waiting_connections": ("Not read because of the broker", lambda: len(house.waiting)),
             "held_messages": ("Not acknowledged by the broker", lambda: publisher.held_messages),
             "held_bytes": ("Their payloads", lambda: publisher.held_bytes),
+            "certificate_current": (
+                "1 while the certificate in force is what its file says",
+                lambda: float(self._certificates is None or self._certificates.is_current),
+            ),
             "broker_up": ("1 while the broker takes messages", lambda: float(publisher.is_up)),
         }
 
@@ -126,9 +144,13 @@ class Gateway:
 
     async def _sweep(self, house: House) -> None:
         """Look at every connection now and then."""
+        looked_at = house.now()
         while True:
             await asyncio.sleep(SWEEP_S)
             now = house.now()
+            if self._certificates is not None and now - looked_at >= FILES_S:
+                self._certificates.reload()
+                looked_at = now
             is_crowded = len(house.connections) > CROWDED * self._options.limits.connections
             for connection in [*house.connections]:
                 self._look_at(connection, now, is_crowded=is_crowded)

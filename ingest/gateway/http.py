@@ -21,6 +21,7 @@ import httptools
 
 from devices.codec import CODECS
 from ingest.gateway.connection import Connection
+from ingest.gateway.encryption import Encrypted
 from ingest.gateway.house import House, is_identity
 from ingest.gateway.options import PHONES
 
@@ -49,8 +50,10 @@ class HttpConnection(Connection):
 
     waits_for_broker: ClassVar[bool] = False  # it is told to come again
 
-    def __init__(self, house: House, codec: str, secret: str | None) -> None:
-        super().__init__(house, codec)
+    def __init__(
+        self, house: House, codec: str, secret: str | None, tls: Encrypted | None = None
+    ) -> None:
+        super().__init__(house, codec, tls)
         self._secret = secret
         self._parser = httptools.HttpRequestParser(self)
         self._requests = 0
@@ -135,6 +138,8 @@ class HttpConnection(Connection):
         if not is_identity(ident):
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "no identity, or one that cannot be")
         self._authorize(ident, query)
+        if not self.may_be(ident):
+            raise _RefusedError(HTTPStatus.FORBIDDEN, "the certificate is another device's")
         if not payload:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "nothing in it")
         if self.house.publisher.is_held:

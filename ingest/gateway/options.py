@@ -3,13 +3,15 @@
 import ipaddress
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from devices.codec import CODECS
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from ingest.errors import GatewayError
 
-Transport = Literal["tcp", "udp", "http"]
+Transport = Literal["tcp", "udp", "http", "tls", "https"]
+"""How a port is spoken to; tls and https are tcp and http within TLS."""
 
 PHONES: Final = "osmand"
 """The one format that is HTTP itself."""
@@ -23,6 +25,16 @@ class Listener:
     transport: Transport
     host: str
     port: int
+
+    @property
+    def is_http(self) -> bool:
+        """Whether requests come, and no frames."""
+        return self.transport in {"http", "https"}
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is spoken to within TLS."""
+        return self.transport in {"tls", "https"}
 
     @property
     def name(self) -> str:
@@ -83,13 +95,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Certificate and key in PEM. key: None: it is in the same file.
+
+    client_ca: who issues trackers' certificates, which are asked for then; None: nobody's are.
+    """
+
+    cert: Path
+    key: Path | None = None
+    client_ca: Path | None = None
+
+    def paths(self) -> list[Path]:
+        """All of them."""
+        return [path for path in (self.cert, self.key, self.client_ca) if path is not None]
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """All of it. secret: what HTTP senders must show; None: HTTP is for this machine only."""
+    """All of it.
+
+    secret: what HTTP senders must show; None: HTTP is for this machine only. tls: of the listeners
+    within TLS.
+    """
 
     listeners: tuple[Listener, ...]
     broker: BrokerLink
     limits: Limits = Limits()
     secret: str | None = field(default=None, repr=False)
+    tls: TlsFiles | None = None
 
 
 def check(options: GatewayOptions) -> None:
@@ -99,20 +132,22 @@ def check(options: GatewayOptions) -> None:
     wrong = [
         f"gateway.listeners: {listener.name}: {what}"
         for listener in options.listeners
-        if (what := _wrong(listener, options.secret))
+        if (what := _wrong(listener, options))
     ]
     if wrong:
         raise GatewayError("\n".join(wrong))
 
 
-def _wrong(listener: Listener, secret: str | None) -> str:
+def _wrong(listener: Listener, options: GatewayOptions) -> str:
     if listener.codec not in CODECS:
         return f"no codec is called {listener.codec!r}: expected one of {', '.join(sorted(CODECS))}"
-    if listener.transport == "http":
-        if secret is None and not is_loopback(listener.host):
+    if listener.is_encrypted and options.tls is None:
+        return f"{listener.transport} needs gateway.tls_cert; expected one, got none"
+    if listener.is_http:
+        if options.secret is None and not is_loopback(listener.host):
             return "HTTP beyond this machine needs gateway.secret; expected one, or host 127.0.0.1"
         return ""
-    known = STREAMS if listener.transport == "tcp" else DATAGRAMS
+    known = DATAGRAMS if listener.transport == "udp" else STREAMS
     if listener.codec not in known:
         names = ", ".join(sorted(known.keys() & CODECS.keys()))
         return (

@@ -5,8 +5,9 @@ header, claims, Ed25519 signature of the first two.
 """
 
 import time
-from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
-from hashlib import sha256
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from itertools import count
+from secrets import token_hex
 from typing import Any, Final
 
 import msgspec
@@ -28,14 +29,17 @@ class Issuer:
             raise IssuerError(
                 f"auth.issuer_seed: expected an account's seed (SA...): {error}"
             ) from error
+        self._series = token_hex(16)  # no other issuer's tokens have these ids
+        self._numbers = count()
         if not self.public.startswith("A"):
             raise IssuerError("auth.issuer_seed: expected an account's seed (SA...)")
 
     def sign(self, claims: dict[str, Any]) -> str:
         """The token of these claims; issuer, time and id are added."""
-        claims = claims | {"iss": self.public, "iat": int(time.time())}
-        digest = sha256(msgspec.json.encode(claims)).digest()
-        claims["jti"] = b32encode(digest).rstrip(b"=").decode("ascii")
+        number = next(self._numbers)
+        claims = claims | {
+            "iss": self.public, "iat": int(time.time()), "jti": f"{self._series}-{number:x}",
+        }  # fmt: skip
         signed = _HEADER + urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=")
         signature = urlsafe_b64encode(self._keys.sign(signed)).rstrip(b"=")
         return (signed + b"." + signature).decode("ascii")

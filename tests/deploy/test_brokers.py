@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import aiomqtt
 import pyhocon
 import pytest
 
@@ -23,6 +22,8 @@ from hanhtrinh.embedded.process import Launch, ServerProcess, log_end
 from hanhtrinh.settings import load
 from ingest.identity.tokens import Issuer, issuer_seed
 from ingest.mqtt import MqttSource
+from mqtt.errors import MqttError
+from mqtt.publisher import Publisher
 from tests.authority import Authority
 from tests.deploy.test_configurations import DEPLOY, PROGRAMS
 from tests.ingest.publishing import until
@@ -150,11 +151,10 @@ def broker(request, tmp_path) -> Iterator[Broker]:
 
 async def publish(broker, user, messages, protocol="3.1.1"):
     made = broker.settings(user, protocol)
-    client = connections.mqtt_client(made, connections.worker_access(made))
-    async with client:
-        for topic, payload in messages:
-            with suppress(aiomqtt.MqttError):
-                await client.publish(topic, payload, qos=1, timeout=3)
+    options = connections.broker_options(made, connections.worker_access(made))
+    with suppress(MqttError):  # a refusal, where the broker says so
+        async with Publisher(options, patience_s=3) as client:
+            await client.send(messages)
 
 
 class Worker:
@@ -225,12 +225,9 @@ def test_the_window_is_wide_and_what_it_holds_survives_a_restart(broker):
     async def go(protocol):
         async with Worker(broker, protocol) as worker:
             made = broker.settings("publisher", protocol)
-            async with connections.mqtt_client(made, connections.worker_access(made)) as client:
-                client.pending_calls_threshold = 1000
-                for start in range(0, len(sent), 100):
-                    await asyncio.gather(
-                        *(client.publish(t, p, qos=1) for t, p in sent[start : start + 100])
-                    )
+            access = connections.worker_access(made)
+            async with Publisher(connections.broker_options(made, access)) as client:
+                await client.send(sent)
             await until(lambda: len(worker.messages) >= UNDER_WAY, "all, none acknowledged")
         await publish(broker, "publisher", [large], protocol)  # while nobody is there
         await asyncio.to_thread(broker.restart)

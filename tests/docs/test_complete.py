@@ -27,7 +27,7 @@ ROUTES = [
 
 
 def test_there_is_something_to_look_for():
-    assert len(PACKAGES) == 8
+    assert len(PACKAGES) == 9
     assert len(ROUTES) > 15
 
 

@@ -19,6 +19,7 @@ from hanhtrinh.embedded import EmbeddedNats
 from hanhtrinh.embedded.ports import free_port
 from ingest.replay import ReplayOptions, ReplayReport, replay
 from ingest.replay_columns import ColumnMap
+from mqtt.options import BrokerOptions
 from storage import registry, tokens
 from storage.database import connect
 from storage.registry import NewVehicle
@@ -152,10 +153,9 @@ def replay_file(system: System, file: Path, columns: str) -> ReplayReport:
             ReplayOptions(
                 file,
                 ColumnMap.parse(columns),
-                system.broker.host,
-                system.broker.mqtt_port,
-                device.username,
-                device.password,
+                BrokerOptions(
+                    system.broker.host, system.broker.mqtt_port, device.username, device.password
+                ),
             )
         )
     )

@@ -10,9 +10,9 @@ from hanhtrinh import connections, wiring
 from hanhtrinh.doctor import check_broker
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import load
-from ingest.bridge.errors import OutboxError
-from ingest.bridge.outbox import Outbox
 from ingest.mqtt import MqttSource
+from mqtt.errors import LinkError
+from mqtt.outbox import Letter, Outbox
 from simulators.errors import PublishError
 from simulators.feed import Message
 from simulators.publisher import connect
@@ -84,7 +84,7 @@ def test_the_bridge_speaks_tls(mosquitto_with, authority, protocol):
     )  # fmt: skip
 
     async def go():
-        async with Outbox(wiring.bridge_options(made).outbox, lambda *_: None) as outbox:
+        async with Outbox[Letter](wiring.bridge_options(made).outbox, print) as outbox:
             return outbox.closed.done()
 
     assert asyncio.run(go()) is False
@@ -93,10 +93,10 @@ def test_the_bridge_speaks_tls(mosquitto_with, authority, protocol):
     )
 
     async def refused():
-        async with Outbox(without.outbox, lambda *_: None):
+        async with Outbox[Letter](without.outbox, print):
             pass
 
-    with pytest.raises(OutboxError, match=f"MQTT broker 127.0.0.1:{broker.port}: "):
+    with pytest.raises(LinkError, match=f"MQTT broker 127.0.0.1:{broker.port}: "):
         asyncio.run(refused())
 
 

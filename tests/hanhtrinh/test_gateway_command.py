@@ -81,7 +81,7 @@ def test_listeners_are_tables_or_lines(tmp_path):
     ("text", "says"),
     [
         ("gt06", "expected such as 'gt06 tcp://0.0.0.0:5023'"),
-        ("gt06 smoke://0.0.0.0:1", "'tcp', 'udp' or 'http'"),
+        ("gt06 smoke://0.0.0.0:1", "'tcp', 'udp', 'http', 'tls' or 'https'"),
         ("gt06 tcp://0.0.0.0:70000", "65535"),
     ],
 )

@@ -12,7 +12,8 @@ from hanhtrinh.cli import app
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
-    "analytics", "api", "devices", "geofence", "hanhtrinh", "ingest", "simulators", "storage",
+    "analytics", "api", "devices", "geofence", "hanhtrinh", "ingest", "mqtt", "simulators",
+    "storage",
 )  # fmt: skip
 
 MOST_LINES = 600

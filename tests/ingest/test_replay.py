@@ -16,6 +16,7 @@ from ingest.errors import ReplayError
 from ingest.replay import ReplayOptions, replay
 from ingest.replay_columns import ColumnMap
 from ingest.replay_rows import BadRow, read_rows
+from mqtt.options import BrokerOptions
 from tests.data_folder import real_data
 from tests.simulators.listener import listening
 
@@ -162,8 +163,10 @@ def published(broker, options):
         async with listening(broker) as heard:
             report = await replay(
                 ReplayOptions(
-                    host=broker.host, port=broker.mqtt_port, username=device.username,
-                    password=device.password, **options,
+                    broker=BrokerOptions(
+                        broker.host, broker.mqtt_port, device.username, device.password
+                    ),
+                    **options,
                 ),
                 on_bad=bad.append,
             )  # fmt: skip
@@ -244,6 +247,6 @@ def test_every_row_of_a_bus_file_is_a_fix(day, unit):
 
 @pytest.mark.integration
 def test_a_broker_that_is_not_there_is_a_replay_error(tmp_path):
-    options = ReplayOptions(a_csv(tmp_path, "a,1577836800,21,105,0"), PLAIN, port=1)
+    options = ReplayOptions(a_csv(tmp_path, "a,1577836800,21,105,0"), PLAIN, BrokerOptions(port=1))
     with pytest.raises(ReplayError, match=r"broker 127\.0\.0\.1:1"):
         asyncio.run(replay(options))

@@ -5,6 +5,7 @@ import contextlib
 import json
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,10 +122,7 @@ def test_what_was_quarantined_is_released_as_soon_as_its_cause_is_mended(databas
                 device = await registry.add_device(conn, "imei-new")
                 await registry.assign_device(conn, device, vehicle)
 
-                async def send(topic, payload):
-                    await publish(broker, [(topic, payload)])
-
-                done = await release(conn, send)
+                done = await release(conn, partial(publish, broker))
             await until(
                 lambda: count(metrics, "hanhtrinh_fixes_total", outcome="stored") == 5, "all"
             )

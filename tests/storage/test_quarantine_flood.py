@@ -147,8 +147,8 @@ def test_a_group_is_released_by_itself(database):
         )
         sent = []
 
-        async def publish(topic, payload):
-            sent.append((topic, payload))
+        async def publish(messages):
+            sent.extend(messages)
 
         done = await release(conn, publish, reason="bad_syntax", sender="a")
         return done.released, sent, [w.reason for w in await quarantine.page(conn)]

@@ -8,8 +8,9 @@ import aio_pika
 
 from ingest.bridge.bridge import Bridge
 from ingest.bridge.metrics import BridgeMetrics
-from ingest.bridge.options import BridgeOptions, FeedOptions, OutboxOptions
+from ingest.bridge.options import BridgeOptions, FeedOptions
 from ingest.mqtt import MqttSource
+from mqtt.options import BrokerOptions
 from tests.ingest.publishing import mqtt_options, until
 
 PATIENCE_S = 60.0
@@ -20,8 +21,8 @@ def options(rabbitmq, broker, *providers, window=1000, **feed):
     return BridgeOptions(
         FeedOptions(url=rabbitmq.url, providers=providers, exchange_type="direct",
                     routing_keys=("track1", "track2"), **feed),
-        OutboxOptions(broker.host, broker.mqtt_port, "test-bridge", device.username,
-                      device.password),
+        BrokerOptions(broker.host, broker.mqtt_port, device.username, device.password,
+                      "test-bridge"),
         window_messages=window,
     )  # fmt: skip
 

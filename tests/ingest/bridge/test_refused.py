@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.bridge.options import OutboxOptions
+from mqtt.options import BrokerOptions
 from tests.ingest.bridge.feed import empty, options, running, send, value, waiting_in
 from tests.ingest.publishing import until
 from tests.ingest.test_mosquitto import receive, started
@@ -25,7 +25,7 @@ def over_mqtt_5(rabbitmq, mosquitto, *providers):
 
     return replace(
         options(rabbitmq, Nobody, *providers, window=40),
-        outbox=OutboxOptions(mosquitto.host, mosquitto.port, "test-bridge", protocol=5),
+        outbox=BrokerOptions(mosquitto.host, mosquitto.port, client_id="test-bridge", protocol=5),
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -37,6 +38,11 @@ class Served:
         assert self.gateway._house is not None
         return self.gateway._house
 
+    @property
+    def certificates(self):
+        assert self.gateway._certificates is not None
+        return self.gateway._certificates
+
     def port(self, codec: str, transport: Transport = "tcp") -> int:
         (found,) = [
             port
@@ -45,10 +51,13 @@ class Served:
         ]
         return found
 
-    async def tracker(self, codec: str = "teltonika", local: str | None = None) -> "Tracker":
+    async def tracker(
+        self, codec: str = "teltonika", local: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> "Tracker":
         address = (local, 0) if local else None
+        port = self.port(codec, "tls" if tls else "tcp")
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.port(codec), local_addr=address
+            "127.0.0.1", port, local_addr=address, ssl=tls
         )
         return Tracker(reader, writer)
 
@@ -99,13 +108,13 @@ def listeners(*names: str) -> tuple[Listener, ...]:
     )
 
 
-def options(broker: EmbeddedNats, *names: str, secret=None, **limits) -> GatewayOptions:
+def options(broker: EmbeddedNats, *names: str, secret=None, tls=None, **limits) -> GatewayOptions:
     device = broker.device
     link = BrokerLink(
         broker.host, broker.mqtt_port, device.username, device.password, silence_s=3.0
     )
     return GatewayOptions(
-        listeners(*(names or ("teltonika tcp",))), link, Limits(**limits), secret=secret
+        listeners(*(names or ("teltonika tcp",))), link, Limits(**limits), secret=secret, tls=tls
     )
 
 

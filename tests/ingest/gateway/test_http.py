@@ -31,8 +31,9 @@ class Browser:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def of(cls, served, codec="json"):
-        return cls(*await asyncio.open_connection("127.0.0.1", served.port(codec, "http")))
+    async def of(cls, served, codec="json", tls=None):
+        port = served.port(codec, "https" if tls else "http")
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls))
 
     def send(self, target, body=b"", *, method="POST", **headers):
         lines = [f"{method} {target} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
