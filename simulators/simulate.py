@@ -257,7 +257,7 @@ async def simulate(
     if register is not None:
         await register(fleet)  # its names do not depend on the start
     async with _connected(options, fleet) as publisher:
-        lead_us = 0 if options.connections is None else STEP_US + options.vehicles * MAKING_US
+        lead_us = 0 if options.connections is None else 2 * STEP_US + options.vehicles * MAKING_US
         return await travel(options, publisher, now_us() + lead_us, on_progress, stop)
 
 
@@ -269,8 +269,9 @@ async def travel(
     stop: asyncio.Event | None = None,
 ) -> SimulateReport:
     """Send a fleet's past up to an instant, and from then on what it does, as `simulate` does."""
-    # Whole milliseconds: the truth's header says them, and so all that makes the simulation.
-    begins = live_from_us // 1000 * 1000
+    # A whole second: then every format can say exactly when a fix was taken, and the truth's header
+    # says all that makes the simulation.
+    begins = live_from_us // 1_000_000 * 1_000_000
     simulation = Simulation(options, begins)
     truth = None if options.truth is None else TruthWriter(options.truth, simulation.header())
     until = None if options.duration_s is None else begins + round(options.duration_s * 1e6)

@@ -5,6 +5,7 @@ it is thrown away with everything it held, and whoever gave it messages gives th
 """
 
 import asyncio
+import logging
 import socket
 import threading
 from collections import deque
@@ -18,7 +19,6 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from ingest.bridge.errors import OutboxError
 from ingest.bridge.lane import Lane
 from ingest.bridge.options import OutboxOptions
-from ingest.mqtt import LIBRARY
 
 CONNECT_S: Final = 15.0
 CLOSE_S: Final = 2.0
@@ -30,6 +30,11 @@ WRITE_EVERY_S: Final = 0.002
 
 CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
 """Linux: hold back what is written until the end of a burst. paho writes packet by packet."""
+
+LIBRARY: Final = logging.getLogger("paho.mqtt")
+"""Says why a connection ended, such as that the broker asks for a certificate. Of everything else
+it would say a line per packet."""
+LIBRARY.setLevel(logging.ERROR)
 
 PACKET_IDS: Final = 65_535
 OVERHEAD_BYTES: Final = 1024

@@ -28,6 +28,9 @@ RECONNECT_MIN_S: Final = 0.5
 RECONNECT_MAX_S: Final = 30.0
 
 KEEP_ALIVE_S: Final = 120
+PING_S: Final = 15.0
+"""A broker that owes an answer and is silent for so long is asked whether it is there."""
+
 SWEEP_S: Final = 5.0
 """How often silent connections are looked for."""
 
@@ -101,11 +104,12 @@ class Crowd:
             await asyncio.sleep(SWEEP_S)
             now = self._loop.time()
             for tracker in self.trackers:
-                silent_s = now - tracker.heard_at
-                if tracker.owes and silent_s > self._order.patience_s:
-                    self.state.failure = f"the broker was silent for {silent_s:.0f} s"
+                if tracker.is_stuck(now, self._order.patience_s):
+                    self.state.failure = "the broker owed an answer for too long"
                     tracker.cut()
-                elif tracker.is_open and silent_s > KEEP_ALIVE_S / 2:
+                elif tracker.is_open and now - tracker.heard_at > (
+                    PING_S if tracker.is_owed else KEEP_ALIVE_S / 2
+                ):
                     tracker.ping()
 
     async def leave(self) -> None:
@@ -168,7 +172,6 @@ class Crowd:
             greeting = self._greetings[index] = self._loop.create_future()
             try:
                 sock = await self._open_socket(index, target)
-                tracker.heard_at = self._loop.time()
                 await self._loop.create_connection(lambda: tracker, sock=sock)
             except OSError as error:
                 self._greetings.pop(index, None)

@@ -7,7 +7,7 @@ loss. Does not belong here: when to connect again (crowd.py).
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from devices.mqtt_packets import (
     CONNACK_ACCEPTED,
@@ -19,7 +19,9 @@ from devices.mqtt_packets import (
 )
 from simulators.connections.wire import State
 
-PACKET_IDS = 65_535
+PACKET_IDS: Final = 65_535
+NO_PROGRESS: Final = 6
+"""So many times the longest silence may pass without an acknowledgement, if pings are answered."""
 
 Body = tuple[str, bytes]
 """(topic, payload)"""
@@ -32,8 +34,8 @@ class Tracker(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_last_id", "_on_lost", "_on_open", "_reader", "_state", "_transport", "_unacknowledged",
-        "_waiting", "_window", "heard_at", "index", "is_open",
+        "_last_id", "_on_lost", "_on_open", "_owed_since", "_reader", "_state",
+        "_transport", "_unacknowledged", "_waiting", "_window", "heard_at", "index", "is_open",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +49,7 @@ class Tracker(asyncio.Protocol):
         self.index = index
         self.is_open = False
         self.heard_at = 0.0
+        self._owed_since = 0.0
         self._window = window
         self._state = state
         self._on_open = on_open
@@ -58,12 +61,23 @@ class Tracker(asyncio.Protocol):
         self._waiting: deque[Body] = deque()
 
     @property
-    def owes(self) -> bool:
+    def is_owed(self) -> bool:
         """Whether the broker has something to answer."""
-        return bool(self._unacknowledged) or (self._transport is not None and not self.is_open)
+        return bool(self._unacknowledged) or not self.is_open
+
+    def is_stuck(self, now: float, patience_s: float) -> bool:
+        """Whether this connection should be given up: silence, or no progress for much longer.
+
+        A broker under load acknowledges late, and later still if everybody came back with the same.
+        """
+        if self._transport is None:
+            return False
+        silent_s, waited_s = now - self.heard_at, now - self._owed_since
+        return self.is_owed and (silent_s > patience_s or waited_s > NO_PROGRESS * patience_s)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.heard_at = self._owed_since = asyncio.get_running_loop().time()
         self._reader = AnswerReader()
 
     def greet(self, name: str, username: str | None, password: str | None, keep_alive: int) -> None:
@@ -121,6 +135,7 @@ class Tracker(asyncio.Protocol):
         if packet[0] == 0x40:
             if self._unacknowledged.pop(int.from_bytes(packet[2:4], "big"), None) is not None:
                 self._state.acknowledged += 1
+                self._owed_since = self.heard_at
         elif packet[0] == 0x20:
             if packet != CONNACK_ACCEPTED:
                 self._state.refused = f"connection refused, CONNACK {packet.hex()}"
@@ -132,6 +147,8 @@ class Tracker(asyncio.Protocol):
 
     def _write(self) -> None:
         assert self._transport is not None
+        if not self._unacknowledged:
+            self._owed_since = asyncio.get_running_loop().time()
         packets = []
         while self._waiting and len(self._unacknowledged) < self._window:
             topic, payload = body = self._waiting.popleft()
