@@ -10,12 +10,12 @@ KERNELS := $(VENV)/.kernels
 ARGS ?=
 # One more than the two cores of a small machine: many tests wait for servers and for real time.
 TESTERS ?= 3
-BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHMARKS := $(filter-out report load,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup environment servers demo check test bench fuzz lock clean
+.PHONY: help setup environment servers demo check test bench bench-load fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make check            lint, format, types, import contracts; changes no file"
 	@echo "make test             make check, and every test (ARGS: more for pytest)"
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
+	@echo "make bench-load       many connections (ARGS=\"--vehicles N --interval S --duration S --json\")"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
 	@echo "make servers          install the brokers that some tests need (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
@@ -76,6 +77,9 @@ servers:
 bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+
+bench-load: $(KERNELS)
+	@$(BIN)/python -m benchmarks.load $(ARGS)
 
 fuzz: $(READY)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from psycopg import AsyncConnection
+
 from hanhtrinh import wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.fleet_registry import register_fleet
@@ -16,7 +18,7 @@ from hanhtrinh.settings import Settings
 from simulators.fleet import Fleet
 from simulators.scoring import Score, Violation, score
 from simulators.simulate import Progress, SimulateOptions, SimulateReport, simulate
-from simulators.truth_file import Header, micros, read_truth
+from simulators.truth_file import Header, Truth, micros, read_truth
 from storage import database, scoring
 from storage.errors import AlreadyThereError
 
@@ -65,14 +67,19 @@ async def score_truth(settings: Settings, file: Path, slack_s: float | None) -> 
     """Compare a truth file with the database. slack_s: None: the fleet's sampling interval."""
     truth = read_truth(file)
     wiring.require_schema(settings)
+    async with await database.connect(wiring.dsn(settings), name="hanhtrinh score") as conn:
+        return await score_against(conn, truth, slack_s)
+
+
+async def score_against(conn: AsyncConnection, truth: Truth, slack_s: float | None) -> Scored:
+    """Compare a truth with what a database holds, as `score_truth` does."""
     header = truth.header
     slack_s = header.interval_s if slack_s is None else slack_s
     slack_us = round(slack_s * 1e6)
     span = [micros(header.started_at) - slack_us]
     if header.ended_at is not None:
         span.append(micros(header.ended_at) + slack_us)
-    async with await database.connect(wiring.dsn(settings), name="hanhtrinh score") as conn:
-        rows = await scoring.violations_of(conn, header.fleet, *span)
+    rows = await scoring.violations_of(conn, header.fleet, *span)
     planned = [
         Violation(p.kind, p.vehicle, p.subject, micros(p.started_at), micros(p.ended_at))
         for p in truth.planned

@@ -16,21 +16,34 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import structlog
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
+from devices.mqtt_packets import DISCONNECT
+from ingest.mqtt_inbox import Inbox
+from ingest.mqtt_line import Line
+from ingest.mqtt_wire import (
+    REASONS,
+    Accepted,
+    Control,
+    Granted,
+    Left,
+    Login,
+    PacketReader,
+    Pong,
+    WireError,
+    puback_packets,
+    subscribe_packet,
+)
 from ingest.source import Backlog, Clock, MessageBatch
 from ingest.topics import DEFAULT_PATTERNS, subscriptions
-from mqtt.link import LIBRARY
 
-READ_BURST: Final = 512
-"""Packets read between two looks at acknowledgements and keep-alives."""
+GREETING_S: Final = 30.0
+"""How long the broker may take to answer the login and the subscription."""
+
+GOODBYE_S: Final = 2.0
+"""How long the last acknowledgements may take to be written."""
 
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
@@ -70,95 +83,8 @@ class MqttOptions:
     window_bytes: int = 256 << 20
 
 
-_Received = tuple[str, bytes, int, int]
-"""(topic, payload, received, packet id); packet id 0: QoS 0, nothing to acknowledge."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """The packet ids of a batch, and the connection in which they mean anything."""
-
-    epoch: int
-    packet_ids: list[int]
-    messages: int
-    size: int
-
-
-class Inbox:
-    """Messages received and not yet taken, shared by the network thread and the event loop.
-
-    Packet ids are only valid within one connection. A new connection therefore empties the inbox:
-    the broker sends everything that was not acknowledged again.
-    """
-
-    def __init__(self, batch_messages: int) -> None:
-        self._lock = threading.Lock()
-        self._batch_messages = batch_messages
-        self._messages: list[_Received] = []
-        self._unacknowledged: set[int] = set()
-        self._epoch = 0
-        self.oldest = 0.0
-        self.held_messages = 0
-        self.held_bytes = 0
-
-    def begin_connection(self) -> None:
-        with self._lock:
-            self._epoch += 1
-            self._messages = []
-            self._unacknowledged.clear()
-            self.held_messages = self.held_bytes = 0
-
-    def put(self, message: _Received) -> int:
-        """Add a message; how many wait now, or 0 if we hold this one already."""
-        packet_id = message[3]
-        with self._lock:
-            if packet_id:
-                if packet_id in self._unacknowledged:  # redelivered while it is being worked on
-                    return 0
-                self._unacknowledged.add(packet_id)
-            if not self._messages:
-                self.oldest = time.monotonic()
-            self._messages.append(message)
-            self.held_messages += 1
-            self.held_bytes += len(message[1])
-            return len(self._messages)
-
-    def take(self) -> MessageBatch | None:
-        """The oldest messages that wait, at most a full batch; None if there are none."""
-        with self._lock:
-            messages = self._messages[: self._batch_messages]
-            self._messages = self._messages[self._batch_messages :]
-            self.oldest = time.monotonic()
-            epoch = self._epoch
-        if not messages:
-            return None
-        token = _Token(
-            epoch,
-            [packet_id for *_, packet_id in messages if packet_id],
-            len(messages),
-            sum(len(payload) for _, payload, _, _ in messages),
-        )
-        received = np.fromiter((m[2] for m in messages), np.int64, len(messages))
-        return MessageBatch([m[0] for m in messages], [m[1] for m in messages], received, token)
-
-    def release(self, token: object) -> list[int]:
-        """The packet ids to acknowledge: none if the connection they belong to is gone."""
-        assert isinstance(token, _Token)
-        with self._lock:
-            if token.epoch != self._epoch:
-                return []
-            self._unacknowledged.difference_update(token.packet_ids)
-            self.held_messages -= token.messages
-            self.held_bytes -= token.size
-            return token.packet_ids
-
-    @property
-    def waiting(self) -> int:
-        return len(self._messages)
-
-
 class MqttSource:
-    """A `Source` on paho-mqtt. Use it from one event loop; not re-entrant."""
+    """A `Source` over one MQTT session. Use it from one event loop; not re-entrant."""
 
     def __init__(self, options: MqttOptions, clock: Clock) -> None:
         self._options = options
@@ -172,7 +98,7 @@ class MqttSource:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
-        self._client = self._make_client()
+        self._reader = PacketReader(options.protocol)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._some = asyncio.Event()
@@ -192,29 +118,6 @@ class MqttSource:
             self.connected, inbox.waiting, inbox.held_messages, inbox.held_bytes,
             self._options.window_messages,
         )  # fmt: skip
-
-    def _make_client(self) -> Client:
-        options = self._options
-        is_v5 = options.protocol == 5
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=options.client_id,
-            clean_session=None if is_v5 else False,
-            protocol=MQTTv5 if is_v5 else MQTTv311,
-            manual_ack=True,
-        )
-        if options.username is not None:
-            client.username_pw_set(options.username, options.password)
-        if options.tls is not None:
-            client.tls_set_context(options.tls)
-        client.enable_logger(LIBRARY)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        # Acknowledgements are written by the network loop in one go, not one by one as they come.
-        client.on_socket_register_write = lambda *_: None
-        return client
 
     # The event loop's side ------------------------------------------------------------------
 
@@ -266,10 +169,13 @@ class MqttSource:
 
     def _run(self) -> None:
         """Keep a connection until stopped, with a delay that grows while there is none."""
+        options = self._options
         while not self._stopping.is_set():
+            self.connected = False
             try:
-                self._connect()
-                self._serve()
+                line = Line.open(options.host, options.port, options.tls, options.keepalive_s)
+                with contextlib.closing(line):
+                    self._serve(line)
                 self.failures = 0 if self.connected else self.failures + 1
             except ssl.SSLError as error:
                 self.failures += 1
@@ -280,52 +186,105 @@ class MqttSource:
             except OSError as error:
                 self.failures += 1
                 log.warning("broker.unreachable", error=str(error), failures=self.failures)
-            self._drop_connection()
+            self.connected = False
             if not self._stopping.is_set():
                 longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))
                 self._stopping.wait(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
-        self._drop_connection()
 
-    def _connect(self) -> None:
+    def _serve(self, line: Line) -> None:
+        """Speak MQTT until the connection ends or `stop` is called. Raises ssl.SSLError."""
         options = self._options
-        properties: dict[str, Any] = {}
-        if options.protocol == 5:
-            connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            connect.SessionExpiryInterval = SESSION_EXPIRY_S
-            connect.ReceiveMaximum = options.window_messages
-            properties = {"properties": connect, "clean_start": False}
-        self._client.connect(options.host, options.port, options.keepalive_s, **properties)
+        self._reader.begin_connection()
+        login = Login(
+            options.client_id, options.username, options.password, options.protocol,
+            options.keepalive_s, SESSION_EXPIRY_S, options.window_messages,
+        )  # fmt: skip
+        line.write(login.packet())
+        try:
+            self._move(line)
+            line.leave(DISCONNECT, GOODBYE_S)
+        except ssl.SSLError:
+            raise
+        except (OSError, WireError) as error:
+            if not self._stopping.is_set():
+                log.warning("broker.disconnected", reason=str(error))
 
-    def _serve(self) -> None:
-        """Move bytes until the connection ends or `stop` is called."""
-        while True:
-            sock = self._client.socket()
-            if sock is None:
-                return
-            self._send_acknowledgements()
-            if self._stopping.is_set():
-                self._finish()
-                return
-            readers = [self._wake_read] if self._is_window_full() else [self._wake_read, sock]
-            writers = [sock] if self._client.want_write() else []
-            # What TLS has decrypted already does not make the socket readable.
-            has_more = sock in readers and getattr(sock, "pending", int)() > 0
-            readable, writable, _ = select.select(readers, writers, [], 0.0 if has_more else 1.0)
-            if self._wake_read in readable:
+    def _move(self, line: Line) -> None:
+        """Move bytes until it is for us to leave. Raises OSError, WireError."""
+        greeted_by = time.monotonic() + GREETING_S
+        while not self._stopping.is_set():
+            self._send_acknowledgements(line)
+            line.flush()
+            wake, is_full = self._wake_read.fileno(), self._is_window_full()
+            has_more = not is_full and line.has_more
+            readable, _, _ = select.select(
+                [wake] if is_full else [wake, line.fileno()],
+                [line.fileno()] if line.wants_write else [],
+                [],
+                0.0 if has_more else 1.0,
+            )
+            if wake in readable:
                 self._drain_wake()
-            if has_more or sock in readable:
-                self._read_burst()
-            if writable and self._client.socket() is not None:
-                self._client.loop_write()
-            self._client.loop_misc()
-
-    def _read_burst(self) -> None:
-        """Read packets until the socket has no more, or for a while."""
-        inbox = self._inbox
-        for _ in range(READ_BURST):
-            before = inbox.held_messages
-            if self._client.loop_read() != 0 or inbox.held_messages == before:
+            if (has_more or line.fileno() in readable) and not self._read(line):
                 return
+            line.keep_alive()
+            if not self.connected and time.monotonic() > greeted_by:
+                raise TimeoutError(f"the broker did not answer for {GREETING_S:g} s")
+        self._send_acknowledgements(line)
+
+    def _read(self, line: Line) -> bool:
+        """Take in what has come; False: we have no business with this broker."""
+        messages, control = self._reader.feed(line.read())
+        # First: what comes with the answer to the login is of the new connection.
+        for packet in control:
+            if not self._heard(packet, line):
+                return False
+        if messages:
+            size = self._options.batch_messages
+            before, now = self._inbox.put(messages, self._clock())
+            if not before < now:
+                return True
+            if before == 0:
+                self._signal(self._some)
+            if before < size <= now:
+                self._signal(self._enough)
+        return True
+
+    def _heard(self, packet: Control, line: Line) -> bool:
+        match packet:
+            case Pong():
+                line.answered()
+            case Left():
+                raise ConnectionResetError(_reason(packet.code))
+            case Granted():
+                self._subscribed(packet)
+            case Accepted():
+                return self._accepted(packet, line)
+        return True
+
+    def _accepted(self, answer: Accepted, line: Line) -> bool:
+        """Subscribe; False: we are refused, or cannot work with this broker."""
+        if answer.code:
+            log.error("broker.refused", reason=_reason(answer.code), hint="hanhtrinh doctor")
+            return False
+        if self._options.share_group and not answer.has_shared:
+            log.error("broker.no_shared_subscriptions", hint="unset ingest.share_group")
+            return False
+        if answer.keepalive_s is not None:
+            line.keep_alive_at(answer.keepalive_s)
+        self._inbox.begin_connection()
+        line.write(subscribe_packet(self._topics, self._options.protocol))
+        return True
+
+    def _subscribed(self, answer: Granted) -> None:
+        refused = [
+            topic for topic, code in zip(self._topics, answer.codes, strict=False) if code >= 0x80
+        ]
+        if refused:
+            log.error("broker.subscription_refused", topics=refused, hint="hanhtrinh doctor")
+            return
+        self.connected = True
+        log.info("broker.subscribed", host=self._options.host, port=self._options.port)
 
     def _is_window_full(self) -> bool:
         options, inbox = self._options, self._inbox
@@ -334,27 +293,9 @@ class MqttSource:
             or inbox.held_bytes >= options.window_bytes
         )
 
-    def _send_acknowledgements(self) -> None:
+    def _send_acknowledgements(self, line: Line) -> None:
         while self._released:
-            for packet_id in self._inbox.release(self._released.popleft()):
-                self._client.ack(packet_id, 1)
-
-    def _finish(self) -> None:
-        """Write what is due, then say goodbye; give up after two seconds."""
-        deadline = time.monotonic() + 2
-        self._client.disconnect()
-        while self._client.want_write() and time.monotonic() < deadline:
-            sock = self._client.socket()
-            if sock is None:
-                return
-            select.select([], [sock], [], 0.1)
-            self._client.loop_write()
-
-    def _drop_connection(self) -> None:
-        self.connected = False
-        sock = self._client.socket()
-        if sock is not None:
-            sock.close()
+            line.write(puback_packets(self._inbox.release(self._released.popleft())))
 
     def _drain_wake(self) -> None:
         try:
@@ -363,52 +304,11 @@ class MqttSource:
         except BlockingIOError:
             pass
 
-    # paho's callbacks, in the network thread ------------------------------------------------
-
-    def _on_connect(
-        self, client: Client, _userdata: object, _flags: object, reason: Any, properties: object
-    ) -> None:
-        if reason.is_failure:
-            log.error("broker.refused", reason=str(reason), hint="hanhtrinh doctor")
-            return
-        if self._options.share_group and not getattr(properties, "SharedSubscriptionAvailable", 1):
-            log.error("broker.no_shared_subscriptions", hint="unset ingest.share_group")
-            client.disconnect()
-            return
-        self._inbox.begin_connection()
-        client.subscribe([(topic, 1) for topic in self._topics])
-
-    def _on_subscribe(
-        self, _client: Client, _userdata: object, _mid: int, reasons: Any, _properties: object
-    ) -> None:
-        refused = [
-            topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
-        ]
-        if refused:
-            log.error("broker.subscription_refused", topics=refused, hint="hanhtrinh doctor")
-            return
-        self.connected = True
-        log.info("broker.subscribed", host=self._options.host, port=self._options.port)
-
-    def _on_disconnect(
-        self, _client: Client, _userdata: object, _flags: object, reason: Any, _properties: object
-    ) -> None:
-        if not self._stopping.is_set():
-            log.warning("broker.disconnected", reason=str(reason))
-
-    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "\N{REPLACEMENT CHARACTER}"  # goes to the quarantine as an unknown topic
-        packet_id = message.mid if message.qos else 0
-        waiting = self._inbox.put((topic, bytes(message.payload), self._clock(), packet_id))
-        if waiting == 1:
-            self._signal(self._some)
-        elif waiting == self._options.batch_messages:
-            self._signal(self._enough)
-
     def _signal(self, event: asyncio.Event) -> None:
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is waiting
             self._loop.call_soon_threadsafe(event.set)
+
+
+def _reason(code: int) -> str:
+    return REASONS.get(code, f"code {code:#x}")

@@ -1,10 +1,11 @@
 """Errors of the simulators.
 
 SimulatorError
-├── PublishError     the broker did not take what was sent
-├── LoadTargetError  load may only be aimed at this machine
-├── LineError        a road that cannot be driven as the fleet drives
-└── TruthFileError   a truth file that cannot be written, or is none
+├── PublishError             the broker did not take what was sent
+├── TooManyConnectionsError  more than this machine's limits allow
+├── LoadTargetError          load may only be aimed at this machine
+├── LineError                a road that cannot be driven as the fleet drives
+└── TruthFileError           a truth file that cannot be written, or is none
 """
 
 
@@ -14,6 +15,10 @@ class SimulatorError(Exception):
 
 class PublishError(SimulatorError):
     """The broker refused the connection, closed it, or did not acknowledge in time."""
+
+
+class TooManyConnectionsError(SimulatorError):
+    """So many connections need more open files than processes may have here."""
 
 
 class LoadTargetError(SimulatorError):

@@ -25,11 +25,15 @@ AT_ONCE: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One publish. due_us: when it is sent, microseconds since 1970-01-01 UTC."""
+    """One publish. due_us: when it is sent, microseconds since 1970-01-01 UTC.
+
+    sender: row of the vehicle whose tracker sends it; None: a weigh station.
+    """
 
     due_us: int
     topic: str
     payload: bytes
+    sender: int | None = None
 
 
 def topic_of(vehicle: SimulatedVehicle) -> str:
@@ -51,7 +55,7 @@ def single(fleet: Fleet, fixes: FixBatch) -> list[Message]:
             raise EncodeError(f"codec {name!r}: expected one that encodes")
         payloads = encode(part, _inner_idents(vehicles), fleet.licences)
         messages.extend(
-            Message(due, topic_of(vehicle), payload)
+            Message(due, topic_of(vehicle), payload, vehicle.number - 1)
             for due, vehicle, payload in zip(part.time.tolist(), vehicles, payloads, strict=True)
         )
     messages.sort(key=lambda message: message.due_us)
@@ -73,7 +77,8 @@ def buffered(fleet: Fleet, fixes: FixBatch) -> list[Message]:
         for part in _runs(fixes.take(rows)):
             vehicle = fleet.vehicles[int(part.vehicle[0])]
             payload = pack(part, _inner_idents([vehicle] * len(part)), fleet.licences)
-            messages.append(Message(int(part.time[-1]), topic_of(vehicle), payload))
+            due, sender = int(part.time[-1]), vehicle.number - 1
+            messages.append(Message(due, topic_of(vehicle), payload, sender))
     messages.extend(single(fleet, fixes.take(one_by_one)))
     messages.sort(key=lambda message: message.due_us)
     return messages

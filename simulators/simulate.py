@@ -6,19 +6,21 @@ parsing and the registry (the vehicles' names follow from their numbers, vehicle
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from devices.batch import I32, I64, FixBatch
+from simulators.connections.publisher import CrowdOptions, connect_crowd
 from simulators.dirt import Dirt, spoil_fixes, spoil_messages
 from simulators.feed import Message, buffered, single, weighed
 from simulators.fleet import Fleet, FleetOptions
 from simulators.motion import Line
-from simulators.publisher import BrokerOptions, Publisher, connect
+from simulators.publisher import BrokerOptions, connect
 from simulators.truth import Planned
 from simulators.truth_file import FORMAT, TruthWriter, rfc3339
 from simulators.world import World, load_world
@@ -30,6 +32,10 @@ AHEAD_US = 250_000
 """And how long before it begins, so that its first messages are not late."""
 
 
+MAKING_US = 100
+"""Making a vehicle takes less than so long: a large fleet sets out when all of it is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
     """vehicles, interval_s, codec ("mix" or one codec), seed: of the fleet.
@@ -37,7 +43,9 @@ class SimulateOptions:
     duration_s: None: until cancelled. backlog_s: so much of the past is sent first, as trackers do
     that come back into coverage, at `backlog_interval_s`. dirt: faults of the feed; live_dirt: of
     what is sent in real time, where it differs. truth: file for the planned violations. lines:
-    roads by name that a part of the fleet drives, besides those of the world.
+    roads by name that a part of the fleet drives, besides those of the world. connections: of so
+    many trackers, each as its own client; None: one for all. listeners: host and port, where the
+    broker has several; the connections are dealt out.
     """
 
     broker: BrokerOptions
@@ -52,6 +60,18 @@ class SimulateOptions:
     live_dirt: Dirt | None = None
     truth: Path | None = None
     lines: Mapping[str, Line] = field(default_factory=dict)
+    connections: int | None = None
+    listeners: Sequence[tuple[str, int]] = ()
+
+
+class Sender(Protocol):
+    """What messages are given to: one connection (publisher.py), or many (connections/)."""
+
+    async def send(self, messages: Iterable[Message]) -> None:
+        """Publish at once; returns when all are acknowledged."""
+
+    async def send_when_due(self, messages: Iterable[Message]) -> None:
+        """Publish each message at its time."""
 
 
 @dataclass(slots=True)
@@ -65,12 +85,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SimulateReport:
-    """What was sent, and what of the plan it suffices to show."""
+    """What was sent from when to when, and what of the plan it suffices to show."""
 
     fixes: int
     weighings: int
     messages: int
     planned: list[Planned]
+    start_us: int
+    until_us: int
 
 
 def now_us() -> int:
@@ -180,7 +202,10 @@ class Simulation:
 
     def report(self) -> SimulateReport:
         counts = self.progress
-        return SimulateReport(counts.fixes, counts.weighings, counts.messages, self.planned())
+        return SimulateReport(
+            counts.fixes, counts.weighings, counts.messages, self.planned(),
+            self.start_us, self.until_us,
+        )  # fmt: skip
 
     def _taken(self, fixes: FixBatch, dirt: Dirt) -> FixBatch:
         has_plan = fixes.vehicle < self.fleet.offenders
@@ -197,7 +222,7 @@ class Simulation:
 
 async def drive(
     simulation: Simulation,
-    publisher: Publisher,
+    publisher: Sender,
     until_us: int | None,
     stop: asyncio.Event,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -228,26 +253,48 @@ async def simulate(
     stop: set it to end the run within a second. register: is given the fleet before it sets out.
     The truth is written as the run goes on, and made whole however it ends.
     """
+    fleet = Fleet(world_of(options), FleetOptions(options.vehicles, options.seed, options.codec))
     if register is not None:
-        await register(Simulation(options, now_us()).fleet)  # its names do not depend on the start
-    begins = now_us()
+        await register(fleet)  # its names do not depend on the start
+    async with _connected(options, fleet) as publisher:
+        lead_us = 0 if options.connections is None else 2 * STEP_US + options.vehicles * MAKING_US
+        return await travel(options, publisher, now_us() + lead_us, on_progress, stop)
+
+
+async def travel(
+    options: SimulateOptions,
+    publisher: Sender,
+    live_from_us: int,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    stop: asyncio.Event | None = None,
+) -> SimulateReport:
+    """Send a fleet's past up to an instant, and from then on what it does, as `simulate` does."""
+    # A whole second: then every format can say exactly when a fix was taken, and the truth's header
+    # says all that makes the simulation.
+    begins = live_from_us // 1_000_000 * 1_000_000
     simulation = Simulation(options, begins)
     truth = None if options.truth is None else TruthWriter(options.truth, simulation.header())
     until = None if options.duration_s is None else begins + round(options.duration_s * 1e6)
     try:
-        async with connect(options.broker) as publisher:
-            if options.backlog_s:
-                messages = simulation.backlog()
-                await publisher.send(messages)
-                simulation.progress.messages += len(messages)
-            await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress, truth)
-            rest = simulation.rest()
-            await publisher.send(rest)
-            simulation.progress.messages += len(rest)
+        if options.backlog_s:
+            messages = simulation.backlog()
+            await publisher.send(messages)
+            simulation.progress.messages += len(messages)
+        await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress, truth)
+        rest = simulation.rest()
+        await publisher.send(rest)
+        simulation.progress.messages += len(rest)
     finally:
         if truth is not None:
             truth.finish(simulation.planned(), simulation.until_us)
     return simulation.report()
+
+
+def _connected(options: SimulateOptions, fleet: Fleet) -> AbstractAsyncContextManager[Sender]:
+    if options.connections is None:
+        return connect(options.broker)
+    names = [vehicle.ident for vehicle in fleet.vehicles[: options.connections]]
+    return connect_crowd(CrowdOptions(options.broker, names, options.listeners))
 
 
 async def _sleep_until(time_us: int) -> None:

@@ -27,6 +27,14 @@ def simulate(
     lines: Annotated[
         Path | None, typer.Option(help="GeoJSON LineStrings that half of the others drive on.")
     ] = None,
+    connections: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="So many trackers connect themselves; else one."),
+    ] = None,
+    listeners: Annotated[
+        list[str] | None,
+        typer.Option("--listener", metavar="HOST:PORT", help="Of the broker, if it has several."),
+    ] = None,
     register: Annotated[
         bool, typer.Option("--register", help="Register fleet and places in the database first.")
     ] = False,
@@ -43,8 +51,10 @@ def simulate(
         expected = ", ".join((*CODECS, "mix"))
         raise UsageError(f"--codec: expected one of {expected}, got {codec!r}")
     settings = state_of(context).settings
+    broker = wiring.simulator_broker(settings)
+    _check_connections(connections, vehicles, listeners, has_tls=broker.tls is not None)
     options = SimulateOptions(
-        broker=wiring.simulator_broker(settings),
+        broker=broker,
         vehicles=vehicles,
         interval_s=interval_s,
         codec=codec,
@@ -53,6 +63,8 @@ def simulate(
         dirt=MILD if dirty else Dirt(),
         truth=truth,
         lines={} if lines is None else read_lines(lines),
+        connections=connections,
+        listeners=[_listener(text) for text in listeners or ()],
     )
     with stderr().status("driving") as status:
 
@@ -107,6 +119,26 @@ def replay(
             "seconds": round(report.seconds, 3),
         }
     )
+
+
+def _check_connections(
+    connections: int | None, vehicles: int, listeners: list[str] | None, *, has_tls: bool
+) -> None:
+    if connections is None:
+        if listeners:
+            raise UsageError("--listener: expected --connections with it")
+        return
+    if connections > vehicles:
+        raise UsageError(f"--connections: expected at most --vehicles, got {connections}")
+    if has_tls:
+        raise UsageError("--connections: expected a broker without TLS (broker.tls)")
+
+
+def _listener(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise UsageError(f"--listener: expected HOST:PORT, got {text!r}")
+    return host.strip("[]"), int(port)
 
 
 def _speedup(text: str) -> float | None:

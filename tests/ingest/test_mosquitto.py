@@ -136,32 +136,3 @@ def test_members_of_a_shared_subscription_divide_the_messages(mosquitto):
     # Why docs/brokers.md warns of it: Mosquitto deals messages out in turn, so that the messages of
     # one tracker come to both workers.
     assert {topic for topic, _ in first} & {topic for topic, _ in second}
-
-
-def test_a_broker_that_says_it_has_no_shared_subscriptions_is_left(
-    mosquitto, capsys, caplog, monkeypatch
-):
-    asked = []
-
-    async def go():
-        source = MqttSource(
-            MqttOptions(mosquitto.host, mosquitto.port, "w", protocol=5, share_group="g"),
-            lambda: 0,
-        )
-        accept = source._on_connect
-
-        def told(client, userdata, flags, reason, properties):
-            properties.SharedSubscriptionAvailable = 0
-            accept(client, userdata, flags, reason, properties)
-            asked.append(reason)
-
-        source._client.on_connect = told
-        monkeypatch.setattr(source._client, "subscribe", lambda _: pytest.fail("it subscribed"))
-        await source.start()
-        await until(lambda: asked, "the broker's answer")
-        await source.stop()
-        assert not source.connected
-
-    asyncio.run(go())
-    said = capsys.readouterr().out + caplog.text  # as logging was set up by then
-    assert "broker.no_shared_subscriptions" in said

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
-from ingest.mqtt import Inbox, MqttSource
+from ingest.mqtt import MqttSource
+from ingest.mqtt_inbox import Inbox
+from ingest.mqtt_wire import Messages
 from ingest.source import MessageBatch
 from tests.ingest.publishing import mqtt_options, publish, until
 
@@ -128,23 +131,51 @@ def test_it_connects_again_when_the_broker_comes_back_and_loses_nothing(broker):
 def test_a_message_that_the_broker_sends_twice_while_it_is_held_is_taken_once():
     inbox = Inbox(batch_messages=10)
     inbox.begin_connection()
-    assert inbox.put(("t", b"", 0, 7)) == 1
-    assert inbox.put(("t", b"", 0, 7)) == 0
+    assert inbox.put(Messages(["t", "u"], [b"", b""], [7, 8]), 0) == (0, 2)
+    assert inbox.put(Messages(["t", "v"], [b"", b""], [7, 9]), 0) == (2, 3)
     batch = inbox.take()
     assert batch is not None
-    assert inbox.put(("t", b"", 0, 7)) == 0
-    assert inbox.release(batch.token) == [7]
-    assert inbox.put(("t", b"", 0, 7)) == 1
+    assert batch.topics == ["t", "u", "v"]
+    assert inbox.put(Messages(["t"], [b""], [7]), 0) == (0, 0)
+    assert inbox.release(batch.token) == [7, 8, 9]
+    assert inbox.put(Messages(["t"], [b""], [7]), 0) == (0, 1)
+
+
+def test_messages_without_a_packet_id_are_all_taken_and_not_acknowledged():
+    inbox = Inbox(batch_messages=10)
+    inbox.begin_connection()
+    inbox.put(Messages(["t"], [b"1"], [0]), 0)
+    inbox.put(Messages(["t", "t", "t"], [b"2", b"3", b"4"], [0, 5, 0]), 0)
+    batch = inbox.take()
+    assert batch is not None
+    assert batch.payloads == [b"1", b"2", b"3", b"4"]
+    assert inbox.release(batch.token) == [5]
+    assert (inbox.held_messages, inbox.held_bytes) == (0, 0)
+
+
+def test_a_batch_takes_the_oldest_and_leaves_the_rest():
+    inbox = Inbox(batch_messages=2)
+    inbox.begin_connection()
+    inbox.put(Messages(["a", "b", "c"], [b"1", b"22", b"333"], [1, 2, 3]), 50)
+    inbox.put(Messages(["d"], [b"4444"], [4]), 60)
+    first, second, third = inbox.take(), inbox.take(), inbox.take()
+    assert first is not None
+    assert second is not None
+    assert (first.topics, first.received.tolist()) == (["a", "b"], [50, 50])
+    assert (second.topics, second.received.tolist()) == (["c", "d"], [50, 60])
+    assert third is None
+    inbox.release(first.token)
+    assert (inbox.held_messages, inbox.held_bytes) == (2, 7)
 
 
 def test_packet_ids_of_an_old_connection_acknowledge_nothing():
     inbox = Inbox(batch_messages=10)
     inbox.begin_connection()
-    inbox.put(("t", b"abc", 0, 7))
+    inbox.put(Messages(["t"], [b"abc"], [7]), 0)
     batch = inbox.take()
     assert batch is not None
     inbox.begin_connection()
-    inbox.put(("t", b"abc", 0, 7))
+    inbox.put(Messages(["t"], [b"abc"], [7]), 0)
     assert inbox.release(batch.token) == []
     assert (inbox.held_messages, inbox.held_bytes) == (1, 3)
 
@@ -170,8 +201,8 @@ def test_a_window_that_is_full_pauses_reading_until_something_is_acknowledged(br
 
 def test_wrong_credentials_do_not_end_the_source(broker):
     async def go():
-        source = MqttSource(mqtt_options(broker, client_id="intruder"), clock)
-        source._client.username_pw_set("nobody", "nothing")
+        intruder = replace(mqtt_options(broker), client_id="intruder", password="nothing")
+        source = MqttSource(intruder, clock)
         await source.start()
         await until(lambda: source.failures >= 2, "two refused connections")
         connected = source.connected

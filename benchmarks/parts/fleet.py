@@ -1,0 +1,144 @@
+"""A fleet with many connections as a process of its own: `python -m benchmarks.parts.fleet`.
+
+It reads one JSON object of options, connects every tracker, says how many it has, and from then on
+drives once for each line that it reads, as `hanhtrinh simulate --connections` does, answering with
+what was sent.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from simulators.connections.publisher import CrowdOptions, connect_crowd
+from simulators.fleet import Fleet, FleetOptions
+from simulators.publisher import BrokerOptions
+from simulators.simulate import SimulateOptions, Simulation, now_us, travel
+from simulators.world import load_world
+
+LEAD_US_A_VEHICLE = 150
+PROBE_AGE_US = 120_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who drives, and where the broker listens (host, port)."""
+
+    listeners: list[tuple[str, int]]
+    username: str
+    password: str
+    vehicles: int
+    connections: int
+    interval_s: int
+    codec: str
+    seed: int = 1
+
+    def fleet(self, start_us: int) -> Fleet:
+        """The vehicles, as they set out at some time."""
+        options = FleetOptions(self.vehicles, self.seed, self.codec, start_us)
+        return Fleet(load_world(), options)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One drive. truth: where its planned violations are written; empty: nowhere.
+
+    duration_s: 0: a single message of the past, which wakes whoever listens.
+    """
+
+    duration_s: float
+    truth: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """What a drive came to: fixes from `start_us` to `until_us`; counts since the process began."""
+
+    messages: int
+    fixes: int
+    weighings: int
+    start_us: int
+    until_us: int
+    connected: int
+    connections_lost: int
+    behind_s: float
+
+
+class FleetProcess:
+    """The process, seen from the benchmark."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @classmethod
+    async def start(cls, plan: Plan) -> "FleetProcess":
+        """Start it and wait until every tracker is connected."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", __name__,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        fleet = cls(process)
+        await fleet._ask(json.dumps(asdict(plan)))
+        return fleet
+
+    async def drive(self, run: Run) -> Driven:
+        """Drive once; returns when the broker has acknowledged all of it."""
+        return Driven(**json.loads(await self._ask(json.dumps(asdict(run)))))
+
+    async def stop(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def _ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        answer = await self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"fleet: ended with {await self._process.wait()}")
+        return answer.decode()
+
+
+async def work(plan: Plan) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    names = [vehicle.ident for vehicle in plan.fleet(0).vehicles[: plan.connections]]
+    host, port = plan.listeners[0]
+    broker = BrokerOptions(host, port, plan.username, plan.password)
+    options = SimulateOptions(broker, plan.vehicles, plan.interval_s, plan.codec, plan.seed)
+    listeners = [(host, port) for host, port in plan.listeners]
+    async with connect_crowd(CrowdOptions(broker, names, listeners)) as crowd:
+        print(crowd.connected, flush=True)
+        while line := await reader.readline():
+            run = Run(**json.loads(line))
+            if not run.duration_s:
+                simulation = Simulation(options, now_us() - PROBE_AGE_US)
+                await crowd.send([simulation.probe()])
+                print(
+                    json.dumps(asdict(Driven(1, 1, 0, 0, 0, crowd.connected, 0, 0.0))), flush=True
+                )
+                continue
+            truth = Path(run.truth) if run.truth else None
+            one = replace(options, duration_s=run.duration_s, truth=truth)
+            begins = now_us() + 2_000_000 + plan.vehicles * LEAD_US_A_VEHICLE
+            report = await travel(one, crowd, begins)
+            await crowd.drain()
+            driven = Driven(
+                report.messages, report.fixes, report.weighings, report.start_us, report.until_us,
+                crowd.connected, crowd.lost, crowd.behind_s,
+            )  # fmt: skip
+            print(json.dumps(asdict(driven)), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(work(Plan(**json.loads(sys.stdin.readline()))))

@@ -1,0 +1,82 @@
+"""A broker for many connections: as many NATS nodes as the limit of open files asks for.
+
+Where one process may open enough files it is the embedded broker as the demo runs it. Otherwise it
+is a cluster of such servers, each with an MQTT listener; messages lie on one of them.
+"""
+
+import json
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from hanhtrinh.embedded import DataFolder, EmbeddedNats
+from hanhtrinh.embedded.ports import LOOPBACK, free_port
+from hanhtrinh.embedded.process import ServerProcess, log_end
+
+SPARE_FILES: Final = 1_000
+"""Of a node: its store, its routes, and connections that are closing."""
+
+START_S: Final = 120.0
+READY: Final = ("Server is ready", "metadata leader")
+SECRETS: Final = ("broker-worker", "broker-device")
+
+
+class Node(EmbeddedNats):
+    """One member of a cluster. ports: of all members' routes; number: which of them is this one."""
+
+    def __init__(self, folder: DataFolder, number: int, ports: Sequence[int]) -> None:
+        self._number = number
+        self._ports = ports
+        super().__init__(folder)
+
+    def _config(self, port: int) -> str:
+        config = json.loads(super()._config(port))
+        routes = [f"nats://{LOOPBACK}:{route}" for route in self._ports]
+        config["server_name"] = f"node-{self._number}"
+        config["cluster"] = {
+            "name": "hanhtrinh",
+            "listen": f"{LOOPBACK}:{self._ports[self._number]}",
+            "routes": routes,
+        }
+        # What is measured is what one copy costs: as with the single node.
+        config["mqtt"] |= {"stream_replicas": 1, "consumer_replicas": 1}
+        return json.dumps(config)
+
+    def _wait_until_ready(self, process: ServerProcess, begin: int) -> None:
+        deadline = time.monotonic() + START_S
+        while not all(word in self.log.read_text("utf-8")[begin:] for word in READY):
+            if not process.is_running or time.monotonic() > deadline:
+                raise RuntimeError(f"node {self._number}: not ready:{log_end(self.log, begin)}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def new_broker(folder: DataFolder, connections: int) -> Iterator[list[EmbeddedNats]]:
+    """The nodes, the one for the worker first."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    each = hard - SPARE_FILES
+    count = 1 if hard == resource.RLIM_INFINITY else -(-connections // each)
+    with ExitStack() as stack:
+        if count <= 1:
+            yield [stack.enter_context(EmbeddedNats(folder))]
+            return
+        # Two would have no majority without each other.
+        ports = [free_port() for _ in range(max(count, 3))]
+        folders = [_folder_of(folder, number, stack) for number in range(len(ports))]
+        # At once: each is ready when it has found the others.
+        with ThreadPoolExecutor(len(ports)) as threads:
+            starting = [
+                threads.submit(Node, own, number, ports) for number, own in enumerate(folders)
+            ]
+        yield [stack.enter_context(each.result()) for each in starting]
+
+
+def _folder_of(folder: DataFolder, number: int, stack: ExitStack) -> DataFolder:
+    """A folder for a node, with the passwords of all of them."""
+    own = stack.enter_context(DataFolder.open(folder.path / f"node-{number}"))
+    for name in SECRETS:
+        (own.subfolder("secrets") / name).write_text(folder.secret(name), "ascii")
+    return own

@@ -1,0 +1,130 @@
+"""Inbox: messages that were received and that no batch has taken, and what is not acknowledged.
+
+The network thread puts, the event loop takes and releases; they meet nowhere else.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ingest.mqtt_wire import Messages
+from ingest.source import MessageBatch
+
+NOTHING_TO_ANSWER: Final = 0
+"""The packet id of QoS 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """The packet ids of a batch, and the connection in which they mean anything."""
+
+    epoch: int
+    packet_ids: list[int]
+    messages: int
+    size: int
+
+
+class Inbox:
+    """Messages received and not yet taken, shared by the network thread and the event loop.
+
+    Packet ids are only valid within one connection. A new connection therefore empties the inbox:
+    the broker sends everything that was not acknowledged again.
+    """
+
+    def __init__(self, batch_messages: int) -> None:
+        self._lock = threading.Lock()
+        self._batch_messages = batch_messages
+        self._messages = Messages()
+        self._received: list[int] = []
+        self._unacknowledged: set[int] = set()
+        self._epoch = 0
+        self.oldest = 0.0
+        self.held_messages = 0
+        self.held_bytes = 0
+
+    def begin_connection(self) -> None:
+        with self._lock:
+            self._epoch += 1
+            self._messages = Messages()
+            self._received = []
+            self._unacknowledged.clear()
+            self.held_messages = self.held_bytes = 0
+
+    def put(self, messages: Messages, received: int) -> tuple[int, int]:
+        """Add messages but those that we hold already; how many waited before, and wait now."""
+        with self._lock:
+            before = len(self._messages)
+            new = self._unknown(messages)
+            if len(new):
+                if not before:
+                    self.oldest = time.monotonic()
+                held = self._messages
+                held.topics += new.topics
+                held.payloads += new.payloads
+                held.packet_ids += new.packet_ids
+                self._received += [received] * len(new)
+                self.held_messages += len(new)
+                self.held_bytes += sum(map(len, new.payloads))
+            return before, len(self._messages)
+
+    def take(self) -> MessageBatch | None:
+        """The oldest messages that wait, at most a full batch; None if there are none."""
+        with self._lock:
+            held, received, size = self._messages, self._received, self._batch_messages
+            self._messages = Messages(
+                held.topics[size:], held.payloads[size:], held.packet_ids[size:]
+            )
+            self._received = received[size:]
+            self.oldest = time.monotonic()
+            epoch = self._epoch
+        if not held:
+            return None
+        for column in (held.topics, held.payloads, held.packet_ids, received):
+            del column[size:]
+        token = _Token(
+            epoch,
+            [packet_id for packet_id in held.packet_ids if packet_id != NOTHING_TO_ANSWER],
+            len(held),
+            sum(map(len, held.payloads)),
+        )
+        return MessageBatch(held.topics, held.payloads, np.array(received, np.int64), token)
+
+    def release(self, token: object) -> list[int]:
+        """The packet ids to acknowledge: none if the connection they belong to is gone."""
+        assert isinstance(token, _Token)
+        with self._lock:
+            if token.epoch != self._epoch:
+                return []
+            self._unacknowledged.difference_update(token.packet_ids)
+            self.held_messages -= token.messages
+            self.held_bytes -= token.size
+            return token.packet_ids
+
+    @property
+    def waiting(self) -> int:
+        return len(self._messages)
+
+    def _unknown(self, messages: Messages) -> Messages:
+        """Those that nobody works on: a broker may send one again on the same connection."""
+        ids, unacknowledged = messages.packet_ids, self._unacknowledged
+        distinct = set(ids)
+        if (
+            len(distinct) == len(ids)
+            and NOTHING_TO_ANSWER not in distinct
+            and unacknowledged.isdisjoint(distinct)
+        ):
+            unacknowledged |= distinct
+            return messages
+        new = Messages()
+        for topic, payload, packet_id in zip(messages.topics, messages.payloads, ids, strict=True):
+            if packet_id in unacknowledged:
+                continue
+            if packet_id != NOTHING_TO_ANSWER:
+                unacknowledged.add(packet_id)
+            new.topics.append(topic)
+            new.payloads.append(payload)
+            new.packet_ids.append(packet_id)
+        return new
