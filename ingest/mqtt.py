@@ -285,6 +285,11 @@ class MqttSource:
             except OSError as error:
                 self.failures += 1
                 log.warning("broker.unreachable", error=str(error), failures=self.failures)
+            except Exception:
+                # Bytes that are no MQTT, in whatever way the library stumbles over them: without
+                # this thread nothing would ever be received again.
+                self.failures += 1
+                log.exception("broker.unreadable", failures=self.failures)
             self._drop_connection()
             if not self._stopping.is_set():
                 longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))
