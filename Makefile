@@ -10,12 +10,12 @@ KERNELS := $(VENV)/.kernels
 ARGS ?=
 # One more than the two cores of a small machine: many tests wait for servers and for real time.
 TESTERS ?= 3
-BENCHMARKS := $(filter-out report load,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHMARKS := $(filter-out report load faults,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup environment servers demo check test bench bench-load fuzz lock clean
+.PHONY: help setup environment servers demo check test bench bench-load bench-faults fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test             make check, and every test (ARGS: more for pytest)"
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
 	@echo "make bench-load       many connections (ARGS=\"--vehicles N --interval S --duration S --json\")"
+	@echo "make bench-faults     everything that can fail does (ARGS=\"--only replay --scale 0.1 --json\")"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
 	@echo "make servers          install the brokers that some tests need (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
@@ -80,6 +81,9 @@ bench: $(KERNELS)
 
 bench-load: $(KERNELS)
 	@$(BIN)/python -m benchmarks.load $(ARGS)
+
+bench-faults: $(KERNELS)
+	@$(BIN)/python -m benchmarks.faults $(ARGS)
 
 fuzz: $(READY)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \

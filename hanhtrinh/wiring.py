@@ -168,6 +168,8 @@ def require_schema(settings: Settings) -> None:
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Receive, judge and store until `stop` is set."""
+    from ingest.clock import SteadyClock  # noqa: PLC0415
+    from ingest.late import LateRoom  # noqa: PLC0415
     from ingest.metrics import WorkerMetrics  # noqa: PLC0415
     from ingest.mqtt import MqttSource  # noqa: PLC0415
     from ingest.pipeline import Pipeline  # noqa: PLC0415
@@ -175,15 +177,20 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     from ingest.worker import Worker, WorkerOptions  # noqa: PLC0415
 
     relax_collector()
-    metrics = WorkerMetrics()
-    source = MqttSource(mqtt_options(settings), clock)
+    metrics, now = WorkerMetrics(), SteadyClock(clock)
+    source = MqttSource(mqtt_options(settings), now)
     metrics.watch(source.backlog)
     worker = Worker(
         WorkerOptions(dsn(settings), settings.ingest.shard, retention(settings)),
         source,
-        Pipeline(judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings)),
+        Pipeline(
+            judging_options(settings),
+            TopicRouter(settings.ingest.topics),
+            limits(settings),
+            LateRoom(settings.ingest.shard),
+        ),
         metrics,
-        clock,
+        now,
     )
     with served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
         await worker.run(stop)

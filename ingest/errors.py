@@ -46,3 +46,4 @@ class Unusable(StrEnum):
     IDENTITY_MISMATCH = "identity_mismatch"
     REGISTRATION = "registration"
     INTERNAL_ERROR = "internal_error"
+    KILLED_WORKER = "killed_worker"

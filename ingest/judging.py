@@ -98,6 +98,12 @@ class LiveJudge:
         self._judge.forget(vehicles)
         self._loads = without(self._loads, vehicles)
 
+    async def behind(self, conn: AsyncConnection, fixes: FixBatch) -> Bool:
+        """Which fixes are not after what was judged of their vehicles, shape (n,)."""
+        await self._learn(conn, np.unique(fixes.vehicle))
+        behind: Bool = fixes.time <= self._progress.judged_until[fixes.vehicle]
+        return behind
+
     async def judge(
         self, conn: AsyncConnection, fixes: FixBatch, loads: Loads = NO_LOADS
     ) -> Judgement:

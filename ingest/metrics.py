@@ -105,6 +105,10 @@ class WorkerMetrics:
         )  # fmt: skip
         # Prometheus sees a rise only from something: the first one must not be missed.
         self.quarantined.labels(Unusable.INTERNAL_ERROR)
+        self.quarantined.labels(Unusable.KILLED_WORKER)
+        self.late = Gauge(
+            "hanhtrinh_late_fixes", "Late fixes that wait to be judged", registry=self.registry
+        )
         self.replayed = Counter(
             "hanhtrinh_replayed_vehicles", "Vehicles replayed for late data or a rebuilt state",
             registry=self.registry,

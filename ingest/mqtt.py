@@ -186,6 +186,10 @@ class MqttSource:
             except OSError as error:
                 self.failures += 1
                 log.warning("broker.unreachable", error=str(error), failures=self.failures)
+            except Exception:
+                # Whatever it is: without this thread nothing would ever be received again.
+                self.failures += 1
+                log.exception("broker.unreadable", failures=self.failures)
             self.connected = False
             if not self._stopping.is_set():
                 longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))

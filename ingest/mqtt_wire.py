@@ -182,7 +182,7 @@ class PacketReader:
                 control.append(self._control(head, data[body:end]))
                 at = end
                 continue
-            payload = body + 2 + (data[body] << 8 | data[body + 1])
+            payload = body + 2 + int.from_bytes(data[body : body + 2], "big")
             topic = data[body + 2 : payload]
             packet_id = 0
             if head & 0x06:
@@ -190,7 +190,7 @@ class PacketReader:
                 packet_id = int.from_bytes(data[payload - 2 : payload], "big")
             if is_v5:
                 skip, payload = _length(data, payload)
-                payload += skip
+                payload = payload + skip if payload else end + 1
             if head & 0x04 or payload > end:
                 raise WireError(f"PUBLISH {head:#x} of {length} bytes: QoS 2, or cut off")
             add_topic(known.get(topic) or self._topic(topic))

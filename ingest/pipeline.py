@@ -5,7 +5,7 @@ behind; whoever calls it then tries again. Processing a batch twice changes noth
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -34,6 +34,7 @@ from ingest.driving import LiveDriving
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
+from ingest.late import LateRoom
 from ingest.source import MessageBatch
 from ingest.stages import Stages
 from ingest.timetables import Timetables
@@ -59,10 +60,17 @@ DETAIL_LIMIT = 500
 
 log = structlog.get_logger(__name__)
 
+Finish = Callable[[AsyncConnection], Awaitable[None]]
+"""What is done last in a transaction."""
+
+
+async def _nothing(_: AsyncConnection) -> None:
+    """Finish no more than there is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch, for the log line and the metrics."""
+    """What became of a batch, for the log line and the metrics. held: late fixes that wait."""
 
     messages: int
     fixes: FixBatch
@@ -72,6 +80,7 @@ class Outcome:
     refused: list[Refused]
     replayed: int
     stages: Stages
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +104,10 @@ class Pipeline:
         options: JudgingOptions,
         router: TopicRouter,
         limits: Limits = quarantine_table.DEFAULT_LIMITS,
+        late: LateRoom | None = None,
     ) -> None:
-        """limits: what the quarantine keeps of a flood."""
+        """limits: what the quarantine keeps of a flood. late: where late fixes wait, if they do."""
+        self._late = late
         self._options = options
         self._router = router
         self._limits = limits
@@ -165,7 +176,19 @@ class Pipeline:
         """Whether there are rules to judge by."""
         return self._live is not None
 
-    async def process(self, conn: AsyncConnection, batch: MessageBatch) -> Outcome:
+    @property
+    def waiting(self) -> int:
+        """Late fixes that wait to be taken up."""
+        return 0 if self._late is None else len(self._late)
+
+    async def open(self, conn: AsyncConnection) -> None:
+        """Learn what waits; to be called with every new connection."""
+        if self._late is not None:
+            await self._late.open(conn)
+
+    async def process(
+        self, conn: AsyncConnection, batch: MessageBatch, finish: Finish = _nothing
+    ) -> Outcome:
         """Commit what the batch comes to; `refresh` must have been called before.
 
         Raises whatever the database raises, having changed nothing.
@@ -187,14 +210,51 @@ class Pipeline:
         stages.ended("prepared")
         try:
             async with conn.transaction():
-                outcome = await self._commit(conn, batch, intake, fixes, stages)
+                outcome, held = await self._commit(conn, batch, intake, fixes, stages)
+                await finish(conn)
         except BaseException:
-            self._live.forget(vehicles)
-            self._driving.forget(vehicles)
-            self._clocks.forget(vehicles)
+            self._forget(vehicles)
             raise
+        if self._late is not None:
+            self._late.put_down(held)
         stages.ended("committed")
         return outcome
+
+    def due(self, most_vehicles: int) -> I32:
+        """Vehicles whose late fixes have waited long enough, ascending."""
+        return np.empty(0, np.int32) if self._late is None else self._late.due(most_vehicles)
+
+    def postpone(self, vehicles: I32, seconds: float) -> None:
+        """Have vehicles' late fixes wait on: they could not be taken up."""
+        assert self._late is not None
+        self._late.postpone(vehicles, seconds)
+
+    async def take_up(
+        self, conn: AsyncConnection, vehicles: I32, finish: Finish = _nothing
+    ) -> Outcome:
+        """Store and judge what waits of some vehicles (ascending).
+
+        Raises whatever the database raises, having changed nothing.
+        """
+        assert self._late is not None
+        stages = Stages()
+        try:
+            async with conn.transaction():
+                fixes = await self._late.take(conn, vehicles)
+                await fix_table.ensure_days(conn, fixes.time)
+                stages.ended("prepared")
+                await progress_table.judge_beside(conn)
+                judgement, found = await self._judge(conn, fixes, NO_LOADS, stages)
+                await finish(conn)
+        except BaseException:
+            self._forget(vehicles)
+            raise
+        self._late.taken(vehicles, len(fixes))
+        stages.ended("committed")
+        return Outcome(
+            messages=0, fixes=judgement.new, repeats=len(judgement.repeats), weighings=0,
+            intervals=found, refused=[], replayed=len(judgement.replayed), stages=stages,
+        )  # fmt: skip
 
     async def rejudge(
         self, conn: AsyncConnection, vehicles: I32, since_us: int, reason: str
@@ -212,9 +272,7 @@ class Pipeline:
             async with conn.transaction():
                 await progress_table.judge_alone(conn)
                 # Workers have judged more of these vehicles since they were last looked at.
-                self._live.forget(vehicles)
-                self._driving.forget(vehicles)
-                self._clocks.forget(vehicles)
+                self._forget(vehicles)
                 judgement = await self._live.rejudge(conn, vehicles, since_us)
                 changes = await _store(conn, judgement, reason)
                 await self._timetables.compare(conn, changes.departures)
@@ -222,9 +280,7 @@ class Pipeline:
                 since = np.full(len(vehicles), since_us, np.int64)
                 await self._clocks.rejudge(conn, vehicles, since)
         except BaseException:
-            self._live.forget(vehicles)
-            self._driving.forget(vehicles)
-            self._clocks.forget(vehicles)
+            self._forget(vehicles)
             raise
         return changes
 
@@ -235,16 +291,56 @@ class Pipeline:
         except (GeofenceError, DevicesError):
             return False  # the worker's own look at the registry says what is wrong with it
 
+    def _forget(self, vehicles: I32) -> None:
+        """Trust nothing in memory about these vehicles."""
+        for part in (self._live, self._driving, self._clocks):
+            assert part is not None
+            part.forget(vehicles)
+
     async def _commit(
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch,
         stages: Stages,
-    ) -> Outcome:  # fmt: skip
+    ) -> tuple[Outcome, FixBatch]:  # fmt: skip
+        """Write all that the batch comes to; with the outcome, the fixes that wait to be judged."""
+        weighed, loads = await self._weigh(conn, intake)
+        await progress_table.judge_beside(conn)
+        fixes, held = await self._hold(conn, fixes)
+        judgement, found = await self._judge(conn, fixes, loads, stages)
+        refused = self._quarantined(batch, intake.refused)
+        await quarantine_table.insert(conn, refused, self._limits)
+        stages.ended("stored")
+        return Outcome(
+            messages=len(batch),
+            fixes=judgement.new,
+            repeats=len(judgement.repeats),
+            weighings=len(intake.weighings),
+            intervals=found + weighed,
+            refused=intake.refused,
+            replayed=len(judgement.replayed),
+            stages=stages,
+            held=len(held),
+        ), held
+
+    async def _hold(self, conn: AsyncConnection, fixes: FixBatch) -> tuple[FixBatch, FixBatch]:
+        """Have late fixes wait; returns the others, and them."""
+        if self._late is None or not len(fixes):
+            return fixes, FixBatch.empty()
+        assert self._live is not None
+        waits = self._late.waits(fixes, await self._live.behind(conn, fixes))
+        if not waits.any():
+            return fixes, FixBatch.empty()
+        held = fixes.take(waits)
+        await self._late.put(conn, held)
+        return fixes.take(~waits), held
+
+    async def _judge(
+        self, conn: AsyncConnection, fixes: FixBatch, loads: Loads, stages: Stages
+    ) -> tuple[Judgement, list[Interval]]:
+        """Judge and write fixes, and what their vehicles' drivers and clocks come to."""
         assert self._live is not None
         assert self._timetables is not None
         assert self._driving is not None
         assert self._clocks is not None
-        weighed, loads = await self._weigh(conn, intake)
-        await progress_table.judge_beside(conn)
         judgement = await self._live.judge(conn, fixes, loads)
         stages.ended("judged")
         log.debug(
@@ -255,23 +351,14 @@ class Pipeline:
         await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
         clocks = await self._clocks.take(conn, judgement.new)
-        refused = self._quarantined(batch, intake.refused)
-        await quarantine_table.insert(conn, refused, self._limits)
         stages.ended("stored")
-        return Outcome(
-            messages=len(batch),
-            fixes=judgement.new,
-            repeats=len(judgement.repeats),
-            weighings=len(intake.weighings),
-            intervals=judgement.intervals + driven + clocks + weighed,
-            refused=intake.refused,
-            replayed=len(judgement.replayed),
-            stages=stages,
-        )
+        return judgement, judgement.intervals + driven + clocks
 
-    async def set_aside(self, conn: AsyncConnection, batch: MessageBatch, detail: str) -> None:
+    async def set_aside(
+        self, conn: AsyncConnection, batch: MessageBatch, reason: Unusable, detail: str
+    ) -> None:
         """Quarantine messages that no batch can be committed with."""
-        refused = [Refused(n, Unusable.INTERNAL_ERROR, detail=detail) for n in range(len(batch))]
+        refused = [Refused(n, reason, detail=detail) for n in range(len(batch))]
         await quarantine_table.insert(conn, self._quarantined(batch, refused), self._limits)
 
     def _quarantined(

@@ -1,7 +1,9 @@
 """The worker: receives batches, has the pipeline commit them, acknowledges; waits out faults.
 
 A database that is down stops acknowledging, not the process. A message that no batch can be
-committed with is found by halving and set aside, so that one poison message stops nothing.
+committed with is found by halving and set aside, so that one poison message stops nothing; one
+that kills the process is found by what was in hand (in_hand.py). Late fixes that wait (late.py)
+are taken up when no message does.
 """
 
 import asyncio
@@ -17,12 +19,19 @@ import numpy as np
 import psycopg
 import structlog
 from psycopg import AsyncConnection
-from psycopg.errors import UniqueViolation
+from psycopg.errors import (
+    InsufficientPrivilege,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+    UniqueViolation,
+)
 
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
 from geofence.registry import BEGINNING_US
 from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
+from ingest.in_hand import InHand
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
@@ -47,14 +56,31 @@ SHARD_LOCK = 0x68_61_6E_68
 
 CONFLICT_TRIES = 3
 
+TAKE_UP_S = 0.5
+"""So long does taking up late fixes keep what has come meanwhile waiting, about."""
+TAKE_UP_EVERY_S = 5.0
+"""Messages come first; but though they never cease, late fixes get a turn so often."""
+TAKE_UP_VEHICLES = 64
+"""At first; then as many as TAKE_UP_S allows."""
+POSTPONE_S = 3600.0
+"""Late fixes that raise an error in our own code stay where they are, and are tried again then."""
+LOOK_AT_LATE_S = 1.0
+"""How often it is looked whether the turn of late fixes has come, while nothing else does."""
+
 WAIT_OUT = (
     psycopg.OperationalError,
     psycopg.InternalError,
     psycopg.InterfaceError,
+    InsufficientPrivilege,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
     OSError,
     RegistryUnusableError,
 )
-"""Errors that say something about the server, not about the messages: waiting can help."""
+"""Errors that say something about the server, not about the messages: waiting can help. A schema
+that is not what it should be, or a right that was taken away, would else have every message set
+aside."""
 
 T = TypeVar("T")
 
@@ -94,9 +120,13 @@ class Worker:
         self._clock = clock
         self._sleep = sleep
         self._conn: AsyncConnection | None = None
+        self._last_session = 0
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
+        self._in_hand = InHand(options.shard)
+        self._took_up_at = -np.inf
+        self._take_up_vehicles = TAKE_UP_VEHICLES
         self._names = BatchNames()
         self._shard_held = metrics.shard_held.labels(str(options.shard))
 
@@ -108,33 +138,88 @@ class Worker:
             await self._source.start()
             while not stop.is_set():
                 receiving = asyncio.create_task(self._source.receive(), name="worker-receive")
-                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                await self._wait(receiving, stopped, stop)
                 if not receiving.done():
                     receiving.cancel()
                     break
                 await self._work(receiving.result(), stop)
+                if time.monotonic() - self._took_up_at > TAKE_UP_EVERY_S:
+                    await self._take_up(stop)
                 await self._keep_house(stop)
         finally:
             stopped.cancel()
             await self._source.stop()
             await self._disconnect()
 
+    async def _wait(
+        self, receiving: asyncio.Task[MessageBatch], stopped: asyncio.Task[bool],
+        stop: asyncio.Event,
+    ) -> None:  # fmt: skip
+        """Wait for a batch or the end; meanwhile take up late fixes whose turn has come."""
+        while not receiving.done() and not stopped.done():
+            if await self._take_up(stop):
+                await asyncio.sleep(0)  # a batch may be there by now
+                continue
+            patience = LOOK_AT_LATE_S if self._pipeline.waiting else None
+            await asyncio.wait(
+                {receiving, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
+
+    async def _take_up(self, stop: asyncio.Event) -> bool:
+        """Commit some of the late fixes whose turn has come; whether there were any."""
+        began = self._took_up_at = time.monotonic()
+        vehicles = self._pipeline.due(self._take_up_vehicles)
+        if not len(vehicles):
+            return False
+        try:
+            with self._names.next():
+                outcome = await self._persist(
+                    lambda conn: self._pipeline.take_up(conn, vehicles), len(vehicles), stop
+                )
+        except ShardTakenError:
+            raise
+        except Exception as error:
+            self._failed(error, len(vehicles), 1)
+            self._take_up_vehicles = max(1, len(vehicles) // 2)
+            if len(vehicles) == 1:
+                self._pipeline.postpone(vehicles, POSTPONE_S)
+                log.exception("late.postponed", vehicle=int(vehicles[0]))
+            return True
+        if outcome is None:
+            return False
+        seconds = time.monotonic() - began
+        times = min(2.0, max(0.5, TAKE_UP_S / max(seconds, 1e-3)))
+        self._take_up_vehicles = max(1, int(self._take_up_vehicles * times))
+        self._committed(outcome, seconds)
+        return True
+
     async def _work(self, batch: MessageBatch, stop: asyncio.Event) -> None:
         """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
         with self._names.next():
             self._received(batch)
-            if await self._commit(batch, stop):
+            if all([await self._deal_with(*part, stop) for part in self._in_hand.divided(batch)]):
                 self._source.acknowledge(batch)
                 self._metrics.acknowledged.inc(len(batch))
                 log.debug("batch.acknowledged", messages=len(batch))
 
+    async def _deal_with(self, batch: MessageBatch, is_guilty: bool, stop: asyncio.Event) -> bool:
+        """Have the batch committed; or set aside, if it is known to have killed workers."""
+        if is_guilty:
+            return await self._set_aside(batch, Unusable.KILLED_WORKER, "killed two workers", stop)
+        return await self._commit(batch, stop)
+
     async def _commit(self, batch: MessageBatch, stop: asyncio.Event) -> bool:
         """Have the batch committed, however long that takes; False if stopped before it was."""
         started = time.monotonic()
-        try:
-            outcome = await self._persist(
-                lambda conn: self._pipeline.process(conn, batch), len(batch), stop
+
+        async def process(conn: AsyncConnection) -> Outcome:
+            await self._in_hand.hold(conn, batch)
+            return await self._pipeline.process(
+                conn, batch, lambda conn: self._in_hand.release(conn, batch)
             )
+
+        try:
+            outcome = await self._persist(process, len(batch), stop)
         except ShardTakenError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
@@ -184,13 +269,22 @@ class Worker:
             parts = batch.slice(0, middle), batch.slice(middle, len(batch))
             return all([await self._commit(part, stop) for part in parts])
 
+        detail = f"{type(error).__name__}: {error}"
+        return await self._set_aside(batch, Unusable.INTERNAL_ERROR, detail, stop)
+
+    async def _set_aside(
+        self, batch: MessageBatch, reason: Unusable, detail: str, stop: asyncio.Event
+    ) -> bool:
+        """Quarantine a message; False if stopped before it was."""
+
         async def set_aside(conn: AsyncConnection) -> bool:
-            detail = f"{type(error).__name__}: {error}"
-            await self._pipeline.set_aside(conn, batch, detail)
+            async with conn.transaction():
+                await self._pipeline.set_aside(conn, batch, reason, detail)
+                await self._in_hand.release(conn, batch)
             log.warning("batch.set_aside", topic=batch.topics[0], detail=detail)
             return True
 
-        self._metrics.quarantined.labels(Unusable.INTERNAL_ERROR).inc()
+        self._metrics.quarantined.labels(reason).inc()
         return await self._persist(set_aside, 1, stop) is not None
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
@@ -229,17 +323,23 @@ class Worker:
         try:
             await conn.set_autocommit(True)
             await self._lock_shard(conn)
+            await self._in_hand.open(conn)
+            await self._pipeline.open(conn)
         except BaseException:
             await conn.close()
             raise
         self._conn = conn
+        self._last_session = conn.info.backend_pid
         self._refreshed_at = -np.inf
         self._shard_held.set(1)
         self._metrics.database_up.set(1)
         return conn
 
     async def _lock_shard(self, conn: AsyncConnection) -> None:
-        """Take the shard; the server of a killed worker needs a moment to let go of it."""
+        """Take the shard; the server of a killed worker needs a moment to let go of it.
+
+        It may never have heard that our own last connection is gone: that session we end.
+        """
         for attempt in range(30):
             cursor = await conn.execute(
                 "SELECT pg_try_advisory_lock(%s, %s)", (SHARD_LOCK, self._options.shard)
@@ -247,6 +347,11 @@ class Worker:
             row = await cursor.fetchone()
             if row is not None and row[0]:
                 return
+            if await progress_table.end_session(
+                conn, SHARD_LOCK, self._options.shard, self._last_session
+            ):
+                log.warning("database.session_ended", pid=self._last_session)
+                continue
             await self._sleep(min(0.1 * (attempt + 1), 1.0))
         raise ShardTakenError(f"shard {self._options.shard}: another worker judges it")
 
@@ -300,6 +405,7 @@ class Worker:
         metrics.messages.inc(outcome.messages)
         metrics.fixes.labels("stored").inc(len(fixes))
         metrics.fixes.labels("repeated").inc(outcome.repeats)
+        metrics.late.set(self._pipeline.waiting)
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
         metrics.batch_s.observe(seconds)
@@ -313,7 +419,7 @@ class Worker:
         log.info(
             "batch.committed", messages=outcome.messages, fixes=len(fixes),
             repeats=outcome.repeats, weighings=outcome.weighings, replayed=outcome.replayed,
-            refused=dict(refused), ms=round(seconds * 1e3, 1),
+            held=outcome.held, refused=dict(refused), ms=round(seconds * 1e3, 1),
             lag_s=round(float(np.median(lag_us)) / 1e6, 3) if len(lag_us) else None,
         )  # fmt: skip
 

@@ -7,17 +7,37 @@ never something that a read began by accident.
 from typing import Final
 
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-OPTIONS: Final = "-c timezone=UTC -c jit=off"
-"""JIT compiles for tens of milliseconds what here runs for one."""
+OPTIONS: Final = (
+    "-c timezone=UTC -c jit=off -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
+    " -c tcp_keepalives_count=4 -c tcp_user_timeout=30000"
+)
+"""JIT compiles for tens of milliseconds what here runs for one. The server lets go of a client that
+a network has swallowed, and of its locks, within half a minute and not within hours."""
+
+PATIENCE: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that a network has swallowed is given up within half a minute. All in seconds, but for
+the last, in milliseconds. What a connection string says of these counts more."""
 
 
 async def connect(dsn: str, *, name: str) -> AsyncConnection:
     """Open a connection; `name` shows in pg_stat_activity."""
     return await AsyncConnection.connect(
-        dsn, autocommit=True, application_name=name, options=OPTIONS
+        patient(dsn), autocommit=True, application_name=name, options=OPTIONS
     )
+
+
+def patient(dsn: str) -> str:
+    """The connection string with PATIENCE for what it does not say itself."""
+    return make_conninfo(dsn, **{**PATIENCE, **conninfo_to_dict(dsn)})
 
 
 async def open_pool(
@@ -28,7 +48,7 @@ async def open_pool(
     A connection is checked when it is handed out: the server may have been restarted since.
     """
     pool = AsyncConnectionPool(
-        dsn,
+        patient(dsn),
         kwargs={"autocommit": True, "application_name": name, "options": OPTIONS},
         min_size=min_size,
         max_size=max_size,

@@ -59,6 +59,15 @@ async def judge_alone(conn: AsyncConnection) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 
 
+async def end_session(conn: AsyncConnection, key: int, number: int, pid: int) -> bool:
+    """End the session of a process id if it holds the advisory lock (key, number); whether it did.
+
+    It must be one of the caller's own user.
+    """
+    cur = await conn.execute(SQL["end_session"], {"key": key, "number": number, "pid": pid})
+    return any(ended for (ended,) in await cur.fetchall())
+
+
 async def judged_since(conn: AsyncConnection, since: int) -> I32:
     """The vehicles of which a fix at an instant or later has been judged, ascending."""
     found = await read_columns(

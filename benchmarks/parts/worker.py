@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -23,7 +23,10 @@ class WorkerProcess:
     messages: committed so far. committed_at: when the last of them were, seconds since 1970.
     """
 
-    def __init__(self, folder: Path, dsn: str, broker: EmbeddedNats) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, broker: EmbeddedNats, more: Mapping[str, str] | None = None
+    ) -> None:
+        """more: settings that are not at their defaults, as variables."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANHTRINH_")}
         self._log = folder / "worker.log"
         self._read = 0
@@ -42,6 +45,7 @@ class WorkerProcess:
                     **embedded_environment(dsn, broker),
                     "PYTHONPATH": str(Path(__file__).parents[2]),
                     "HANHTRINH_LOG__FORMAT": "json",
+                    **(more or {}),
                 },
             )
         )
@@ -53,6 +57,10 @@ class WorkerProcess:
     def stop(self) -> None:
         """Ask it to stop, and wait until it has."""
         self._process.stop()
+
+    def kill(self) -> None:
+        """End it at once with SIGKILL."""
+        self._process.kill()
 
     async def subscribed(self) -> None:
         """Wait until what is published reaches it."""

@@ -56,9 +56,13 @@ class EmbeddedNats:
     """
 
     def __init__(
-        self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S, callout: bool = False
-    ) -> None:
-        """Start it. callout: whoever is none of its own users is asked about (`hanhtrinh auth`)."""
+        self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S, callout: bool = False,
+        most_bytes: int | None = None,
+    ) -> None:  # fmt: skip
+        """Start it. callout: whoever is none of its own users is asked about (`hanhtrinh auth`).
+
+        most_bytes: of the disk, for all that waits; None: three quarters of what is free.
+        """
         self.host = LOOPBACK
         self.mqtt_port = 0
         self.callout = CalloutUser(folder) if callout else None
@@ -67,6 +71,7 @@ class EmbeddedNats:
         self.log = folder.path / "nats.log"
         self._home = folder.subfolder("nats")
         self._ack_wait_s = ack_wait_s
+        self._most_bytes = most_bytes
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -155,6 +160,7 @@ class EmbeddedNats:
                     "store_dir": str(self._home),
                     # Writes reach the kernel at once, and the disk within this time.
                     "sync_interval": "10s",
+                    **({} if self._most_bytes is None else {"max_file_store": self._most_bytes}),
                 },
                 "mqtt": {
                     "listen": f"{LOOPBACK}:{port}",

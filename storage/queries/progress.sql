@@ -88,3 +88,11 @@ ON CONFLICT (vehicle_id) DO UPDATE SET
     received = excluded.received,
     stored_until = greatest(l.stored_until, excluded.stored_until),
     judged_until = excluded.judged_until, needs_from = excluded.needs_from
+
+-- name: end_session
+-- End the session that holds an advisory lock, if it is the one that is meant; once it has ended.
+SELECT pg_terminate_backend(pid, 5000)
+FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 2
+  AND classid = %(key)s::bigint::oid AND objid = %(number)s::bigint::oid AND pid = %(pid)s
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

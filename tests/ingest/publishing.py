@@ -23,9 +23,9 @@ async def publish(broker: EmbeddedNats, messages: Iterable[tuple[str, bytes]]) -
 def mqtt_options(broker: EmbeddedNats, **more: object) -> MqttOptions:
     worker = broker.worker
     options = {"client_id": "test-worker", "batch_age_s": 0.05} | more
+    options = {"port": broker.mqtt_port} | options
     return MqttOptions(
         broker.host,
-        broker.mqtt_port,
         username=worker.username,
         password=worker.password,
         **options,  # type: ignore[arg-type]

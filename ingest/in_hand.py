@@ -1,0 +1,92 @@
+"""InHand: what kills the process is found by what was in hand when it died.
+
+An exception names its batch, and the worker halves that until the message to blame stands alone. A
+crash of the interpreter, or the kernel's killing it for want of memory, names nothing. So the
+digests of a batch are put down before it is worked on and wiped out by its own commit. What a new
+worker finds was in hand at a death: each of those messages is suspected, and taken up alone when
+the broker brings it again, in whatever batch. The one that is alone in hand at the next death is
+guilty, and is set aside unread. Two deaths are needed for it, and one alone costs nobody anything
+but a few seconds of single messages (docs/decisions/0020).
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import groupby
+
+from psycopg import AsyncConnection
+
+from ingest.source import MessageBatch
+from storage import in_hand as table
+from storage.in_hand import DIGEST_BYTES
+
+MOST_SUSPECTS = 65_536
+"""As many as a worker can hold unacknowledged: all that one death can make suspects of."""
+
+
+def digests_of(batch: MessageBatch) -> list[bytes]:
+    """What messages are known by, whatever batch the broker brings them in."""
+    return [
+        blake2b(b"%b\0%b" % (topic.encode(), payload), digest_size=DIGEST_BYTES).digest()
+        for topic, payload in zip(batch.topics, batch.payloads, strict=True)
+    ]
+
+
+class InHand:
+    """What the worker of one shard has in hand, and whom it suspects."""
+
+    def __init__(self, shard: int) -> None:
+        self._shard = shard
+        self._suspects: frozenset[bytes] = frozenset()
+        self._guilty: frozenset[bytes] = frozenset()
+        self._is_open = False
+
+    @property
+    def suspects(self) -> int:
+        """How many messages are taken up alone when they come again."""
+        return len(self._suspects)
+
+    async def open(self, conn: AsyncConnection) -> None:
+        """Learn what the last worker died of; to be called once, when the shard is held."""
+        if self._is_open:
+            return
+        left = await table.find(conn, self._shard)
+        self._guilty = left.guilty | (left.digests & left.suspects)
+        known = (left.suspects | left.digests) - self._guilty
+        self._suspects = frozenset(sorted(known)[:MOST_SUSPECTS])
+        await table.judge(conn, self._shard, self._suspects, self._guilty)
+        self._is_open = True
+
+    def divided(self, batch: MessageBatch) -> Iterator[tuple[MessageBatch, bool]]:
+        """The batch in parts to be worked on one by one, and whether each is guilty.
+
+        Usually the whole of it. Each suspect is a part; the others are parts as they lie between.
+        """
+        if not self._suspects and not self._guilty:
+            yield batch, False
+            return
+        digests = digests_of(batch)
+        alone = [digest in self._suspects or digest in self._guilty for digest in digests]
+        start = 0
+        for is_alone, run in groupby(alone):
+            stop = start + sum(1 for _ in run)
+            step = 1 if is_alone else stop - start
+            for row in range(start, stop, step):
+                yield batch.slice(row, row + step), digests[row] in self._guilty
+            start = stop
+
+    async def hold(self, conn: AsyncConnection, batch: MessageBatch) -> None:
+        """Put down that these messages are being worked on from now on."""
+        await table.hold(conn, self._shard, digests_of(batch))
+
+    async def release(self, conn: AsyncConnection, batch: MessageBatch) -> None:
+        """In the transaction that commits them: nothing is in hand, and none of them is suspected.
+
+        Should the transaction fail after all, they are suspected no more: the process lives.
+        """
+        if not self._suspects and not self._guilty:
+            await table.release(conn, self._shard)
+            return
+        cleared = frozenset(digests_of(batch))
+        self._suspects -= cleared
+        self._guilty -= cleared
+        await table.judge(conn, self._shard, self._suspects, self._guilty)

@@ -1,0 +1,11 @@
+"""Late fixes that wait to be judged, and the messages that a worker has in hand."""
+
+from storage.migrations.statements import available_flavour, run_file
+
+revision = "0020"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    run_file("0020_faults.sql", available_flavour())

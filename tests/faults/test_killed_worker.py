@@ -1,0 +1,81 @@
+"""A worker that dies anywhere on a batch's way loses nothing and repeats nothing."""
+
+import asyncio
+import signal
+
+import pytest
+
+from ingest.mqtt import MqttSource
+from tests.faults.fleet import ask, assert_nothing_happened, fixes_in, fleet, messages, until
+from tests.faults.worker import POISON, STAGES, Doom, WorkerProcess
+from tests.ingest.publishing import mqtt_options, publish
+from tests.ingest.publishing import until as aio_until
+
+pytestmark = pytest.mark.integration
+
+
+def send(broker, what):
+    asyncio.run(publish(broker, what))
+
+
+def subscribe(broker):
+    """Have the broker keep what is published from now on."""
+
+    async def go():
+        source = MqttSource(mqtt_options(broker), lambda: 0)
+        await source.start()
+        await aio_until(lambda: source.connected, "a subscription")
+        await source.stop()
+
+    asyncio.run(go())
+
+
+def set_aside(dsn):
+    ((messages,),) = ask(dsn, "SELECT count(*) FROM quarantine WHERE reason = 'killed_worker'")
+    return messages
+
+
+def test_a_worker_killed_at_every_stage_of_the_pipeline_leaves_no_trace(
+    prepared, broker, undisturbed
+):
+    subscribe(broker)
+    sent = messages()
+    part = len(sent) // len(STAGES)
+    for number, stage in enumerate(STAGES):
+        send(broker, sent[number * part : (number + 1) * part])
+        before = fixes_in(prepared)
+        doomed = WorkerProcess(prepared, mqtt_options(broker), Doom(stage, messages=2))
+        assert doomed.join() == -signal.SIGKILL
+        committed = fixes_in(prepared) - before
+        assert bool(committed) == (stage == "after commit")
+        with WorkerProcess(prepared, mqtt_options(broker)):
+            until(lambda n=number: fixes_in(prepared) == (n + 1) * part, f"all after {stage}")
+    assert_nothing_happened(prepared, undisturbed)
+
+
+@pytest.mark.parametrize("stage", ["after decode", "inside the transaction"])
+def test_a_message_that_has_killed_two_workers_is_set_aside_and_no_other(
+    prepared, broker, undisturbed, stage
+):
+    subscribe(broker)
+    sent = messages()
+    half = len(sent) // 2
+    poison = ("gsht/v1/json/imei-1", b'{"time":1,"note":"%s"}' % POISON)
+    send(broker, [*sent[:half], poison, *sent[half:]])
+    deaths = 0
+    while True:
+        worker = WorkerProcess(prepared, mqtt_options(broker), Doom(stage, poison=True))
+        try:
+            until(
+                lambda w=worker: not w.is_alive or fixes_in(prepared) == len(fleet()),
+                "an end, or all fixes",
+            )
+            if worker.is_alive:
+                until(lambda: set_aside(prepared), "the poison")
+                break
+        finally:
+            worker.__exit__()
+        deaths += 1
+        assert deaths <= 2, "killed a third worker"
+    assert deaths == 2
+    assert_nothing_happened(prepared, undisturbed, quarantined=1)
