@@ -4,6 +4,7 @@
 behind; whoever calls it then tries again. Processing a batch twice changes nothing.
 """
 
+import secrets
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -109,6 +110,8 @@ class Pipeline:
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
         self._drivers: dict[str, int] = {}
+        # Whoever finds another number with a vehicle knows that its own memory of it is old.
+        self._judge = secrets.randbits(63)
         self._station_codecs: dict[str, Codec] = {}
 
     async def refresh(self, conn: AsyncConnection) -> bool:
@@ -243,8 +246,13 @@ class Pipeline:
         assert self._timetables is not None
         assert self._driving is not None
         assert self._clocks is not None
-        weighed, loads = await self._weigh(conn, intake)
         await progress_table.judge_beside(conn)
+        vehicles = np.union1d(fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
+        taken = await progress_table.take(conn, vehicles, self._judge)
+        self._live.forget(taken)
+        self._driving.hand_over(taken)
+        self._clocks.forget(taken)
+        weighed, loads = await self._weigh(conn, intake)
         judgement = await self._live.judge(conn, fixes, loads)
         stages.ended("judged")
         log.debug(

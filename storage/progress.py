@@ -59,6 +59,24 @@ async def judge_alone(conn: AsyncConnection) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 
 
+async def take(conn: AsyncConnection, vehicles: I32, judge: int) -> I32:
+    """Hold vehicles until the transaction ends; waits for whoever holds one of them.
+
+    vehicles: ascending, so that nobody waits in a circle. judge: whose memory they are in from now
+    on, if the transaction is committed. Returns those that were another judge's or nobody's,
+    ascending: what this judge remembers of them is not to be trusted.
+    """
+    if not len(vehicles):
+        return vehicles
+    found = await read_columns(
+        cursor(conn),
+        SQL["take"],
+        {"vehicle": Int4s(vehicles), "judge": judge},
+        {"vehicle": wire.INT4},
+    )
+    return found["vehicle"]
+
+
 async def judged_since(conn: AsyncConnection, since: int) -> I32:
     """The vehicles of which a fix at an instant or later has been judged, ascending."""
     found = await read_columns(
