@@ -1,5 +1,7 @@
 """The worker: receives batches, has the pipeline commit them, acknowledges; waits out faults.
 
+Its shards are advisory locks of its database connection, so that they are free when it is dead.
+
 A database that is down stops acknowledging, not the process. A message that no batch can be
 committed with is found by halving and set aside, so that one poison message stops nothing.
 """
@@ -22,7 +24,7 @@ from psycopg.errors import UniqueViolation
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
 from geofence.registry import BEGINNING_US
-from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
+from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenError, Unusable
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
@@ -43,7 +45,13 @@ MARKS_DENSE_US = 86_400_000_000
 for ever: a fix that comes later than that has up to a day replayed."""
 
 SHARD_LOCK = 0x68_61_6E_68
-"""First key ("hanh") of the advisory lock that a worker holds; the second key is its shard."""
+"""First key ("hanh") of the advisory locks that a worker holds; the second key is a shard."""
+
+LOCK_TRIES = 30
+
+LOOK_EVERY_S = 1.0
+"""How often a worker without work looks whether its connection is alive, and a standby whether a
+shard is free."""
 
 CONFLICT_TRIES = 3
 
@@ -65,13 +73,15 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Where the database is, and which shard of vehicles this worker judges.
+    """Where the database is, and which shards of vehicles this worker judges.
 
-    retention: how long the quarantine keeps what it has.
+    is_standby: it waits for shards that others judge, each for itself; if not, it ends when one is
+        not to be had. retention: how long the quarantine keeps what it has.
     """
 
     dsn: str
-    shard: int = 0
+    shards: tuple[int, ...] = (0,)
+    is_standby: bool = False
     retention: quarantine_table.Retention = quarantine_table.DEFAULT_RETENTION
 
 
@@ -86,7 +96,10 @@ class Worker:
         metrics: WorkerMetrics,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        *,
+        hold: Callable[[frozenset[int]], None] = lambda _: None,
     ) -> None:
+        """hold: told which shards this worker has, whenever that changes."""
         self._options = options
         self._source = source
         self._pipeline = pipeline
@@ -98,24 +111,35 @@ class Worker:
         self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
         self._names = BatchNames()
-        self._shard_held = metrics.shard_held.labels(str(options.shard))
+        self._hold = hold
+        self._held: frozenset[int] = frozenset()
+        self._looked_at = -np.inf
+        for shard in options.shards:
+            metrics.shard_held.labels(str(shard)).set(0)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
+        """Work until `stop` is set. Raises ShardTakenError if another worker has a shard."""
         stopped = asyncio.create_task(stop.wait(), name="worker-stop")
+        receiving: asyncio.Task[MessageBatch] | None = None
         try:
             await self._connected()
             await self._source.start()
             while not stop.is_set():
-                receiving = asyncio.create_task(self._source.receive(), name="worker-receive")
-                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not receiving.done():
-                    receiving.cancel()
-                    break
-                await self._work(receiving.result(), stop)
+                receiving = receiving or asyncio.create_task(
+                    self._source.receive(), name="worker-receive"
+                )
+                await asyncio.wait(
+                    {receiving, stopped}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if receiving.done():
+                    batch, receiving = receiving.result(), None
+                    await self._work(batch, stop)
+                await self._look_at_shards(stop)
                 await self._keep_house(stop)
         finally:
             stopped.cancel()
+            if receiving is not None:
+                receiving.cancel()
             await self._source.stop()
             await self._disconnect()
 
@@ -123,7 +147,12 @@ class Worker:
         """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
         with self._names.next():
             self._received(batch)
-            if await self._commit(batch, stop):
+            try:
+                is_committed = await self._commit(batch, stop)
+            except ShardsLostError as error:
+                log.warning("batch.left", messages=len(batch), detail=str(error))
+                return
+            if is_committed:
                 self._source.acknowledge(batch)
                 self._metrics.acknowledged.inc(len(batch))
                 log.debug("batch.acknowledged", messages=len(batch))
@@ -135,7 +164,7 @@ class Worker:
             outcome = await self._persist(
                 lambda conn: self._pipeline.process(conn, batch), len(batch), stop
             )
-        except ShardTakenError:
+        except (ShardTakenError, ShardsLostError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
             self._failed(error, len(batch), 1)
@@ -221,41 +250,81 @@ class Worker:
         if await self._persist(thin, 0, stop) is not None:
             self._thinned_until = before
 
+    async def _look_at_shards(self, stop: asyncio.Event) -> None:
+        """See that the connection, and so the locks, are there; take shards that are free now."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+
+        async def look(conn: AsyncConnection) -> bool:
+            await self._lock_free(conn)
+            return True
+
+        with contextlib.suppress(ShardsLostError):
+            await self._persist(look, 0, stop)
+
     async def _connected(self) -> AsyncConnection:
-        """The connection, made anew and with the shard's lock if there is none."""
+        """The connection, made anew and with the shards' locks if there is none.
+
+        Raises ShardTakenError, or for a standby ShardsLostError, if another worker has a shard that
+        this one had.
+        """
         if self._conn is not None and not self._conn.closed:
             return self._conn
         conn = await database.connect(self._options.dsn, name="hanhtrinh worker")
+        before, self._held = self._held, frozenset()
         try:
             await conn.set_autocommit(True)
-            await self._lock_shard(conn)
+            await self._lock_shards(conn)
         except BaseException:
+            self._tell_held()
             await conn.close()
             raise
         self._conn = conn
         self._refreshed_at = -np.inf
-        self._shard_held.set(1)
         self._metrics.database_up.set(1)
+        if lost := before - self._held:
+            # What is in hand is left as it is, so that every shard of it has to begin again.
+            self._hold(frozenset())
+        self._tell_held()
+        if lost:
+            raise ShardsLostError(f"shards {sorted(lost)}: another worker judges them now")
         return conn
 
-    async def _lock_shard(self, conn: AsyncConnection) -> None:
-        """Take the shard; the server of a killed worker needs a moment to let go of it."""
-        for attempt in range(30):
-            cursor = await conn.execute(
-                "SELECT pg_try_advisory_lock(%s, %s)", (SHARD_LOCK, self._options.shard)
-            )
-            row = await cursor.fetchone()
-            if row is not None and row[0]:
+    async def _lock_shards(self, conn: AsyncConnection) -> None:
+        """Take the shards; the server of a killed worker needs a moment to let go of them."""
+        for attempt in range(LOCK_TRIES):
+            await self._lock_free(conn)
+            missing = sorted(set(self._options.shards) - self._held)
+            if not missing or self._options.is_standby:
                 return
             await self._sleep(min(0.1 * (attempt + 1), 1.0))
-        raise ShardTakenError(f"shard {self._options.shard}: another worker judges it")
+        raise ShardTakenError(f"shard {missing[0]}: another worker judges it")
+
+    async def _lock_free(self, conn: AsyncConnection) -> None:
+        """Take those of the shards that are missing and free, in order."""
+        before = self._held
+        missing = sorted(set(self._options.shards) - before)
+        cursor = await conn.execute(
+            "SELECT n FROM unnest(%s::int[]) AS n WHERE pg_try_advisory_lock(%s::int, n)",
+            (missing, SHARD_LOCK),
+        )
+        self._held = before | {row[0] for row in await cursor.fetchall()}
+        if self._conn is conn and self._held != before:
+            self._tell_held()
+
+    def _tell_held(self) -> None:
+        for shard in self._options.shards:
+            self._metrics.shard_held.labels(str(shard)).set(shard in self._held)
+        self._hold(self._held)
 
     async def _disconnect(self) -> None:
         if self._conn is not None:
             with contextlib.suppress(psycopg.Error, OSError):
                 await self._conn.close()
             self._conn = None
-            self._shard_held.set(0)
+            for shard in self._options.shards:
+                self._metrics.shard_held.labels(str(shard)).set(0)
 
     async def _refresh(self, conn: AsyncConnection) -> None:
         now = time.monotonic()

@@ -271,7 +271,9 @@ def split_between_two(sent):
 
 
 @given(sent=drives(), parts=st.integers(1, 4))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_two_live_judges_that_share_vehicles_come_to_what_one_does(registered, sent, parts):
     expected = asyncio.run(outcome_of(registered, [(sent, "go")]))
 
