@@ -94,6 +94,7 @@ def main() -> None:
 
 app.command("demo")(serve.demo)
 app.command("worker")(serve.worker)
+app.command("stream")(serve.stream)
 app.command("bridge")(serve.bridge)
 app.command("auth")(serve.auth)
 app.command("api")(serve.api)

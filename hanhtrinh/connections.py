@@ -73,6 +73,17 @@ def amqp_tls(settings: Settings) -> ssl.SSLContext | None:
     return _context("bridge.amqp_tls_ca", files[0], "bridge.amqp_tls", files[1:])
 
 
+def nats_tls(settings: Settings) -> ssl.SSLContext | None:
+    """How the certificate of NATS is checked, and ours; None: its address asks for no TLS."""
+    stream = settings.jetstream
+    files = (stream.tls_ca, stream.tls_cert, stream.tls_key)
+    if not stream.url.startswith("tls://"):
+        if any(files):
+            raise CommandError("jetstream.url: expected tls:// with jetstream.tls_*")
+        return None
+    return _context("jetstream.tls_ca", files[0], "jetstream.tls", files[1:])
+
+
 def _access(
     settings: Settings,
     login: tuple[str | None, SecretStr | None],

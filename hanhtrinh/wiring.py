@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanhtrinh import connections
+from hanhtrinh import connections, sharding
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
@@ -169,6 +169,7 @@ def require_schema(settings: Settings) -> None:
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Receive, judge and store until `stop` is set."""
     from ingest.clock import SteadyClock  # noqa: PLC0415
+    from ingest.jetstream.source import JetStreamSource  # noqa: PLC0415
     from ingest.late import LateRoom  # noqa: PLC0415
     from ingest.metrics import WorkerMetrics  # noqa: PLC0415
     from ingest.mqtt import MqttSource  # noqa: PLC0415
@@ -178,20 +179,20 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 
     relax_collector()
     metrics, now = WorkerMetrics(), SteadyClock(clock)
-    source = MqttSource(mqtt_options(settings), now)
-    metrics.watch(source.backlog)
-    worker = Worker(
-        WorkerOptions(dsn(settings), settings.ingest.shard, retention(settings)),
-        source,
-        Pipeline(
-            judging_options(settings),
-            TopicRouter(settings.ingest.topics),
-            limits(settings),
-            LateRoom(settings.ingest.shard),
-        ),
-        metrics,
-        now,
+    own = sharding.shards(settings)
+    options = WorkerOptions(dsn(settings), own.held, settings.ingest.standby, retention(settings))
+    pipeline = Pipeline(
+        judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings), LateRoom()
     )
+    source: MqttSource | JetStreamSource
+    if settings.ingest.source == "mqtt":
+        source = MqttSource(mqtt_options(settings), now)
+        worker = Worker(options, source, pipeline, metrics, now)
+    else:
+        source = JetStreamSource(sharding.options(settings, own))
+        metrics.watch_partitions(source.lags)
+        worker = Worker(options, source, pipeline, metrics, now, hold=source.hold)
+    metrics.watch(source.backlog)
     with served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
         await worker.run(stop)
 

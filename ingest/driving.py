@@ -51,6 +51,14 @@ class LiveDriving:
         self._judge.be_quiet_on_driving(quiet, np.full(len(quiet), BEGINNING_US))
         self._quiet.clear()
 
+    def hand_over(self, vehicles: I32) -> None:
+        """Trust nothing in memory about the spans of these vehicles: another worker wrote them.
+
+        The judge has forgotten them, too, and so reports their next span whatever it is.
+        """
+        for vehicle in vehicles.tolist():
+            self._written.pop(vehicle, None)
+
     async def take(self, conn: AsyncConnection, judgement: Judgement) -> list[Interval]:
         """Store what the batch says of driving; returns the driving times that were judged.
 

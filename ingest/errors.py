@@ -2,6 +2,8 @@
 
 IngestError
 ├── ShardTakenError        another worker already judges this shard
+├── ShardsLostError        another worker took shards while this one had no connection
+├── StreamError            JetStream refuses, or its stream is not as it should be
 ├── RegistryUnusableError  no rules can be made of the registry
 ├── GatewayError           the gateway cannot listen as it is told
 ├── IssuerError            a key that cannot sign answers to the broker
@@ -17,6 +19,14 @@ class IngestError(Exception):
 
 class ShardTakenError(IngestError):
     """Another worker judges this shard: two would each know half of every vehicle's past."""
+
+
+class ShardsLostError(IngestError):
+    """Another worker took some of this worker's shards: what is in hand is that one's now."""
+
+
+class StreamError(IngestError):
+    """JetStream refuses, or its stream is not as it should be; the message says what to do."""
 
 
 class RegistryUnusableError(IngestError):

@@ -32,29 +32,38 @@ def digests_of(batch: MessageBatch) -> list[bytes]:
 
 
 class InHand:
-    """What the worker of one shard has in hand, and whom it suspects."""
+    """What the worker of some shards has in hand, and whom it suspects.
 
-    def __init__(self, shard: int) -> None:
-        self._shard = shard
+    It is put down with the first of the shards, whatever it came from; whoever takes that one over
+    learns of it.
+    """
+
+    def __init__(self) -> None:
+        self._shards: frozenset[int] = frozenset()
         self._suspects: frozenset[bytes] = frozenset()
         self._guilty: frozenset[bytes] = frozenset()
-        self._is_open = False
 
     @property
     def suspects(self) -> int:
         """How many messages are taken up alone when they come again."""
         return len(self._suspects)
 
-    async def open(self, conn: AsyncConnection) -> None:
-        """Learn what the last worker died of; to be called once, when the shard is held."""
-        if self._is_open:
+    async def take_over(self, conn: AsyncConnection, shards: frozenset[int]) -> None:
+        """Learn what the last workers of shards died of; to be called with all that are held.
+
+        What this process has put down itself, before it lost a connection, says nothing of deaths.
+        """
+        before, self._shards = self._shards, shards
+        new = sorted(shards - before)
+        if not shards or (not new and min(before) == self._home):
             return
-        left = await table.find(conn, self._shard)
-        self._guilty = left.guilty | (left.digests & left.suspects)
-        known = (left.suspects | left.digests) - self._guilty
-        self._suspects = frozenset(sorted(known)[:MOST_SUSPECTS])
-        await table.judge(conn, self._shard, self._suspects, self._guilty)
-        self._is_open = True
+        async with conn.transaction():
+            left = await table.take_over(conn, new)
+            for row in left:
+                self._guilty |= row.guilty | (row.digests & row.suspects)
+                self._suspects |= row.suspects | row.digests
+            self._suspects = frozenset(sorted(self._suspects - self._guilty)[:MOST_SUSPECTS])
+            await table.judge(conn, self._home, self._suspects, self._guilty)
 
     def divided(self, batch: MessageBatch) -> Iterator[tuple[MessageBatch, bool]]:
         """The batch in parts to be worked on one by one, and whether each is guilty.
@@ -76,7 +85,7 @@ class InHand:
 
     async def hold(self, conn: AsyncConnection, batch: MessageBatch) -> None:
         """Put down that these messages are being worked on from now on."""
-        await table.hold(conn, self._shard, digests_of(batch))
+        await table.hold(conn, self._home, digests_of(batch))
 
     async def release(self, conn: AsyncConnection, batch: MessageBatch) -> None:
         """In the transaction that commits them: nothing is in hand, and none of them is suspected.
@@ -84,9 +93,13 @@ class InHand:
         Should the transaction fail after all, they are suspected no more: the process lives.
         """
         if not self._suspects and not self._guilty:
-            await table.release(conn, self._shard)
+            await table.release(conn, self._home)
             return
         cleared = frozenset(digests_of(batch))
         self._suspects -= cleared
         self._guilty -= cleared
-        await table.judge(conn, self._shard, self._suspects, self._guilty)
+        await table.judge(conn, self._home, self._suspects, self._guilty)
+
+    @property
+    def _home(self) -> int:
+        return min(self._shards)

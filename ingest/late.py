@@ -42,16 +42,19 @@ DEFAULT_POLICY = LatePolicy()
 
 
 class LateRoom:
-    """What waits in one shard. The table is the truth; the counts here are what is known of it."""
+    """What waits in a worker's shards. The table is the truth; the counts are what is known of it.
+
+    Fixes wait with the first of the shards, wherever they came from: whoever takes that one over
+    takes them over, and a vehicle can be judged by any worker.
+    """
 
     def __init__(
         self,
-        shard: int = 0,
         policy: LatePolicy = DEFAULT_POLICY,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """now: seconds of a clock that never goes back."""
-        self.shard = shard
+        self._shards: list[int] = [0]
         self.policy = policy
         self._now = now
         self._count: I64 = np.zeros(0, np.int64)
@@ -61,9 +64,13 @@ class LateRoom:
     def __len__(self) -> int:
         return int(self._count.sum())
 
-    async def open(self, conn: AsyncConnection) -> None:
-        """Learn what waits; to be called with every new connection. All of it has waited enough."""
-        vehicles, counts = await late_table.waiting(conn, self.shard)
+    async def open(self, conn: AsyncConnection, shards: frozenset[int]) -> None:
+        """Learn what waits; to be called with every new connection and whenever shards change.
+
+        All of it has waited enough.
+        """
+        self._shards = sorted(shards)
+        vehicles, counts = await late_table.waiting(conn, self._shards)
         self._count[:] = 0
         self._make_room(vehicles)
         self._count[vehicles] = counts
@@ -82,7 +89,7 @@ class LateRoom:
 
     async def put(self, conn: AsyncConnection, fixes: FixBatch) -> None:
         """Have fixes wait, in the caller's transaction; `put_down` follows its commit."""
-        await late_table.put(conn, self.shard, fixes)
+        await late_table.put(conn, self._shards[0], fixes)
 
     def put_down(self, fixes: FixBatch) -> None:
         """Count fixes that wait since a moment ago."""
@@ -108,7 +115,7 @@ class LateRoom:
 
     async def take(self, conn: AsyncConnection, vehicles: I32) -> FixBatch:
         """Take their fixes away, in the caller's transaction; `taken` follows its commit."""
-        return await late_table.take(conn, self.shard, vehicles, self.policy.most_fixes)
+        return await late_table.take(conn, self._shards, vehicles, self.policy.most_fixes)
 
     def taken(self, vehicles: I32, fixes: int) -> None:
         """Count no more what was taken away; vehicles of which more may wait stay due."""

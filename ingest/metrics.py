@@ -74,6 +74,23 @@ class BacklogCollector(Collector):
             yield GaugeMetricFamily(f"hanhtrinh_{name}", about, value=float(value))
 
 
+class PartitionCollector(Collector):
+    """What the stream has for this worker and has not delivered, at the time of the scrape."""
+
+    def __init__(self, lags: Callable[[], dict[int, int]]) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One gauge, a value for each shard that is held."""
+        family = GaugeMetricFamily(
+            "hanhtrinh_pending_messages", "Messages in the stream, not delivered yet",
+            labels=["shard"],
+        )  # fmt: skip
+        for shard, pending in self._lags().items():
+            family.add_metric([str(shard)], float(pending))
+        yield family
+
+
 class WorkerMetrics:
     """The worker's instruments, on a registry of their own."""
 
@@ -155,6 +172,10 @@ class WorkerMetrics:
     def watch(self, backlog: Callable[[], Backlog]) -> None:
         """Show what waits in a source, too."""
         self.registry.register(BacklogCollector(backlog))
+
+    def watch_partitions(self, lags: Callable[[], dict[int, int]]) -> None:
+        """Show what waits in a source's partitions, too."""
+        self.registry.register(PartitionCollector(lags))
 
     def observe(self, stages: Stages) -> None:
         """Count the time of a batch's stages."""

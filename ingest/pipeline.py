@@ -4,6 +4,7 @@
 behind; whoever calls it then tries again. Processing a batch twice changes nothing.
 """
 
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
@@ -120,6 +121,8 @@ class Pipeline:
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
         self._drivers: dict[str, int] = {}
+        # Whoever finds another number with a vehicle knows that its own memory of it is old.
+        self._judge_id = secrets.randbits(63)
         self._station_codecs: dict[str, Codec] = {}
 
     async def refresh(self, conn: AsyncConnection) -> bool:
@@ -181,10 +184,10 @@ class Pipeline:
         """Late fixes that wait to be taken up."""
         return 0 if self._late is None else len(self._late)
 
-    async def open(self, conn: AsyncConnection) -> None:
-        """Learn what waits; to be called with every new connection."""
+    async def open(self, conn: AsyncConnection, shards: frozenset[int]) -> None:
+        """Learn what waits; to be called with every new connection and whenever shards change."""
         if self._late is not None:
-            await self._late.open(conn)
+            await self._late.open(conn, shards)
 
     async def process(
         self, conn: AsyncConnection, batch: MessageBatch, finish: Finish = _nothing
@@ -243,7 +246,7 @@ class Pipeline:
                 fixes = await self._late.take(conn, vehicles)
                 await fix_table.ensure_days(conn, fixes.time)
                 stages.ended("prepared")
-                await progress_table.judge_beside(conn)
+                await self._take(conn, vehicles)
                 judgement, found = await self._judge(conn, fixes, NO_LOADS, stages)
                 await finish(conn)
         except BaseException:
@@ -302,8 +305,9 @@ class Pipeline:
         stages: Stages,
     ) -> tuple[Outcome, FixBatch]:  # fmt: skip
         """Write all that the batch comes to; with the outcome, the fixes that wait to be judged."""
+        vehicles = np.union1d(fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
+        await self._take(conn, vehicles)
         weighed, loads = await self._weigh(conn, intake)
-        await progress_table.judge_beside(conn)
         fixes, held = await self._hold(conn, fixes)
         judgement, found = await self._judge(conn, fixes, loads, stages)
         refused = self._quarantined(batch, intake.refused)
@@ -320,6 +324,17 @@ class Pipeline:
             stages=stages,
             held=len(held),
         ), held
+
+    async def _take(self, conn: AsyncConnection, vehicles: I32) -> None:
+        """Hold vehicles (ascending), and forget those that another worker has judged meanwhile."""
+        assert self._live is not None
+        assert self._driving is not None
+        assert self._clocks is not None
+        await progress_table.judge_beside(conn)
+        taken = await progress_table.take(conn, vehicles, self._judge_id)
+        self._live.forget(taken)
+        self._driving.hand_over(taken)
+        self._clocks.forget(taken)
 
     async def _hold(self, conn: AsyncConnection, fixes: FixBatch) -> tuple[FixBatch, FixBatch]:
         """Have late fixes wait; returns the others, and them."""

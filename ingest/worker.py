@@ -30,13 +30,13 @@ from psycopg.errors import (
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
 from geofence.registry import BEGINNING_US
-from ingest.errors import RegistryUnusableError, ShardTakenError, Unusable
+from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenError, Unusable
+from ingest.holding import Holding, Sleep, Wanted
 from ingest.in_hand import InHand
 from ingest.metrics import WorkerMetrics
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
 from ingest.stages import BatchNames
-from storage import database
 from storage import progress as progress_table
 from storage import quarantine as quarantine_table
 
@@ -51,8 +51,9 @@ MARKS_DENSE_US = 86_400_000_000
 """Marks older than a day become one a day, so that they do not grow with every quarter of an hour
 for ever: a fix that comes later than that has up to a day replayed."""
 
-SHARD_LOCK = 0x68_61_6E_68
-"""First key ("hanh") of the advisory lock that a worker holds; the second key is its shard."""
+LOOK_EVERY_S = 1.0
+"""How often a worker without work looks whether its connection is alive, a shard is free, and the
+turn of late fixes has come."""
 
 CONFLICT_TRIES = 3
 
@@ -64,9 +65,6 @@ TAKE_UP_VEHICLES = 64
 """At first; then as many as TAKE_UP_S allows."""
 POSTPONE_S = 3600.0
 """Late fixes that raise an error in our own code stay where they are, and are tried again then."""
-LOOK_AT_LATE_S = 1.0
-"""How often it is looked whether the turn of late fixes has come, while nothing else does."""
-
 WAIT_OUT = (
     psycopg.OperationalError,
     psycopg.InternalError,
@@ -86,18 +84,18 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-Sleep = Callable[[float], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Where the database is, and which shard of vehicles this worker judges.
+    """Where the database is, and which shards of vehicles this worker judges.
 
-    retention: how long the quarantine keeps what it has.
+    is_standby: it waits for shards that others judge, each for itself; if not, it ends when one is
+        not to be had. retention: how long the quarantine keeps what it has.
     """
 
     dsn: str
-    shard: int = 0
+    shards: tuple[int, ...] = (0,)
+    is_standby: bool = False
     retention: quarantine_table.Retention = quarantine_table.DEFAULT_RETENTION
 
 
@@ -112,58 +110,67 @@ class Worker:
         metrics: WorkerMetrics,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
+        *,
+        hold: Callable[[frozenset[int]], None] = lambda _: None,
     ) -> None:
+        """hold: told which shards this worker has, whenever that changes."""
         self._options = options
         self._source = source
         self._pipeline = pipeline
         self._metrics = metrics
         self._clock = clock
         self._sleep = sleep
-        self._conn: AsyncConnection | None = None
-        self._last_session = 0
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
-        self._in_hand = InHand(options.shard)
+        self._in_hand = InHand()
         self._took_up_at = -np.inf
         self._take_up_vehicles = TAKE_UP_VEHICLES
         self._names = BatchNames()
-        self._shard_held = metrics.shard_held.labels(str(options.shard))
+        self._looked_at = -np.inf
+        self._hold = hold
+        self._holding = Holding(
+            Wanted(options.dsn, options.shards, options.is_standby, self._learn, self._tell), sleep
+        )
+        self._show_held(frozenset())
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set. Raises ShardTakenError if another worker has the shard."""
+        """Work until `stop` is set. Raises ShardTakenError if another worker has a shard."""
         stopped = asyncio.create_task(stop.wait(), name="worker-stop")
+        receiving: asyncio.Task[MessageBatch] | None = None
         try:
-            await self._connected()
+            await self._holding.connected()
             await self._source.start()
             while not stop.is_set():
-                receiving = asyncio.create_task(self._source.receive(), name="worker-receive")
+                receiving = receiving or asyncio.create_task(
+                    self._source.receive(), name="worker-receive"
+                )
                 await self._wait(receiving, stopped, stop)
-                if not receiving.done():
-                    receiving.cancel()
-                    break
-                await self._work(receiving.result(), stop)
-                if time.monotonic() - self._took_up_at > TAKE_UP_EVERY_S:
-                    await self._take_up(stop)
+                if receiving.done():
+                    batch, receiving = receiving.result(), None
+                    await self._work(batch, stop)
+                    if time.monotonic() - self._took_up_at > TAKE_UP_EVERY_S:
+                        await self._take_up(stop)
+                await self._look_at_shards(stop)
                 await self._keep_house(stop)
         finally:
             stopped.cancel()
+            if receiving is not None:
+                receiving.cancel()
             await self._source.stop()
-            await self._disconnect()
+            await self._let_go()
 
     async def _wait(
         self, receiving: asyncio.Task[MessageBatch], stopped: asyncio.Task[bool],
         stop: asyncio.Event,
     ) -> None:  # fmt: skip
-        """Wait for a batch or the end; meanwhile take up late fixes whose turn has come."""
-        while not receiving.done() and not stopped.done():
-            if await self._take_up(stop):
-                await asyncio.sleep(0)  # a batch may be there by now
-                continue
-            patience = LOOK_AT_LATE_S if self._pipeline.waiting else None
-            await asyncio.wait(
-                {receiving, stopped}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-            )
+        """Wait for a batch, the end or a while; or take up late fixes whose turn has come."""
+        await asyncio.sleep(0)  # a batch may be there already
+        if receiving.done() or await self._take_up(stop):
+            return
+        await asyncio.wait(
+            {receiving, stopped}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
+        )
 
     async def _take_up(self, stop: asyncio.Event) -> bool:
         """Commit some of the late fixes whose turn has come; whether there were any."""
@@ -178,6 +185,8 @@ class Worker:
                 )
         except ShardTakenError:
             raise
+        except ShardsLostError:
+            return False
         except Exception as error:
             self._failed(error, len(vehicles), 1)
             self._take_up_vehicles = max(1, len(vehicles) // 2)
@@ -197,7 +206,13 @@ class Worker:
         """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
         with self._names.next():
             self._received(batch)
-            if all([await self._deal_with(*part, stop) for part in self._in_hand.divided(batch)]):
+            try:
+                parts = self._in_hand.divided(batch)
+                is_committed = all([await self._deal_with(*part, stop) for part in parts])
+            except ShardsLostError as error:
+                log.warning("batch.left", messages=len(batch), detail=str(error))
+                return
+            if is_committed:
                 self._source.acknowledge(batch)
                 self._metrics.acknowledged.inc(len(batch))
                 log.debug("batch.acknowledged", messages=len(batch))
@@ -220,7 +235,7 @@ class Worker:
 
         try:
             outcome = await self._persist(process, len(batch), stop)
-        except ShardTakenError:
+        except (ShardTakenError, ShardsLostError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages go on
             self._failed(error, len(batch), 1)
@@ -241,14 +256,14 @@ class Worker:
         failures = conflicts = 0
         while not stop.is_set():
             try:
-                conn = await self._connected()
+                conn = await self._holding.connected()
                 await self._refresh(conn)
                 done = await operation(conn)
             except WAIT_OUT as error:
                 failures += 1
                 self._metrics.database_up.set(0)
                 self._failed(error, messages, failures)
-                await self._disconnect()
+                await self._let_go()
                 await self._sleep(_delay_s(failures))
             except UniqueViolation as error:
                 # Somebody else stored a fix of ours. What memory held of the vehicle has been
@@ -315,52 +330,37 @@ class Worker:
         if await self._persist(thin, 0, stop) is not None:
             self._thinned_until = before
 
-    async def _connected(self) -> AsyncConnection:
-        """The connection, made anew and with the shard's lock if there is none."""
-        if self._conn is not None and not self._conn.closed:
-            return self._conn
-        conn = await database.connect(self._options.dsn, name="hanhtrinh worker")
-        try:
-            await conn.set_autocommit(True)
-            await self._lock_shard(conn)
-            await self._in_hand.open(conn)
-            await self._pipeline.open(conn)
-        except BaseException:
-            await conn.close()
-            raise
-        self._conn = conn
-        self._last_session = conn.info.backend_pid
+    async def _look_at_shards(self, stop: asyncio.Event) -> None:
+        """See that the connection, and so the locks, are there; take shards that are free now."""
+        if time.monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+
+        async def look(conn: AsyncConnection) -> bool:
+            await self._holding.look(conn)
+            return True
+
+        with contextlib.suppress(ShardsLostError):
+            await self._persist(look, 0, stop)
+
+    async def _learn(self, conn: AsyncConnection, held: frozenset[int]) -> None:
+        """Learn what goes with shards that are newly held, or with a new connection."""
         self._refreshed_at = -np.inf
-        self._shard_held.set(1)
         self._metrics.database_up.set(1)
-        return conn
+        await self._in_hand.take_over(conn, held)
+        await self._pipeline.open(conn, held)
 
-    async def _lock_shard(self, conn: AsyncConnection) -> None:
-        """Take the shard; the server of a killed worker needs a moment to let go of it.
+    def _tell(self, held: frozenset[int]) -> None:
+        self._show_held(held)
+        self._hold(held)
 
-        It may never have heard that our own last connection is gone: that session we end.
-        """
-        for attempt in range(30):
-            cursor = await conn.execute(
-                "SELECT pg_try_advisory_lock(%s, %s)", (SHARD_LOCK, self._options.shard)
-            )
-            row = await cursor.fetchone()
-            if row is not None and row[0]:
-                return
-            if await progress_table.end_session(
-                conn, SHARD_LOCK, self._options.shard, self._last_session
-            ):
-                log.warning("database.session_ended", pid=self._last_session)
-                continue
-            await self._sleep(min(0.1 * (attempt + 1), 1.0))
-        raise ShardTakenError(f"shard {self._options.shard}: another worker judges it")
+    def _show_held(self, held: frozenset[int]) -> None:
+        for shard in self._options.shards:
+            self._metrics.shard_held.labels(str(shard)).set(shard in held)
 
-    async def _disconnect(self) -> None:
-        if self._conn is not None:
-            with contextlib.suppress(psycopg.Error, OSError):
-                await self._conn.close()
-            self._conn = None
-            self._shard_held.set(0)
+    async def _let_go(self) -> None:
+        await self._holding.close()
+        self._show_held(frozenset())
 
     async def _refresh(self, conn: AsyncConnection) -> None:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The messages that the worker of a shard has in hand, by digest: table batches_in_hand."""
+"""The messages that a worker has in hand, by digest: table batches_in_hand."""
 
 from typing import Final, NamedTuple
 
@@ -19,12 +19,10 @@ class InHand(NamedTuple):
     guilty: frozenset[bytes]
 
 
-async def find(conn: AsyncConnection, shard: int) -> InHand:
-    """What the last worker of the shard left; all empty where there was none."""
-    cursor = await conn.execute(SQL["find"], {"shard": shard})
-    row = await cursor.fetchone()
-    assert row is not None
-    return InHand(*(_apart(column) for column in row))
+async def take_over(conn: AsyncConnection, shards: list[int]) -> list[InHand]:
+    """What the last workers of some shards left, which is put down no more."""
+    cursor = await conn.execute(SQL["take_over"], {"shards": shards})
+    return [InHand(*(_apart(column) for column in row)) for row in await cursor.fetchall()]
 
 
 async def judge(

@@ -36,18 +36,18 @@ async def put(conn: AsyncConnection, shard: int, fixes: FixBatch) -> None:
             await copy.write(encode_extras(fixes))
 
 
-async def waiting(conn: AsyncConnection, shard: int) -> tuple[I32, I64]:
-    """The vehicles of which fixes wait, and how many; shape (k,) each."""
+async def waiting(conn: AsyncConnection, shards: list[int]) -> tuple[I32, I64]:
+    """The vehicles of which fixes wait in some shards, and how many; shape (k,) each."""
     found = await read_columns(
-        cursor(conn), SQL["waiting"], {"shard": shard},
+        cursor(conn), SQL["waiting"], {"shards": shards},
         {"vehicle": wire.INT4, "fixes": wire.INT8},
     )  # fmt: skip
     return found["vehicle"], found["fixes"]
 
 
-async def take(conn: AsyncConnection, shard: int, vehicles: I32, most: int) -> FixBatch:
+async def take(conn: AsyncConnection, shards: list[int], vehicles: I32, most: int) -> FixBatch:
     """Take away the oldest waiting fixes of some vehicles: `most` at most, sorted."""
-    params = {"shard": shard, "vehicle": Int4s(vehicles), "most": most}
+    params = {"shards": shards, "vehicle": Int4s(vehicles), "most": most}
     columns = await read_columns(cursor(conn), SQL["take"], params, FIX_LAYOUT.columns)
     columns["inputs"] = columns["inputs"].view(np.uint32)
     fixes = FixBatch.blank(len(columns["time"]), **columns)

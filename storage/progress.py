@@ -4,6 +4,7 @@ Functions that write work in the caller's transaction. Instants are microseconds
 int64's ends are -infinity ("none yet") and infinity.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -59,6 +60,12 @@ async def judge_alone(conn: AsyncConnection) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (JUDGING_LOCK,))
 
 
+async def lock_free(conn: AsyncConnection, key: int, numbers: Sequence[int]) -> list[int]:
+    """Take those of the advisory locks (key, number) that are free; which they were."""
+    cur = await conn.execute(SQL["lock_free"], {"key": key, "numbers": list(numbers)})
+    return [number for (number,) in await cur.fetchall()]
+
+
 async def end_session(conn: AsyncConnection, key: int, number: int, pid: int) -> bool:
     """End the session of a process id if it holds the advisory lock (key, number); whether it did.
 
@@ -66,6 +73,24 @@ async def end_session(conn: AsyncConnection, key: int, number: int, pid: int) ->
     """
     cur = await conn.execute(SQL["end_session"], {"key": key, "number": number, "pid": pid})
     return any(ended for (ended,) in await cur.fetchall())
+
+
+async def take(conn: AsyncConnection, vehicles: I32, judge: int) -> I32:
+    """Hold vehicles until the transaction ends; waits for whoever holds one of them.
+
+    vehicles: ascending, so that nobody waits in a circle. judge: whose memory they are in from now
+    on, if the transaction is committed. Returns those that were another judge's or nobody's,
+    ascending: what this judge remembers of them is not to be trusted.
+    """
+    if not len(vehicles):
+        return vehicles
+    found = await read_columns(
+        cursor(conn),
+        SQL["take"],
+        {"vehicle": Int4s(vehicles), "judge": judge},
+        {"vehicle": wire.INT4},
+    )
+    return found["vehicle"]
 
 
 async def judged_since(conn: AsyncConnection, since: int) -> I32:

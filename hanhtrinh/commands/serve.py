@@ -1,4 +1,4 @@
-"""Verbs that run the product or its parts: demo, worker, bridge, auth, api, gateway, migrate."""
+"""Verbs that run the product or its parts, or prepare for them."""
 
 import asyncio
 from pathlib import Path
@@ -34,11 +34,21 @@ def demo(
     write_json(run(show(options, Console(highlight=False))))
 
 
-def worker(context: typer.Context) -> None:
+def worker(
+    context: typer.Context,
+    shards: Annotated[
+        str | None, typer.Option(help="Of a JetStream stream: which, and of how many: 0-3/8.")
+    ] = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait for shards that other workers judge.")
+    ] = False,
+) -> None:
     """Receive position reports and weighings from the broker, judge and store them."""
     from hanhtrinh import logs, wiring  # noqa: PLC0415
 
-    settings = state_of(context).settings
+    settings = state_of(context).with_overrides(
+        {"ingest.shards": shards, "ingest.standby": standby or None}
+    )
     logs.configure(settings.log)
     wiring.require_schema(settings)
 
@@ -46,6 +56,22 @@ def worker(context: typer.Context) -> None:
         await wiring.run_worker(settings, asyncio.Event())
 
     run(work())
+
+
+def stream(
+    context: typer.Context,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="As many; else jetstream.partitions.")
+    ] = None,
+) -> None:
+    """Make the JetStream stream that workers share, or change it; doing so again does nothing."""
+    from hanhtrinh import sharding  # noqa: PLC0415
+
+    settings = state_of(context).with_overrides({"jetstream.partitions": partitions})
+    done, pending = run(sharding.establish(settings))
+    for line in done:
+        stderr().print(line)
+    write_json({"stream": settings.jetstream.stream, "done": done, "pending": pending})
 
 
 def bridge(context: typer.Context) -> None:

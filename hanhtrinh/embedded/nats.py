@@ -30,7 +30,13 @@ from hanhtrinh.embedded.callout import CalloutUser
 from hanhtrinh.embedded.credentials import Credentials
 from hanhtrinh.embedded.errors import EmbeddedError, ServerNotStartedError
 from hanhtrinh.embedded.folder import DataFolder, write_private
-from hanhtrinh.embedded.ports import LOOPBACK, PortTakenError, with_free_port
+from hanhtrinh.embedded.ports import (
+    LOOPBACK,
+    PortTakenError,
+    free_port,
+    is_free,
+    with_free_port,
+)
 from hanhtrinh.embedded.process import Launch, ServerProcess, end_left_over, log_end
 
 MAX_PAYLOAD_BYTES: Final = 16 << 20
@@ -43,6 +49,34 @@ MEASUREMENTS: Final = ("gsht.>", "weigh.>", "owntracks.>", "*.data")
 
 LIVE: Final = ("gsht.v1.live.>",)
 
+STREAM: Final = "HANHTRINH"
+FEED: Final = f"$MQTT_msgs.{STREAM}_feed"
+INBOX: Final = ("_INBOX.hanhtrinh.>",)
+
+MAY_READ: Final = (
+    f"$JS.API.STREAM.INFO.{STREAM}",
+    f"$JS.API.CONSUMER.INFO.{STREAM}.*",
+    f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.*",
+    f"$JS.API.CONSUMER.RESET.{STREAM}.*",
+    f"$JS.ACK.{STREAM}.>",
+)
+"""What a worker that reads the stream asks of JetStream."""
+
+MAY_MAKE: Final = (
+    "$JS.API.INFO",
+    "$JS.API.STREAM.INFO.$MQTT_msgs",
+    f"$JS.API.CONSUMER.INFO.{FEED}",
+    f"$JS.API.CONSUMER.DURABLE.CREATE.{FEED}",
+    f"$JS.API.STREAM.INFO.{STREAM}",
+    f"$JS.API.STREAM.CREATE.{STREAM}",
+    f"$JS.API.STREAM.UPDATE.{STREAM}",
+    f"$JS.API.CONSUMER.NAMES.{STREAM}",
+    f"$JS.API.CONSUMER.INFO.{STREAM}.*",
+    f"$JS.API.CONSUMER.DURABLE.CREATE.{STREAM}.*",
+    f"$JS.API.CONSUMER.DELETE.{STREAM}.*",
+)
+"""What `hanhtrinh stream` asks of it."""
+
 _READY = re.compile(r"\[INF\] Server is ready")
 _TAKEN = re.compile(r"address already in use", re.IGNORECASE)
 
@@ -52,6 +86,7 @@ class EmbeddedNats:
 
     worker: reads measurements, publishes live frames.
     device: publishes measurements, reads nothing. One identity for the simulated fleet.
+    shards: reads the stream, by NATS' own protocol, as workers that share it do. stream: makes it.
     callout: who answers for everybody else; None: nobody else may come in.
     """
 
@@ -68,6 +103,9 @@ class EmbeddedNats:
         self.callout = CalloutUser(folder) if callout else None
         self.worker = Credentials("worker", folder.secret("broker-worker"))
         self.device = Credentials("device", folder.secret("broker-device"))
+        self.shards = Credentials("shards", folder.secret("broker-shards"))
+        self.stream = Credentials("stream", folder.secret("broker-stream"))
+        self.nats_port = 0
         self.log = folder.path / "nats.log"
         self._home = folder.subfolder("nats")
         self._ack_wait_s = ack_wait_s
@@ -84,6 +122,11 @@ class EmbeddedNats:
     def pid(self) -> int:
         """The process id of the server."""
         return self._process.pid
+
+    @property
+    def nats_url(self) -> str:
+        """Where it listens for NATS' own protocol."""
+        return f"nats://{self.host}:{self.nats_port}"
 
     @property
     def is_running(self) -> bool:
@@ -143,18 +186,19 @@ class EmbeddedNats:
     def _config(self, port: int) -> str:
         # The configuration language of NATS is a superset of JSON.
         authorization: dict[str, object] = {"users": self._users()}
-        # Any free port: without a callout, nothing of ours speaks NATS itself.
-        listen, accounts = f"{LOOPBACK}:-1", {}
-        if self.callout is not None:
-            listen = f"{LOOPBACK}:{self.callout.new_port()}"
+        accounts = {}
+        if self.callout is None:
+            is_usable = self.nats_port and is_free(self.nats_port)
+            self.nats_port = self.nats_port if is_usable else free_port()
+        else:
+            self.nats_port = self.callout.new_port()
             accounts = self.callout.accounts()
-            authorization |= self.callout.authorization(
-                [self.worker.username, self.device.username]
-            )
+            known = (self.worker, self.device, self.shards, self.stream)
+            authorization |= self.callout.authorization([user.username for user in known])
         return json.dumps(
             {
                 "server_name": "hanhtrinh",
-                "listen": listen,
+                "listen": f"{LOOPBACK}:{self.nats_port}",
                 "max_payload": MAX_PAYLOAD_BYTES,
                 "jetstream": {
                     "store_dir": str(self._home),
@@ -179,17 +223,21 @@ class EmbeddedNats:
                 self.worker, publish={"allow": LIVE}, subscribe={"allow": (*MEASUREMENTS, *LIVE)}
             ),
             _user(self.device, publish={"allow": MEASUREMENTS}, subscribe={"deny": ">"}),
+            *(
+                _user(who, publish={"allow": may}, subscribe={"allow": INBOX}, by="STANDARD")
+                for who, may in ((self.shards, MAY_READ), (self.stream, MAY_MAKE))
+            ),
         ]
 
 
 def _user(
-    who: Credentials, *, publish: dict[str, object], subscribe: dict[str, object]
+    who: Credentials, *, publish: dict[str, object], subscribe: dict[str, object], by: str = "MQTT"
 ) -> dict[str, object]:
     return {
         "user": who.username,
         "password": who.password,
         "permissions": {"publish": publish, "subscribe": subscribe},
-        "allowed_connection_types": ["MQTT"],
+        "allowed_connection_types": [by],
     }
 
 

@@ -96,6 +96,34 @@ class Broker(Section):
     )
 
 
+class JetStream(Section):
+    """The stream that workers share out among them (`ingest.source`), and where it is."""
+
+    url: str = setting(
+        "nats://localhost:4222",
+        "where the broker speaks NATS; tls:// encrypts; the servers of a cluster with commas",
+        pattern=r"^(nats|tls)://\S+$",
+    )
+    username: str | None = setting(None, "user of NATS that the worker connects as")
+    password: SecretStr | None = setting(None, "password of that user")
+    tls_ca: Path | None = setting(
+        None, "file with the certificates to trust there (PEM); none: those of the system"
+    )
+    tls_cert: Path | None = setting(None, "file with the worker's certificate there (PEM)")
+    tls_key: Path | None = setting(None, "file with its private key (PEM); none: in the same file")
+    stream: str = setting("HANHTRINH", "name of the stream", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    partitions: int = setting(
+        1, "partitions of the stream: as many workers as that can share it", ge=1, le=1024
+    )
+    replicas: int = setting(
+        1, "copies of each message, on as many servers of a cluster: 3 outlive one", ge=1, le=5
+    )
+    max_gib: float | None = setting(
+        None, "bytes that may wait; a full stream takes nothing in, and drops nothing; none: as "
+        "much as the server may store", unit="GiB", gt=0,
+    )  # fmt: skip
+
+
 class Publisher(Section):
     """Who `simulate`, `replay`, `quarantine release` and `gateway` publish as."""
 
@@ -200,7 +228,21 @@ class Ingest(Section):
         le=65_535,
     )
     window_mib: int = setting(256, "and their payloads together", unit="MiB", ge=16, le=65_536)
-    shard: int = setting(0, "the shard of vehicles that this worker judges", ge=0, le=65_535)
+    source: Literal["mqtt", "jetstream"] = setting(
+        "mqtt",
+        "mqtt: a session of the worker's own, with any broker; jetstream: partitions of a stream "
+        "that several workers share (docs/sources.md)",
+    )
+    shard: int = setting(
+        0, "the shard that this worker judges: with jetstream, one of jetstream.partitions",
+        ge=0, le=65_535,
+    )  # fmt: skip
+    shards: str | None = setting(
+        None, "with jetstream, several instead, and of how many: 0-3/8; none: ingest.shard"
+    )
+    standby: bool = setting(
+        False, "with jetstream, wait for shards that others judge, instead of ending"
+    )
     topics: dict[str, str] = setting(
         {
             "gsht/v1/{codec}/{ident}": "",
@@ -422,6 +464,7 @@ class Settings(BaseSettings):
     )
     database: Database = Database()
     broker: Broker = Broker()
+    jetstream: JetStream = JetStream()
     publisher: Publisher = Publisher()
     bridge: Bridge = Bridge()
     ingest: Ingest = Ingest()

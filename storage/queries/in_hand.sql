@@ -1,13 +1,12 @@
--- name: find
--- What the last worker of a shard left: in hand, suspects, guilty.
-INSERT INTO batches_in_hand (shard) VALUES (%(shard)s)
-ON CONFLICT (shard) DO UPDATE SET shard = excluded.shard
-RETURNING digests, suspects, guilty
+-- name: take_over
+-- Remove and give what the last workers of some shards left: in hand, suspects, guilty.
+DELETE FROM batches_in_hand WHERE shard = ANY (%(shards)s) RETURNING digests, suspects, guilty
 
 -- name: judge
 -- Put down who is suspected and who is guilty; nothing is in hand.
-UPDATE batches_in_hand SET digests = '', suspects = %(suspects)s, guilty = %(guilty)s
-WHERE shard = %(shard)s
+INSERT INTO batches_in_hand (shard, suspects, guilty) VALUES (%(shard)s, %(suspects)s, %(guilty)s)
+ON CONFLICT (shard) DO UPDATE
+SET digests = '', suspects = excluded.suspects, guilty = excluded.guilty
 
 -- name: hold
 -- Put down what is taken in hand, without waiting for the disk.

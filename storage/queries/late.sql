@@ -9,9 +9,9 @@ FROM STDIN (FORMAT binary)
 COPY late_fix_extras (vehicle_id, time, extra) FROM STDIN (FORMAT binary)
 
 -- name: waiting
--- How many fixes of each vehicle wait in a shard.
+-- How many fixes of each vehicle wait in some shards.
 SELECT array_agg(k.vehicle_id), array_agg(k.fixes)
-FROM (SELECT vehicle_id, count(*) AS fixes FROM late_fixes WHERE shard = %(shard)s
+FROM (SELECT vehicle_id, count(*) AS fixes FROM late_fixes WHERE shard = ANY (%(shards)s)
       GROUP BY vehicle_id) k
 
 -- name: take
@@ -19,7 +19,7 @@ FROM (SELECT vehicle_id, count(*) AS fixes FROM late_fixes WHERE shard = %(shard
 WITH taken AS (
     DELETE FROM late_fixes WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM late_fixes
-        WHERE shard = %(shard)s AND vehicle_id = ANY (%(vehicle)s)
+        WHERE shard = ANY (%(shards)s) AND vehicle_id = ANY (%(vehicle)s)
         ORDER BY vehicle_id, time LIMIT %(most)s))
     RETURNING *
 )

@@ -5,6 +5,16 @@ SELECT array_agg(k.number), array_agg(l.stored_until), array_agg(l.judged_until)
 FROM unnest(%(vehicle)s) WITH ORDINALITY AS k (vehicle_id, number)
 JOIN latest l ON l.vehicle_id = k.vehicle_id
 
+-- name: take
+-- Hold vehicles (ascending) until the transaction ends; those that were another judge's, or nobody's.
+-- A conflicting row is locked even where it is left as it is.
+WITH taken AS (
+    INSERT INTO judging AS j (vehicle_id, judge)
+    SELECT vehicle_id, %(judge)s FROM unnest(%(vehicle)s) AS k (vehicle_id)
+    ON CONFLICT (vehicle_id) DO UPDATE SET judge = excluded.judge WHERE j.judge <> excluded.judge
+    RETURNING vehicle_id)
+SELECT array_agg(vehicle_id ORDER BY vehicle_id) FROM taken
+
 -- name: judged_since
 -- Vehicles of which a fix at an instant or later has been judged.
 SELECT array_agg(vehicle_id ORDER BY vehicle_id) FROM latest WHERE judged_until >= %(since)s
@@ -88,6 +98,11 @@ ON CONFLICT (vehicle_id) DO UPDATE SET
     received = excluded.received,
     stored_until = greatest(l.stored_until, excluded.stored_until),
     judged_until = excluded.judged_until, needs_from = excluded.needs_from
+
+-- name: lock_free
+-- Take those of some advisory locks that are free.
+SELECT n FROM unnest(%(numbers)s::integer[]) AS n
+WHERE pg_try_advisory_lock(%(key)s::integer, n)
 
 -- name: end_session
 -- End the session that holds an advisory lock, if it is the one that is meant; once it has ended.

@@ -23,6 +23,7 @@ from mqtt.options import BrokerOptions
 from storage import registry, tokens
 from storage.database import connect
 from storage.registry import NewVehicle
+from tests.ingest.jetstream.streams import make_stream
 
 DEADLINE_S = 60.0
 
@@ -61,6 +62,23 @@ class System:
         log = self._logs / f"worker-{len(self._started) - 1}.log"
         self.until(lambda: "broker.subscribed" in log.read_text(), "a subscription", worker)
         return worker
+
+    def share_stream(self, partitions: int) -> None:
+        """Make a stream, and have the workers that are started from now on read it."""
+        asyncio.run(make_stream(self.broker, partitions))
+        self._environment |= {
+            "HANHTRINH_INGEST__SOURCE": "jetstream",
+            "HANHTRINH_JETSTREAM__URL": self.broker.nats_url,
+            "HANHTRINH_JETSTREAM__USERNAME": self.broker.shards.username,
+            "HANHTRINH_JETSTREAM__PASSWORD": self.broker.shards.password,
+            "HANHTRINH_JETSTREAM__PARTITIONS": str(partitions),
+        }
+
+    def log_of(self, process: subprocess.Popen[bytes]) -> str:
+        """What a process that was started has written until now."""
+        number = self._started.index(process)
+        (log,) = self._logs.glob(f"*-{number}.log")
+        return log.read_text()
 
     @contextmanager
     def api(self, token: str) -> Iterator[httpx.Client]:

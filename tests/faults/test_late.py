@@ -24,7 +24,7 @@ ALL_WAIT = LatePolicy(over_s=-1e9, vehicles_at_once=0, quiet_s=0.0, most_fixes=7
 async def with_room(conn, policy=ALL_WAIT, **options):
     pipeline = Pipeline(OPTIONS, TopicRouter(), late=LateRoom(policy=policy, **options))
     await pipeline.refresh(conn)
-    await pipeline.open(conn)
+    await pipeline.open(conn, frozenset({0}))
     return pipeline
 
 

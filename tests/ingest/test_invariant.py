@@ -4,7 +4,6 @@ import asyncio
 from itertools import pairwise
 from unittest.mock import patch
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +27,7 @@ STEP_S = 10
 
 TABLES = (
     "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, route_trips, "
-    "driving_spans, violation_versions, violations, quarantine, weighings"
+    "driving_spans, violation_versions, violations, quarantine, weighings, judging"
 )
 
 
@@ -264,7 +263,44 @@ def test_a_driver_first_seen_in_a_batch_that_fails_is_known_in_the_next(register
     assert asyncio.run(go()) == [("790123456789",)]
 
 
-def test_a_unique_violation_by_another_writer_is_raised_and_then_healed(registered):
+def split_between_two(sent):
+    """Each vehicle's fixes by turns, and all its weighings with the other judge."""
+    one = [s for n, s in enumerate(sent) if isinstance(s, Sent) and n % 2]
+    other = [s for n, s in enumerate(sent) if isinstance(s, Scaled) or not n % 2]
+    return one, other
+
+
+@given(sent=drives(), parts=st.integers(1, 4))
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_two_live_judges_that_share_vehicles_come_to_what_one_does(registered, sent, parts):
+    expected = asyncio.run(outcome_of(registered, [(sent, "go")]))
+
+    async def judge_beside_each_other():
+        async with (
+            await connect(registered, name="test") as conn,
+            await connect(registered, name="test") as other_conn,
+        ):
+            await conn.execute(f"TRUNCATE {TABLES}")
+
+            async def judge(own_conn, own):
+                pipeline = new_pipeline()
+                await pipeline.refresh(own_conn)
+                size = max(1, -(-len(own) // parts))
+                for start in range(0, len(own), size):
+                    await pipeline.process(own_conn, batch_of(own[start : start + size]))
+
+            one, other = split_between_two(sent)
+            await asyncio.gather(judge(conn, one), judge(other_conn, other))
+            return await stored_state(conn)
+
+    found = asyncio.run(judge_beside_each_other())
+    for name, rows in expected.items():
+        assert found[name] == rows, name
+
+
+def test_a_judge_trusts_nothing_that_it_remembers_of_a_vehicle_that_another_one_had(registered):
     async def go():
         async with await connect(registered, name="test") as conn:
             ours, theirs = new_pipeline(), new_pipeline()
@@ -273,12 +309,12 @@ def test_a_unique_violation_by_another_writer_is_raised_and_then_healed(register
             fixes = [Sent(0, at, 106.60, 10.75, 30.0) for at in (0, 10, 20)]
             await ours.process(conn, batch_of(fixes[:1]))
             await theirs.process(conn, batch_of(fixes[:2]))
-            with pytest.raises(psycopg.errors.UniqueViolation):
-                await ours.process(conn, batch_of(fixes))
-            await ours.process(conn, batch_of(fixes))
-            return await stored_state(conn)
+            outcome = await ours.process(conn, batch_of(fixes))
+            return outcome, await stored_state(conn)
 
-    assert len(asyncio.run(go())["fixes"]) == 3
+    outcome, state = asyncio.run(go())
+    assert (len(outcome.fixes), outcome.repeats, outcome.replayed) == (1, 2, 1)
+    assert len(state["fixes"]) == 3
 
 
 def kinds(state):

@@ -2,10 +2,10 @@
 
 from storage.migrations.statements import available_flavour, run_file
 
-revision = "0020"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
     """Make the tables."""
-    run_file("0020_faults.sql", available_flavour())
+    run_file("0009_faults.sql", available_flavour())

@@ -1,0 +1,97 @@
+"""How the worker shares a JetStream stream with others: its options, and the stream itself.
+
+Belongs here: what settings say of `ingest.source = "jetstream"`. MQTT is in wiring.py.
+"""
+
+from typing import TYPE_CHECKING
+
+from hanhtrinh import connections
+from hanhtrinh.errors import CommandError
+from hanhtrinh.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.jetstream.connection import JetStreamOptions
+    from ingest.jetstream.layout import Layout
+    from ingest.shards import Shards
+
+
+def shards(settings: Settings) -> "Shards":
+    """The shards that the worker judges; with MQTT the only one of one session."""
+    from ingest.shards import Shards  # noqa: PLC0415
+
+    ingest, partitions = settings.ingest, settings.jetstream.partitions
+    if ingest.source == "mqtt":
+        if ingest.shards is not None or ingest.standby:
+            raise CommandError(
+                'ingest.shards, ingest.standby: expected ingest.source "jetstream" with them'
+            )
+        return Shards((ingest.shard,), 1)
+    if ingest.shards is None:
+        if ingest.shard >= partitions:
+            raise CommandError(
+                f"ingest.shard: expected less than jetstream.partitions, {partitions}, got "
+                f"{ingest.shard}"
+            )
+        return Shards((ingest.shard,), partitions)
+    try:
+        return Shards.parse(ingest.shards)
+    except ValueError as error:
+        raise CommandError(f"ingest.shards: {error}") from error
+
+
+def options(settings: Settings, own: "Shards") -> "JetStreamOptions":
+    """How a worker that judges these shards receives."""
+    from ingest.jetstream.connection import JetStreamOptions  # noqa: PLC0415
+
+    stream, ingest = settings.jetstream, settings.ingest
+    return JetStreamOptions(
+        url=stream.url,
+        shards=own.held,
+        total=own.total,
+        username=stream.username,
+        password=stream.password.get_secret_value() if stream.password else None,
+        tls=connections.nats_tls(settings),
+        stream=stream.stream,
+        batch_messages=ingest.batch_messages,
+        batch_age_s=ingest.batch_age_ms / 1e3,
+        window_bytes=ingest.window_mib << 20,
+    )
+
+
+def layout(settings: Settings) -> "Layout":
+    """The stream as the settings want it."""
+    from ingest.jetstream.layout import Layout  # noqa: PLC0415
+
+    stream = settings.jetstream
+    return Layout(
+        stream=stream.stream,
+        partitions=stream.partitions,
+        patterns=tuple(settings.ingest.topics),
+        replicas=stream.replicas,
+        max_bytes=-1 if stream.max_gib is None else int(stream.max_gib * 2**30),
+    )
+
+
+async def establish(settings: Settings) -> tuple[list[str], dict[int, int]]:
+    """Let the stream be as the settings want it; what was done, and what waits by partition."""
+    import nats.errors  # noqa: PLC0415
+
+    from ingest.errors import StreamError  # noqa: PLC0415
+    from ingest.jetstream import stream  # noqa: PLC0415
+    from ingest.jetstream.connection import connect  # noqa: PLC0415
+    from ingest.shards import Shards  # noqa: PLC0415
+
+    wanted = layout(settings)
+    reads_none = Shards((), wanted.partitions)
+    try:
+        client = await connect(options(settings, reads_none), "hanhtrinh stream", attempts=3)
+        try:
+            done = await stream.establish(client, wanted)
+            return done, await stream.pending(client, wanted.stream)
+        finally:
+            await client.close()
+    except StreamError as error:
+        raise CommandError(str(error)) from error
+    except (nats.errors.Error, OSError) as error:
+        said = str(error) or type(error).__name__
+        raise CommandError(f"jetstream.url: {settings.jetstream.url}: {said}") from error

@@ -1,0 +1,83 @@
+"""How the worker connects to NATS, and what it asks of it."""
+
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import nats
+import structlog
+from nats.aio.client import Client
+
+RETRY_MIN_S: Final = 0.2
+RETRY_MAX_S: Final = 10.0
+
+LEAST_REQUEST_BYTES: Final = 17 << 20
+"""More than the server's max_payload (deploy/nats.conf): a request needs room for any message."""
+
+INBOX: Final = "_INBOX.hanhtrinh"
+"""Where answers and messages come: the worker's user may read there and nowhere else."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JetStreamOptions:
+    """Where the stream is, and how much is taken at once.
+
+    url: several with commas between them, of one cluster. shards: those that this worker may read.
+    total: partitions that the stream must have. batch_messages, batch_age_s: a batch ends at this
+    many messages, or this long after its first. window_bytes: payloads received and not
+    acknowledged; messages are at most two batches of each partition.
+    """
+
+    url: str
+    shards: tuple[int, ...] = (0,)
+    total: int = 1
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    stream: str = "HANHTRINH"
+    batch_messages: int = 4096
+    batch_age_s: float = 0.2
+    window_bytes: int = 256 << 20
+
+    @property
+    def request_bytes(self) -> int:
+        """Of one request: each partition has one under way and one held."""
+        return max(LEAST_REQUEST_BYTES, self.window_bytes // (2 * len(self.shards)))
+
+
+async def connect(
+    options: JetStreamOptions,
+    name: str,
+    reconnected: Callable[[], Awaitable[None]] | None = None,
+    attempts: int = -1,
+) -> Client:
+    """A connection that is made again when it ends, and `reconnected` told of it.
+
+    attempts: of making it, -1: for as long as it takes. Raises NoServersError after the last one.
+    """
+    login = {"user": options.username, "password": options.password} if options.username else {}
+    return await nats.connect(
+        options.url.split(","),
+        name=name,
+        tls=options.tls,
+        inbox_prefix=INBOX,
+        max_reconnect_attempts=attempts,
+        reconnect_time_wait=RETRY_MIN_S,
+        error_cb=_tell_error,
+        reconnected_cb=reconnected,
+        **login,
+    )
+
+
+def delay_s(failures: int) -> float:
+    """Exponential, capped, and random by half so that workers do not come back all at once."""
+    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing
+
+
+async def _tell_error(error: Exception) -> None:
+    log.warning("broker.error", error=str(error) or type(error).__name__)
