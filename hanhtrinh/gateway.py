@@ -10,12 +10,12 @@ import devices.catalogue  # noqa: F401 - fills the table of codecs
 from hanhtrinh import connections
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
-from hanhtrinh.wiring import clock, relax_collector, served, stopped_by_signals
+from hanhtrinh.wiring import clock, dsn, relax_collector, served, stopped_by_signals
 from ingest.gateway import http
 from ingest.gateway.encryption import tls_files
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
-from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener
+from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener, RegistryOptions
 
 SPARE_FILES = 256
 """Open files that are no connections of trackers."""
@@ -54,6 +54,11 @@ def gateway_options(settings: Settings) -> GatewayOptions:
         ),
         secret=gateway.secret.get_secret_value() if gateway.secret else None,
         tls=tls_files(gateway.tls_cert, gateway.tls_key, gateway.tls_client_ca),
+        registry=(
+            RegistryOptions(dsn(settings), gateway.registered_only, gateway.http_secrets)
+            if gateway.registered_only or gateway.http_secrets
+            else None
+        ),
     )
 
 

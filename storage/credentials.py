@@ -6,6 +6,7 @@ shown once, and kept as digests (`storage.secret_hash`). Instants are microsecon
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final, Literal, NamedTuple
 
@@ -157,9 +158,17 @@ def _check_name(what: str, name: str) -> None:
 
 
 async def revoke(conn: AsyncConnection, ident: str, secret_id: int | None = None) -> int:
-    """End a login's secrets, or only one. Returns how many were in force."""
+    """End a login's secrets, or only one. Returns how many were in force.
+
+    A registered device that has no login is given one without a secret: doors that ask for none
+    (the gateway's) are shut to it, too. Raises RegistryError.
+    """
     params = {"ident": ident, "secret_id": secret_id}
-    return (await conn.execute(SQL["revoke"], params)).rowcount
+    async with change(conn, f"login {ident!r}"):
+        if secret_id is None:
+            with suppress(NotThereError):
+                await _login(conn, ident, None, None)
+        return (await conn.execute(SQL["revoke"], params)).rowcount
 
 
 async def logins(conn: AsyncConnection, ident: str | None = None) -> list[Login]:

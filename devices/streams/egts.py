@@ -32,6 +32,7 @@ _RECORD_RESPONSE: Final = 0
 _TERM_IDENTITY: Final = 1
 _RESULT_CODE: Final = 9
 _DATA_CRC_ERROR: Final = 137
+_AUTH_DENIED: Final = 151
 _MOST_RECORDS: Final = 1024
 
 
@@ -82,12 +83,15 @@ class EgtsStream(Stream):
         records = list(_records(data))
         ident = self._ident(records)
         reply = self._response(frame, records, 0)
+        refusal = b""
         logins = [record for record in records if record.service == _AUTHENTICATION]
         if any(next(_subrecords(record.data), (0, b""))[0] == _TERM_IDENTITY for record in logins):
-            result = bytes((_RESULT_CODE, 1, 0, 0))
-            reply += self._packet(_APPDATA, self._record(_AUTHENTICATION, result))
+            before = self._packet_id
+            refusal = reply + self._result(_AUTH_DENIED)
+            self._packet_id = before  # one of the two is said
+            reply += self._result(0)
         if records and len(logins) == len(records):
-            return (Step(ident=ident, reply=reply),)
+            return (Step(ident=ident, reply=reply, refusal=refusal),)
         return (Step(ident=ident, payload=frame, reply=reply),)
 
     def _ident(self, records: list[_Record]) -> str:
@@ -106,6 +110,11 @@ class EgtsStream(Stream):
             for record in records
         )
         return self._packet(_RESPONSE, frame[7:9] + bytes((result,)) + b"".join(confirmed))
+
+    def _result(self, code: int) -> bytes:
+        """A packet that says what became of a login."""
+        result = bytes((_RESULT_CODE, 1, 0, code))
+        return self._packet(_APPDATA, self._record(_AUTHENTICATION, result))
 
     def _record(self, service: int, data: bytes) -> bytes:
         self._packet_id = (self._packet_id + 1) & 0xFFFF

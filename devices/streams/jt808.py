@@ -33,6 +33,8 @@ _MULTIMEDIA: Final = 0x0801
 _GENERAL_REPLY: Final = 0x8001
 _REGISTER_REPLY: Final = 0x8100
 _MULTIMEDIA_REPLY: Final = 0x8800
+_FAILURE: Final = b"\x01"
+_NO_SUCH_TERMINAL: Final = b"\x04"
 
 MOST_PARTS: Final = 256
 MOST_JOINED_BYTES: Final = 64 << 10
@@ -91,7 +93,7 @@ class Jt808Stream(Stream):
         ident = header.phone.hex().lstrip("0") or "0"
         reply = self._reply(header, ident, body)
         if header.message in {_HEARTBEAT, _REGISTER, _AUTHENTICATE}:
-            return (Step(ident=ident, reply=reply),)
+            return (Step(ident=ident, reply=reply, refusal=self._refusal(header)),)
         if header.part == 0:
             return (Step(ident=ident, payload=frame, reply=reply),)
         return (self._joined(header, ident, frame, reply),)
@@ -107,6 +109,15 @@ class Jt808Stream(Stream):
             return self._packet(header, _MULTIMEDIA_REPLY, body[:4])
         message = header.message.to_bytes(2, "big")
         return self._packet(header, _GENERAL_REPLY, serial + message + b"\x00")
+
+    def _refusal(self, header: _Header) -> bytes:
+        """Said in place of the reply that was just made: no such terminal, or a failure."""
+        serial = header.serial.to_bytes(2, "big")
+        self._serial = (self._serial - 1) & 0xFFFF
+        if header.message == _REGISTER:
+            return self._packet(header, _REGISTER_REPLY, serial + _NO_SUCH_TERMINAL)
+        message = header.message.to_bytes(2, "big")
+        return self._packet(header, _GENERAL_REPLY, serial + message + _FAILURE)
 
     def _packet(self, to: _Header, message: int, body: bytes) -> bytes:
         self._serial = (self._serial + 1) & 0xFFFF

@@ -40,7 +40,8 @@ class RuptelaStream(Stream):
             refusal = _answer(_RECORDS_ANSWER, 0) if command in _RECORDS else b""
             return (Step(wrong="bad_checksum", reply=refusal),)
         if command in {_IDENTIFICATION, _HEARTBEAT, _DYNAMIC_IDENTIFICATION}:
-            return (Step(ident=ident, reply=_answer(command + 100, 1)),)
+            answer = command + 100
+            return (Step(ident=ident, reply=_answer(answer, 1), refusal=_answer(answer, 0)),)
         reply = _answer(_RECORDS_ANSWER, 1) if command in _RECORDS else b""
         return (Step(ident=ident, payload=frame, reply=reply),)
 

@@ -22,12 +22,15 @@ class Step:
     reply: what the tracker is to be sent: at once, or where there is a payload, after the broker
         has it.
     wrong: why the frame was not taken, a short name to count by; "": nothing is wrong with it.
+    refusal: what the tracker is sent in place of the reply where its identity is not let in; b"":
+        the format has no word for that.
     """
 
     ident: str = ""
     payload: bytes = b""
     reply: bytes = b""
     wrong: str = ""
+    refusal: bytes = b""
 
 
 class Stream(ABC):

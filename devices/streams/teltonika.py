@@ -58,7 +58,7 @@ class TeltonikaStream(Stream):
             imei = frame[2:]
             if not imei.isdigit():
                 return (Step(wrong="bad_login", reply=b"\x00"),)
-            return (Step(ident=imei.decode("ascii"), reply=b"\x01"),)
+            return (Step(ident=imei.decode("ascii"), reply=b"\x01", refusal=b"\x00"),)
         body, crc = frame[8:-4], int.from_bytes(frame[-4:], "big")
         if len(body) < 3 or crc16_ibm(body) != crc:
             return (Step(wrong="bad_checksum", reply=bytes(4)),)

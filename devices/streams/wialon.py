@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from devices.streams.stream import Clock, Step, Stream, garbage, until
 
 _VERSION_2: Final = b"2.0"
+_REFUSED: Final = b"#AL#0\r\n"
 
 
 class WialonStream(Stream):
@@ -52,5 +53,5 @@ class WialonStream(Stream):
         self._has_crc = fields[0] == _VERSION_2
         ident = fields[1] if self._has_crc and len(fields) > 1 else fields[0]
         if not ident.isalnum():
-            return Step(wrong="bad_login", reply=b"#AL#0\r\n")
-        return Step(ident=ident.decode("ascii"), reply=b"#AL#1\r\n")
+            return Step(wrong="bad_login", reply=_REFUSED)
+        return Step(ident=ident.decode("ascii"), reply=b"#AL#1\r\n", refusal=_REFUSED)

@@ -403,6 +403,13 @@ class Gateway(Section):
         None, "what senders over HTTP must show; none: HTTP is for this machine only",
         min_length=6,
     )  # fmt: skip
+    http_secrets: bool = setting(
+        False, "HTTP senders show the secret of their device in the registry (hanhtrinh devices "
+        "rotate), and gateway.secret opens nothing",
+    )  # fmt: skip
+    registered_only: bool = setting(
+        False, "devices that are not in the registry, or were revoked, are turned away"
+    )
     connections: int = setting(
         25_000, "connections that are open at once", unit="connections", ge=1, le=1_000_000
     )

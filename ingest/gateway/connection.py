@@ -26,13 +26,13 @@ UNREAD_BYTES: Final = 32_768
 BYTES_PER_FRAME: Final = 512
 """So many bytes count as a frame: a flood of bytes is one too."""
 
-_QUIET: Final = frozenset(("idle", "stopping"))
-"""Ends of connections that are nothing to be told of."""
+_QUIET: Final = frozenset(("idle", "stopping", "unregistered"))
+"""Ends of connections that are nothing to be told of, or are told of elsewhere."""
 
 log = structlog.get_logger(__name__)
 
 
-class _Due:
+class Due:
     """An answer that waits for its message, and those that wait behind it."""
 
     __slots__ = ("is_ready", "reply", "since")
@@ -62,7 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         self.pauses = Pause(0)
         self.unread_since = 0.0
         self._transport: asyncio.Transport | None = None
-        self._due: deque[_Due] = deque()
+        self._due: deque[Due] = deque()
         self._unacknowledged = 0
         self._tokens = float(house.limits.burst_frames)
         self._tokens_at = self.since
@@ -142,15 +142,34 @@ class Connection(asyncio.BufferedProtocol):
         if not self._due:
             self._send(reply)
             return
-        due = _Due(reply, self.heard)
+        due = Due(reply, self.heard)
         due.is_ready = True
         self._due.append(due)
 
-    def publish(self, codec: str, ident: str, payload: bytes, reply: bytes) -> None:
-        """Hand a message to the broker; the reply is sent when the broker has it."""
-        due = _Due(reply, self.heard) if reply else None
+    def place(self) -> Due:
+        """Keep a place among the answers for one that is not known yet."""
+        due = Due(b"", self.heard)
+        self._due.append(due)
+        return due
+
+    def settle(self, due: Due, reply: bytes) -> None:
+        """Send an answer in the place that was kept for it."""
+        due.reply, due.is_ready = reply, True
+        if self._due and self._due[0] is due:
+            self._send_ready()
+
+    def publish(
+        self, codec: str, ident: str, payload: bytes, reply: bytes, due: Due | None = None
+    ) -> None:
+        """Hand a message to the broker; the reply is sent when the broker has it.
+
+        due: the place that was kept for the reply.
+        """
         if due is not None:
-            self._due.append(due)
+            due.reply = reply
+        elif reply:
+            due = self.place()
+            due.reply = reply
         self._unacknowledged += 1
         done = partial(self._acknowledged, codec, due)
         self.house.publisher.publish(topic_of(codec, ident), payload, done)
@@ -210,15 +229,13 @@ class Connection(asyncio.BufferedProtocol):
 
     # Its own ---------------------------------------------------------------------------------
 
-    def _acknowledged(self, codec: str, due: _Due | None) -> None:
+    def _acknowledged(self, codec: str, due: Due | None) -> None:
         self.house.metrics.messages[codec] += 1
         self._unacknowledged -= 1
         if self.pauses & Pause.UNANSWERED and self._unacknowledged <= MOST_UNANSWERED // 2:
             self.resume(Pause.UNANSWERED)
         if due is not None and not due.is_ready:
-            due.is_ready = True
-            if self._due and self._due[0] is due:
-                self._send_ready()
+            self.settle(due, due.reply)
 
     def _send_ready(self) -> None:
         ready = []
@@ -313,7 +330,7 @@ class TrackerConnection(Connection):
             if self._wrong > self.house.limits.wrong_frames:
                 self.close("wrong_frames")
             return self._wrong <= self.house.limits.wrong_frames
-        if step.ident and step.ident != self.ident and not self._named(step.ident):
+        if step.ident and step.ident != self.ident and not self._named(step.ident, step.refusal):
             return False
         self._wrong = 0
         if not step.payload:
@@ -325,7 +342,7 @@ class TrackerConnection(Connection):
             return False
         return True
 
-    def _named(self, ident: str) -> bool:
+    def _named(self, ident: str, refusal: bytes) -> bool:
         if self.ident:
             self.close("identity_changed")
             return False
@@ -334,6 +351,10 @@ class TrackerConnection(Connection):
             return False
         if not self.may_be(ident):
             self.close("certificate")
+            return False
+        if self.house.turns_away(self.codec, ident, self.address):
+            self.answer(refusal)
+            self.close("unregistered")
             return False
         self.ident = ident
         log.debug("tracker.named", codec=self.codec, address=self.address, ident=ident)

@@ -46,6 +46,8 @@ class Datagrams(asyncio.DatagramProtocol):
             if step.wrong or not is_identity(step.ident):
                 refused[self._codec, step.wrong or "bad_identity"] += 1
                 self._send(step.reply, addr)
+            elif self._house.turns_away(self._codec, step.ident, addr[0]):
+                pass  # an answer would go to whoever's address was written into the datagram
             elif step.payload:
                 done = partial(self._acknowledged, step.reply, addr)
                 topic = topic_of(self._codec, step.ident)

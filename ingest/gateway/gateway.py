@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import socket
 import struct
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from devices.streams.stream import Clock
 from ingest.errors import GatewayError
+from ingest.gateway.admission import Admission
+from ingest.gateway.answers import TOO_LATE
 from ingest.gateway.connection import Connection, TrackerConnection
 from ingest.gateway.datagrams import Datagrams
 from ingest.gateway.encryption import Certificates, Encrypted
 from ingest.gateway.house import House, Pause
-from ingest.gateway.http import TOO_LATE, HttpConnection
+from ingest.gateway.http import HttpConnection, HttpOptions
+from ingest.gateway.logins import Logins
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import GatewayOptions, Listener, check
 from ingest.gateway.publisher import Publisher
@@ -56,6 +59,12 @@ class Gateway:
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._house: House | None = None
         self._certificates = Certificates(options.tls) if options.tls is not None else None
+        registry = options.registry
+        self._admission = self._logins = None
+        if registry is not None:
+            self._admission = Admission(registry.dsn, self._changed)
+            if registry.http_secrets:
+                self._logins = Logins(registry.dsn, clock)
         self.ports: dict[Listener, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -63,23 +72,61 @@ class Gateway:
         limits = self._options.limits
         publisher = Publisher(self._options.broker, limits, self._release)
         now = asyncio.get_running_loop().time
-        house = self._house = House(limits, publisher, self._metrics, now)
+        registry = self._options.registry
+        only = self._admission if registry is not None and registry.registered_only else None
+        house = self._house = House(limits, publisher, self._metrics, now, only)
         self._measure(house)
         publisher.start()
+        stopped = asyncio.create_task(stop.wait(), name="gateway-stop")
+        tasks = [stopped, *self._ask_the_registry()]
         try:
-            for listener in self._options.listeners:
-                await self._open(listener, house)
-            sweeping = asyncio.create_task(self._sweep(house), name="gateway-sweep")
-            try:
-                await stop.wait()
-            finally:
-                sweeping.cancel()
+            await self._know_the_registered(stopped)
+            if not stop.is_set():
+                for listener in self._options.listeners:
+                    await self._open(listener, house)
+                tasks.append(asyncio.create_task(self._sweep(house), name="gateway-sweep"))
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    if task.done():
+                        task.result()
             await self._finish(house)
         finally:
             self._close_ports()
             for connection in [*house.connections]:
                 connection.abort()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await publisher.stop()
+
+    def _ask_the_registry(self) -> list[asyncio.Task[Any]]:
+        """What keeps up with the registry, if it is asked at all."""
+        asking: list[asyncio.Task[Any]] = []
+        if self._admission is not None:
+            asking.append(asyncio.create_task(self._admission.run(), name="gateway-admission"))
+        if self._logins is not None:
+            asking.append(asyncio.create_task(self._logins.run(), name="gateway-logins"))
+        return asking
+
+    async def _know_the_registered(self, stopped: "asyncio.Task[Any]") -> None:
+        """Open no port before it is known who is registered: all would be turned away."""
+        if self._admission is not None:
+            known = asyncio.create_task(self._admission.ready.wait())
+            await asyncio.wait({known, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            known.cancel()
+
+    def _changed(self, idents: frozenset[str] | None) -> None:
+        """Something changed about these names, or any: nobody stays who would not be let in."""
+        if self._logins is not None:
+            self._logins.forget(idents)
+        house = self._house
+        if house is None:
+            return
+        for connection in [*house.connections]:
+            ident = connection.ident
+            is_meant = bool(ident) and (idents is None or ident in idents)
+            if is_meant and not house.serves(connection.codec, ident):
+                connection.close("unregistered")
 
     async def _open(self, listener: Listener, house: House) -> None:
         loop = asyncio.get_running_loop()
@@ -111,7 +158,8 @@ class Gateway:
             assert self._certificates is not None  # `check` asks for them
             tls = Encrypted(self._certificates.context)
         if listener.is_http:
-            return HttpConnection(house, listener.codec, self._options.secret, tls)
+            options = HttpOptions(self._options.secret, self._logins)
+            return HttpConnection(house, listener.codec, options, tls)
         return TrackerConnection(house, listener.codec, STREAMS[listener.codec](self._clock), tls)
 
     def reload(self) -> None:
@@ -120,7 +168,15 @@ class Gateway:
             self._certificates.reload(even_if_unchanged=True)
 
     def _measure(self, house: House) -> None:
-        publisher = house.publisher
+        publisher, admission = house.publisher, self._admission
+        if admission is not None:
+            self._metrics.gauges |= {
+                "registered": ("Senders that the registry knows", lambda: float(len(admission))),
+                "registry_up": (
+                    "1 while changes of the registry are heard of",
+                    lambda: float(admission.is_current),
+                ),
+            }
         self._metrics.gauges |= {
             "open_connections": ("Connections now", lambda: float(len(house.connections))),
             "waiting_connections": ("Not read because of the broker", lambda: len(house.waiting)),

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from enum import IntFlag
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
+from ingest.gateway.admission import Admission, Seldom
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import Limits
 from ingest.gateway.publisher import Publisher
@@ -22,6 +25,9 @@ _IDENTITY: Final = re.compile(r"[A-Za-z0-9_:@.-]{1,64}")
 _WEIGHINGS: Final = "weigh-"
 
 
+log = structlog.get_logger(__name__)
+
+
 class Pause(IntFlag):
     """Why a connection is not read."""
 
@@ -29,6 +35,7 @@ class Pause(IntFlag):
     UNANSWERED = 2
     UNREAD = 4
     FLOOD = 8
+    LOGIN = 16
 
 
 def is_identity(text: str) -> bool:
@@ -48,11 +55,12 @@ class House:
 
     now: seconds of a clock that never goes back. buffer: what is read goes through it, one
     connection after the other. waiting: connections that are not read because of the broker.
+    admission: who is registered; None: everybody is served.
     """
 
     def __init__(
         self, limits: Limits, publisher: Publisher, metrics: GatewayMetrics,
-        now: Callable[[], float],
+        now: Callable[[], float], admission: Admission | None = None,
     ) -> None:  # fmt: skip
         self.limits = limits
         self.publisher = publisher
@@ -62,6 +70,8 @@ class House:
         self.connections: set[Connection] = set()
         self.waiting: set[Connection] = set()
         self.is_closing = False
+        self._admission = admission
+        self._seldom = Seldom(now)
         self._of_address: Counter[str] = Counter()
 
     def admits(self, connection: "Connection") -> bool:
@@ -84,6 +94,22 @@ class House:
         self._of_address[connection.address] -= 1
         if not self._of_address[connection.address]:
             del self._of_address[connection.address]
+
+    def serves(self, codec: str, ident: str) -> bool:
+        """Whether senders of that identity are served."""
+        return self._admission is None or self._admission.admits(codec, ident)
+
+    def turns_away(self, codec: str, ident: str, address: str) -> bool:
+        """Whether a sender is nobody that is registered; counted, and now and then logged."""
+        if self.serves(codec, ident):
+            return False
+        self.metrics.refused[codec, "unregistered"] += 1
+        if self._seldom.is_due(ident):
+            unsaid, self._seldom.unsaid = self._seldom.unsaid, 0
+            log.warning(
+                "sender.unregistered", codec=codec, ident=ident, address=address, unsaid=unsaid
+            )
+        return True
 
     def halt(self) -> None:
         """Read nobody: so much is held that not even a little more of each may come."""

@@ -111,11 +111,23 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """What the registry in the database is asked.
+
+    registered_only: others are turned away. http_secrets: HTTP senders show their device's secret.
+    """
+
+    dsn: str = field(repr=False)
+    registered_only: bool
+    http_secrets: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayOptions:
     """All of it.
 
-    secret: what HTTP senders must show; None: HTTP is for this machine only. tls: of the listeners
-    within TLS.
+    secret: what HTTP senders must show; None: HTTP is for this machine only, or the registry has
+    their secrets. tls: of the listeners within TLS. registry: None: it is not looked at.
     """
 
     listeners: tuple[Listener, ...]
@@ -123,6 +135,7 @@ class GatewayOptions:
     limits: Limits = Limits()
     secret: str | None = field(default=None, repr=False)
     tls: TlsFiles | None = None
+    registry: RegistryOptions | None = None
 
 
 def check(options: GatewayOptions) -> None:
@@ -144,8 +157,12 @@ def _wrong(listener: Listener, options: GatewayOptions) -> str:
     if listener.is_encrypted and options.tls is None:
         return f"{listener.transport} needs gateway.tls_cert; expected one, got none"
     if listener.is_http:
-        if options.secret is None and not is_loopback(listener.host):
-            return "HTTP beyond this machine needs gateway.secret; expected one, or host 127.0.0.1"
+        has_secrets = options.registry is not None and options.registry.http_secrets
+        if options.secret is None and not has_secrets and not is_loopback(listener.host):
+            return (
+                "HTTP beyond this machine needs gateway.secret or gateway.http_secrets; expected "
+                "one, or host 127.0.0.1"
+            )
         return ""
     known = DATAGRAMS if listener.transport == "udp" else STREAMS
     if listener.codec not in known:

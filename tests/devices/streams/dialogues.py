@@ -34,8 +34,8 @@ class Dialogue:
     heard: list[list[Step]]
 
 
-def login(ident: str, reply: bytes) -> list[Step]:
-    return [Step(ident=ident, reply=reply)]
+def login(ident: str, reply: bytes, refusal: bytes = b"") -> list[Step]:
+    return [Step(ident=ident, reply=reply, refusal=refusal)]
 
 
 def teltonika_packet(records: int = 2, codec: int = 0x08) -> bytes:
@@ -135,8 +135,8 @@ IN_PARTS = [jt808(0x0704, bytes(30), 5, (3, 1)), jt808(0x0704, bytes(30), 6, (3,
 LAST_PART = jt808(0x0704, bytes(5), 7, (3, 3))
 
 
-def _generic(serial: int, message: int, count: int) -> bytes:
-    body = serial.to_bytes(2, "big") + message.to_bytes(2, "big") + b"\x00"
+def _generic(serial: int, message: int, count: int, result: bytes = b"\x00") -> bytes:
+    body = serial.to_bytes(2, "big") + message.to_bytes(2, "big") + result
     return jt808_answer(0x8001, body, count)
 
 
@@ -164,6 +164,8 @@ DIALOGUES: dict[str, Dialogue] = {
                 IMEI,
                 egts(0, b"\x14\x00\x00" + egts_record(1, 1, b"\x00\x03\x00\x03\x00\x00"), 2)
                 + egts(1, egts_record(3, 1, b"\x09\x01\x00\x00"), 4),
+                egts(0, b"\x14\x00\x00" + egts_record(1, 1, b"\x00\x03\x00\x03\x00\x00"), 2)
+                + egts(1, egts_record(3, 1, b"\x09\x01\x00\x97"), 4),
             ),
             [
                 Step(
@@ -211,9 +213,9 @@ DIALOGUES: dict[str, Dialogue] = {
     "jt808": Dialogue(
         [jt808(0x0100, bytes(40), 1), jt808(0x0102, b"token", 2), jt808(0x0002, b"", 3), jt808(0x0200, POSITION, 4), *IN_PARTS, LAST_PART, jt808(0x0001, bytes(5), 8)],
         [
-            login(PHONE, jt808_answer(0x8100, b"\x00\x01\x00" + PHONE.encode(), 1)),
-            login(PHONE, _generic(2, 0x0102, 2)),
-            login(PHONE, _generic(3, 0x0002, 3)),
+            login(PHONE, jt808_answer(0x8100, b"\x00\x01\x00" + PHONE.encode(), 1), jt808_answer(0x8100, b"\x00\x01\x04", 1)),
+            login(PHONE, _generic(2, 0x0102, 2), _generic(2, 0x0102, 2, b"\x01")),
+            login(PHONE, _generic(3, 0x0002, 3), _generic(3, 0x0002, 3, b"\x01")),
             [Step(PHONE, jt808(0x0200, POSITION, 4), _generic(4, 0x0200, 4))],
             [Step(PHONE)],
             [Step(PHONE)],
@@ -237,10 +239,10 @@ DIALOGUES: dict[str, Dialogue] = {
     "ruptela": Dialogue(
         [ruptela(0x0F), ruptela(0x01), ruptela(0x44), ruptela(0x10)],
         [
-            login(IMEI, b"\x00\x02\x73\x01" + crc_kermit(b"\x73\x01").to_bytes(2, "big")),
+            login(IMEI, *(b"\x00\x02\x73" + yes + crc_kermit(b"\x73" + yes).to_bytes(2, "big") for yes in (b"\x01", b"\x00"))),
             [Step(IMEI, ruptela(0x01), bytes.fromhex("0002640113bc"))],
             [Step(IMEI, ruptela(0x44), bytes.fromhex("0002640113bc"))],
-            login(IMEI, b"\x00\x02\x74\x01" + crc_kermit(b"\x74\x01").to_bytes(2, "big")),
+            login(IMEI, *(b"\x00\x02\x74" + yes + crc_kermit(b"\x74" + yes).to_bytes(2, "big") for yes in (b"\x01", b"\x00"))),
         ],
     ),
     "suntech": Dialogue(
@@ -263,7 +265,7 @@ DIALOGUES: dict[str, Dialogue] = {
     "teltonika": Dialogue(
         [b"\x00\x0f" + IMEI.encode(), PACKET, b"\xff", teltonika_packet(1, 0x0C)],
         [
-            login(IMEI, b"\x01"),
+            login(IMEI, b"\x01", b"\x00"),
             [Step(payload=PACKET, reply=b"\x00\x00\x00\x02")],
             [],
             [Step(payload=teltonika_packet(1, 0x0C))],
@@ -280,7 +282,7 @@ DIALOGUES: dict[str, Dialogue] = {
     "wialon": Dialogue(
         [b"#L#2.0;352093081429150;NA;BB2B\r\n", b"#P#\r\n", b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B\r\n", b"#B#a|b|1A2B\r\n"],
         [
-            login(IMEI, b"#AL#1\r\n"),
+            login(IMEI, b"#AL#1\r\n", b"#AL#0\r\n"),
             [Step(reply=b"#AP#\r\n")],
             [Step(payload=b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B", reply=b"#AD#1\r\n")],
             [Step(payload=b"#B#a|b|1A2B", reply=b"#AB#2\r\n")],

@@ -39,6 +39,11 @@ class Served:
         return self.gateway._house
 
     @property
+    def admission(self):
+        assert self.gateway._admission is not None
+        return self.gateway._admission
+
+    @property
     def certificates(self):
         assert self.gateway._certificates is not None
         return self.gateway._certificates
@@ -108,27 +113,38 @@ def listeners(*names: str) -> tuple[Listener, ...]:
     )
 
 
-def options(broker: EmbeddedNats, *names: str, secret=None, tls=None, **limits) -> GatewayOptions:
+def options(
+    broker: EmbeddedNats, *names: str, secret=None, tls=None, registry=None, **limits
+) -> GatewayOptions:
     device = broker.device
     link = BrokerLink(
         broker.host, broker.mqtt_port, device.username, device.password, silence_s=3.0
     )
     return GatewayOptions(
-        listeners(*(names or ("teltonika tcp",))), link, Limits(**limits), secret=secret, tls=tls
+        listeners(*(names or ("teltonika tcp",))),
+        link,
+        Limits(**limits),
+        secret=secret,
+        tls=tls,
+        registry=registry,
     )
 
 
 @asynccontextmanager
-async def serving(made: GatewayOptions, *, is_up: bool = True) -> AsyncIterator[Served]:
+async def serving(
+    made: GatewayOptions, *, is_up: bool = True, opens: bool = True
+) -> AsyncIterator[Served]:
     metrics = GatewayMetrics()
     served = Served(Gateway(made, metrics, clock), metrics, asyncio.Event())
     served.task = asyncio.create_task(served.gateway.run(served.stop))
     try:
         await until(
-            lambda: served.task.done() or len(served.gateway.ports) == len(made.listeners),
+            lambda: (
+                served.task.done() or len(served.gateway.ports) == len(made.listeners) or not opens
+            ),
             "open ports",
         )
-        if is_up:
+        if is_up and opens:
             await until(lambda: served.house.publisher.is_up, "the broker")
         yield served
     finally:

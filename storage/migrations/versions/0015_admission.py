@@ -1,0 +1,11 @@
+"""Doors that are not the broker's know who is registered, and hear of every change."""
+
+from storage.migrations.statements import available_flavour, run_file
+
+revision = "0015"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Make the view and what tells of changes."""
+    run_file("0015_admission.sql", available_flavour())
