@@ -4,7 +4,9 @@ Broker, database, worker and load generator are processes of their own on this m
 settings of the demo. The trackers of a fleet send one fix in each message, QoS 1, as fast as the
 broker takes them. A run lasts from its first publish to the worker's last commit; afterwards every
 message must be found in the database. A first fix of each vehicle is sent before the first run.
-Baseline: writing such fixes row by row with executemany, and doing nothing else.
+Baseline: writing such fixes row by row with executemany, and doing nothing else. Yardsticks, before
+the worker begins: a run into a subscriber that only counts, and into one that decodes each message
+by itself and writes it with executemany, both through paho.
 """
 
 import asyncio
@@ -17,6 +19,8 @@ from benchmarks.parts.processor import Cost, costs
 from benchmarks.parts.rows import insert_row_by_row, made_fixes
 from benchmarks.parts.sender import INTERVAL_S, Plan, Sender
 from benchmarks.parts.servers import new_database, new_folder
+from benchmarks.parts.subscriber import Plan as Listening
+from benchmarks.parts.subscriber import Subscriber
 from benchmarks.parts.worker import WorkerProcess
 from benchmarks.report import Rate, Result, run
 from hanhtrinh.demo_registry import register
@@ -25,6 +29,7 @@ from storage.database import connect
 
 VEHICLES = 5000
 BASELINE_ROWS = 20_000
+YARDSTICKS = ("count", "executemany")
 BASELINE_US = 1_700_000_000_000_000
 
 FOUND = """
@@ -56,6 +61,28 @@ async def drive(sender: Sender, worker: WorkerProcess, runs: int) -> list[float]
     return rates
 
 
+async def yardstick(
+    kind: str, postgres: EmbeddedPostgres, broker: EmbeddedNats, sender: Sender
+) -> dict[str, object]:
+    """Send a part into a subscriber of the plainest kind: messages/s, and what they cost."""
+    worker = broker.worker
+    listening = Listening(
+        broker.host, broker.mqtt_port, worker.username, worker.password, postgres.dsn
+    )
+    subscriber = await Subscriber.start(kind, listening)
+    try:
+        pids = {"broker": broker.pid, "subscriber": subscriber.pid}
+        before, sent = costs(pids), await sender.send()
+        heard = await subscriber.finished(sent.messages)
+        return {
+            "messages/s": round(heard.messages / (heard.at - sent.began)),
+            "lost": max(sent.messages - heard.messages, 0),
+            "processor s per 1,000 fixes": _per_thousand(before, costs(pids), heard.messages),
+        }
+    finally:
+        await subscriber.stop()
+
+
 async def check(conn: AsyncConnection, start_us: int, messages: int) -> None:
     """Every message is a fix, each was judged, and nothing is in the quarantine."""
     found = await (await conn.execute(FOUND, {"start_s": start_us / 1e6})).fetchone()
@@ -69,12 +96,14 @@ async def ours(
     folder: DataFolder, postgres: EmbeddedPostgres, broker: EmbeddedNats, rounds: list[int]
 ) -> tuple[Rate, dict[str, object]]:
     """Messages/s, and what each process cost. rounds: fixes of each vehicle in each run."""
-    span_us = (1 + sum(rounds)) * INTERVAL_S * 1_000_000
-    plan = Plan.to(broker, VEHICLES, time.time_ns() // 1000 - span_us, [1, *rounds])
+    parts = [*(rounds[0] for _ in YARDSTICKS), 1, *rounds]
+    span_us = sum(parts) * INTERVAL_S * 1_000_000
+    plan = Plan.to(broker, VEHICLES, time.time_ns() // 1000 - span_us, parts)
     with ExitStack() as stack:
         async with await connect(postgres.dsn, name="benchmark") as conn:
             await register(conn, plan.fleet())
             sender = await Sender.start(plan)
+            plain = {kind: await yardstick(kind, postgres, broker, sender) for kind in YARDSTICKS}
             worker = WorkerProcess(folder.path, postgres.dsn, broker)
             stack.callback(worker.stop)
             await worker.subscribed()
@@ -88,10 +117,13 @@ async def ours(
             after = costs(pids)
             await check(conn, plan.start_us, worker.messages)
             await sender.stop()
+    spent = _per_thousand(before, after, worker.messages - known)
     return Rate.of(rates), {
         "messages": worker.messages - known,
         "vehicles": VEHICLES,
-        "processor s per 1,000 fixes": _per_thousand(before, after, worker.messages - known),
+        "processor s per 1,000 fixes": spent,
+        "attainable messages/s of two processors": round(2000 / spent["all"]),
+        "yardsticks": plain,
         "memory at the end, MB": {name: round(cost.rss / 1e6) for name, cost in after.items()},
     }
 

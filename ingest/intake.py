@@ -130,32 +130,23 @@ def _groups(
 ) -> list[_Group]:
     """Messages by codec, in the order in which codecs first occur."""
     groups: dict[int, _Group] = {}
-    known: dict[str, tuple[_Group, str] | Refused] = {}
-    for message, topic in enumerate(batch.topics):
-        target = known.get(topic)
-        if target is None:
-            target = known[topic] = _target(topic, router, codecs, groups)
-        if isinstance(target, Refused):
-            refused.append(Refused(message, target.reason, 0, target.detail, target.ident))
+    for message, address in enumerate(router.addresses(batch.topics)):
+        if not isinstance(address, Address):
+            refused.append(Refused(message, address, detail=f"topic {batch.topics[message]!r}"))
             continue
-        group, ident = target
+        codec = codecs(address.codec, address.ident)
+        group = groups.get(id(codec))
+        if group is None:
+            if codec is None:
+                detail = f"codec {address.codec!r}"
+                refused.append(
+                    Refused(message, Unusable.UNKNOWN_CODEC, detail=detail, ident=address.ident)
+                )
+                continue
+            group = groups[id(codec)] = _Group(codec)
         group.messages.append(message)
-        group.idents.append(ident)
+        group.idents.append(address.ident)
     return list(groups.values())
-
-
-def _target(
-    topic: str, router: TopicRouter, codecs: CodecTable, groups: dict[int, _Group]
-) -> tuple[_Group, str] | Refused:
-    address = router.address(topic)
-    if not isinstance(address, Address):
-        return Refused(-1, address, detail=f"topic {topic!r}")
-    codec = codecs(address.codec, address.ident)
-    if codec is None:
-        return Refused(
-            -1, Unusable.UNKNOWN_CODEC, detail=f"codec {address.codec!r}", ident=address.ident
-        )
-    return groups.setdefault(id(codec), _Group(codec)), address.ident
 
 
 def _as_refused(registration: Registration, group: _Group) -> Refused:

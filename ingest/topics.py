@@ -1,7 +1,7 @@
 """Which codec a topic names, and whose message it is."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +58,11 @@ class TopicRouter:
                 self._known.clear()
             found = self._known[topic] = self._match(topic)
         return found
+
+    def addresses(self, topics: Sequence[str]) -> list[Address | Unusable]:
+        """Where each of many topics leads."""
+        known, address = self._known, self.address
+        return [known.get(topic) or address(topic) for topic in topics]
 
     def _match(self, topic: str) -> Address | Unusable:
         for pattern in self._patterns:

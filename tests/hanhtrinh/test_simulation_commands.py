@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from geofence.interval import Interval
 from hanhtrinh.cli import app
 from hanhtrinh.fleet_registry import register_fleet
+from simulators.connections import room
 from simulators.publisher import BrokerOptions
 from simulators.simulate import SimulateOptions, Simulation
 from simulators.truth_file import TruthWriter
@@ -160,3 +161,24 @@ def test_a_codec_that_no_tracker_speaks_is_wrong_use():
     said = call("simulate", "--codec", "weigh-json")
     assert said.exit_code == 2
     assert "expected one of json, teltonika" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--vehicles", "10", "--connections", "11"], "at most --vehicles, got 11"),
+        (["--listener", "127.0.0.1:1883"], "expected --connections with it"),
+        (["--connections", "2", "--listener", "1883"], "expected HOST:PORT, got '1883'"),
+    ],
+)
+def test_connections_that_cannot_be_are_wrong_use(arguments, message):
+    said = call("simulate", *arguments)
+    assert said.exit_code == 2
+    assert message in said.stderr
+
+
+def test_too_few_open_files_for_the_connections_are_said_in_one_line(monkeypatch):
+    monkeypatch.setattr(room, "_allow_files", lambda _: 256)
+    said = call("simulate", "--vehicles", "5000", "--connections", "5000", "--duration", "1")
+    assert said.exit_code == 1, said.output
+    assert "the limit is 256; raise it: `ulimit -Hn" in said.stderr
