@@ -13,8 +13,8 @@ import pytest
 
 from ingest.bridge.errors import FeedError
 from ingest.bridge.rabbitmq import FAULTS, connect
+from simulators.link import Link
 from tests.ingest.bridge.feed import empty, options, running, send, value, worker
-from tests.ingest.bridge.proxy import proxied
 from tests.ingest.publishing import until
 
 pytestmark = pytest.mark.integration
@@ -28,18 +28,18 @@ def test_nothing_is_acknowledged_before_the_broker_has_acknowledged_it(rabbitmq,
     count = 300
 
     async def go():
-        async with proxied(broker.host, broker.mqtt_port) as proxy, worker(broker) as heard:
+        async with worker(broker) as heard:
             bridge = options(rabbitmq, broker, "patient")
-            bridge = replace(bridge, outbox=replace(bridge.outbox, port=proxy.port))
+            bridge = replace(bridge, outbox=replace(bridge.outbox, port=link.port))
             async with running(bridge) as metrics:
-                proxy.answering.clear()
+                link.stall(answers_only=True)
                 sent = [("gsht/v1/ufms/patient", b"%d" % n) for n in range(count)]
                 await send(rabbitmq, "patient", [body for _, body in sent])
                 await heard.all_of(sent)
                 assert value(metrics, "open") == count
                 assert value(metrics, "forwarded_total", provider="patient") == 0
-                proxy.cut()
-                proxy.answering.set()
+                link.cut()
+                link.flow()
                 forwarded = {"provider": "patient"}
                 await until(
                     lambda: value(metrics, "forwarded_total", **forwarded) == count, "PUBACKs"
@@ -50,7 +50,8 @@ def test_nothing_is_acknowledged_before_the_broker_has_acknowledged_it(rabbitmq,
             await until(lambda: len(heard) == 2 * count, "each of them again")
             await empty(rabbitmq, "hanhtrinh.patient")
 
-    asyncio.run(go())
+    with Link(broker.host, broker.mqtt_port) as link:
+        asyncio.run(go())
 
 
 class Process:
