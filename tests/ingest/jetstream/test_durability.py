@@ -82,7 +82,7 @@ def test_a_full_stream_takes_nothing_in_and_drops_nothing(broker):
             async with asyncio.timeout(20):
                 while (waiting := await pending(client, "HANHTRINH"))[0] < 30:  # noqa: ASYNC110 - the server's
                     await asyncio.sleep(0.02)
-        received = []
+        received: list[str] = []
         async with reading(broker) as source, asyncio.timeout(60):
             while len(received) < 200:
                 batch = await source.receive()
