@@ -21,7 +21,8 @@ LOOK_EVERY_S = 0.05
 class WorkerProcess:
     """`hanhtrinh worker` with every setting at its default.
 
-    messages: committed so far, repeated ones each time. fixes: stored so far. committed_at: when the last of them were, seconds since 1970.
+    messages: committed so far, repeated ones each time. fixes: stored so far. committed_at: when
+    the last of them were, seconds since 1970.
     """
 
     def __init__(
