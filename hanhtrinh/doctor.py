@@ -16,7 +16,7 @@ from typing import Final, Literal, LiteralString
 
 import psycopg
 
-from hanhtrinh import connections, wiring
+from hanhtrinh import connections, sharding, wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 from hanhtrinh.settings.showing import masked_dsn
@@ -49,6 +49,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which their causes would be mended."""
     return [
         await check_broker(settings),
+        *([await check_stream(settings)] if settings.ingest.source == "jetstream" else []),
         *await check_database(settings),
         check_disk(settings.data_folder or Path(tempfile.gettempdir())),
     ]
@@ -92,6 +93,23 @@ async def check_broker(settings: Settings) -> Finding:
         )  # fmt: skip
     took_ms = (time.monotonic() - began) * 1e3
     return Finding("broker", "ok", f"{place}: a message went through in {took_ms:.0f} ms")
+
+
+async def check_stream(settings: Settings) -> Finding:
+    """Whether the workers' stream is there, and somebody reads every shard of it."""
+    try:
+        waiting, alone = await sharding.unread(settings)
+    except CommandError as error:
+        return Finding(
+            "stream", "wrong", str(error),
+            "run `hanhtrinh stream`, or set jetstream.url, jetstream.username, jetstream.password",
+        )  # fmt: skip
+    found = f"{settings.jetstream.stream}: {waiting} messages wait"
+    if alone:
+        shards = ", ".join(map(str, alone))
+        found += f", and nobody reads shards {shards}"
+        return Finding("stream", "wrong", found, "start a worker of these shards")
+    return Finding("stream", "ok", found)
 
 
 async def check_database(settings: Settings) -> list[Finding]:

@@ -3,6 +3,8 @@
 Belongs here: what settings say of `ingest.source = "jetstream"`. MQTT is in wiring.py.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hanhtrinh import connections
@@ -10,6 +12,8 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:
+    from nats.aio.client import Client
+
     from ingest.jetstream.connection import JetStreamOptions
     from ingest.jetstream.layout import Layout
     from ingest.shards import Shards
@@ -74,20 +78,39 @@ def layout(settings: Settings) -> "Layout":
 
 async def establish(settings: Settings) -> tuple[list[str], dict[int, int]]:
     """Let the stream be as the settings want it; what was done, and what waits by partition."""
+    from ingest.jetstream import stream  # noqa: PLC0415
+
+    wanted = layout(settings)
+    async with _connected(settings) as client:
+        done = await stream.establish(client, wanted)
+        return done, await stream.pending(client, wanted.stream)
+
+
+async def unread(settings: Settings) -> tuple[int, list[int]]:
+    """How many messages wait in the stream, and of which shards nobody asks for any.
+
+    Raises CommandError if the stream is not there or cannot be reached.
+    """
+    from ingest.jetstream import stream  # noqa: PLC0415
+
+    async with _connected(settings) as client:
+        return await stream.unread(client, settings.jetstream.stream)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> "AsyncIterator[Client]":
+    """A connection; what goes wrong with it or the stream is a CommandError."""
     import nats.errors  # noqa: PLC0415
 
     from ingest.errors import StreamError  # noqa: PLC0415
-    from ingest.jetstream import stream  # noqa: PLC0415
     from ingest.jetstream.connection import connect  # noqa: PLC0415
     from ingest.shards import Shards  # noqa: PLC0415
 
-    wanted = layout(settings)
-    reads_none = Shards((), wanted.partitions)
+    reads_none = options(settings, Shards((), settings.jetstream.partitions))
     try:
-        client = await connect(options(settings, reads_none), "hanhtrinh stream", attempts=3)
+        client = await connect(reads_none, "hanhtrinh", attempts=3)
         try:
-            done = await stream.establish(client, wanted)
-            return done, await stream.pending(client, wanted.stream)
+            yield client
         finally:
             await client.close()
     except StreamError as error:

@@ -43,6 +43,7 @@ PARTS: Final[dict[Part, tuple[Line, ...]]] = {
         Line("waiting_messages", "hanhtrinh_waiting_messages", "now"),
         Line("held_messages", "hanhtrinh_held_messages", "now"),
         Line("held_bytes", "hanhtrinh_held_bytes", "now"),
+        Line("pending_messages", "hanhtrinh_pending_messages", "now", "shard"),
         Line("refused_per_s", "hanhtrinh_quarantined_total", "rate", "reason"),
         Line("refused", "hanhtrinh_quarantined_total", "now", "reason"),
         Line("failures_per_s", "hanhtrinh_batch_failures_total", "rate", "error"),

@@ -190,7 +190,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         worker = Worker(options, source, pipeline, metrics, now)
     else:
         source = JetStreamSource(sharding.options(settings, own))
-        metrics.watch_partitions(source.lags)
+        metrics.watch_stream(source.stream)
         worker = Worker(options, source, pipeline, metrics, now, hold=source.hold)
     metrics.watch(source.backlog)
     with served(metrics.registry, settings.ingest.metrics_port), stopped_by_signals(stop):
@@ -447,6 +447,9 @@ def embedded_environment(dsn: str, broker: "EmbeddedNats") -> dict[str, str]:
         "HANHTRINH_BROKER__PORT": str(broker.mqtt_port),
         "HANHTRINH_BROKER__USERNAME": broker.worker.username,
         "HANHTRINH_BROKER__PASSWORD": broker.worker.password,
+        "HANHTRINH_JETSTREAM__URL": broker.nats_url,
+        "HANHTRINH_JETSTREAM__USERNAME": broker.shards.username,
+        "HANHTRINH_JETSTREAM__PASSWORD": broker.shards.password,
         "HANHTRINH_PUBLISHER__USERNAME": broker.device.username,
         "HANHTRINH_PUBLISHER__PASSWORD": broker.device.password,
     }

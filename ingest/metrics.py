@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from devices.batch import I64
 from ingest.errors import Unusable
-from ingest.source import Backlog
+from ingest.source import Backlog, StreamState
 from ingest.stages import STAGES, Stages
 
 LAG_BOUNDS_S: Final = np.geomspace(0.001, 7200.0, 200)
@@ -74,21 +74,27 @@ class BacklogCollector(Collector):
             yield GaugeMetricFamily(f"hanhtrinh_{name}", about, value=float(value))
 
 
-class PartitionCollector(Collector):
-    """What the stream has for this worker and has not delivered, at the time of the scrape."""
+class StreamCollector(Collector):
+    """What waits in the stream, as it was looked at last."""
 
-    def __init__(self, lags: Callable[[], dict[int, int]]) -> None:
-        self._lags = lags
+    def __init__(self, stream: Callable[[], StreamState]) -> None:
+        self._stream = stream
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One gauge, a value for each shard that is held."""
+        """Pending messages of each shard that is held, and the bytes of all."""
+        now = self._stream()
         family = GaugeMetricFamily(
             "hanhtrinh_pending_messages", "Messages in the stream, not delivered yet",
             labels=["shard"],
         )  # fmt: skip
-        for shard, pending in self._lags().items():
+        for shard, pending in now.pending.items():
             family.add_metric([str(shard)], float(pending))
         yield family
+        for name, about, value in (
+            ("stream_bytes", "Bytes that wait in the stream, of all shards", now.stored_bytes),
+            ("stream_limit_bytes", "How many may; 0: no limit of its own", now.limit_bytes),
+        ):
+            yield GaugeMetricFamily(f"hanhtrinh_{name}", about, value=float(value))
 
 
 class WorkerMetrics:
@@ -173,9 +179,9 @@ class WorkerMetrics:
         """Show what waits in a source, too."""
         self.registry.register(BacklogCollector(backlog))
 
-    def watch_partitions(self, lags: Callable[[], dict[int, int]]) -> None:
-        """Show what waits in a source's partitions, too."""
-        self.registry.register(PartitionCollector(lags))
+    def watch_stream(self, stream: Callable[[], StreamState]) -> None:
+        """Show what waits in a stream, too."""
+        self.registry.register(StreamCollector(stream))
 
     def observe(self, stages: Stages) -> None:
         """Count the time of a batch's stages."""

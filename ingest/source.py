@@ -50,6 +50,18 @@ class Backlog(NamedTuple):
     window: int
 
 
+class StreamState(NamedTuple):
+    """What a stream has for this worker.
+
+    pending: by shard that is held, messages that were not delivered yet. stored_bytes: of all that
+    waits in the stream, for whomever. limit_bytes: how much may; 0: no limit of its own.
+    """
+
+    pending: dict[int, int]
+    stored_bytes: int
+    limit_bytes: int
+
+
 class Source(Protocol):
     """Yields batches; keeps every message until `acknowledge` is called for its batch."""
 

@@ -111,7 +111,7 @@ class House:
         """Start a worker, by way of both links."""
         dsn = make_conninfo(self.postgres.dsn, host="127.0.0.1", port=self.to_database.port)
         more = {"HANHTRINH_BROKER__PORT": str(self.to_broker.port)}
-        self.worker = WorkerProcess(self.folder.path, dsn, self.broker, more)
+        self.worker = WorkerProcess(self.folder.path, dsn, self.broker, settings=more)
 
     def _stop_worker(self) -> None:
         self.worker.stop()

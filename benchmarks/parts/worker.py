@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from hanhtrinh.embedded import EmbeddedNats
 from hanhtrinh.embedded.process import Launch, ServerProcess, log_end
@@ -20,18 +21,20 @@ LOOK_EVERY_S = 0.05
 class WorkerProcess:
     """`hanhtrinh worker` with every setting at its default.
 
-    messages: committed so far. committed_at: when the last of them were, seconds since 1970.
+    messages: committed so far, repeated ones each time. fixes: stored so far. committed_at: when
+    the last of them were, seconds since 1970.
     """
 
     def __init__(
-        self, folder: Path, dsn: str, broker: EmbeddedNats, more: Mapping[str, str] | None = None
-    ) -> None:
-        """more: settings that are not at their defaults, as variables."""
+        self, folder: Path, dsn: str, broker: EmbeddedNats, *, name: str = "worker",
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """settings: variables that differ from the defaults."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANHTRINH_")}
-        self._log = folder / "worker.log"
+        self._log = folder / f"{name}.log"
         self._read = 0
         self._subscribed = False
-        self.messages = 0
+        self.messages = self.fixes = 0
         self.committed_at = 0.0
         self._process = ServerProcess(
             Launch(
@@ -43,9 +46,9 @@ class WorkerProcess:
                 env={
                     **inherited,
                     **embedded_environment(dsn, broker),
+                    **settings,
                     "PYTHONPATH": str(Path(__file__).parents[2]),
                     "HANHTRINH_LOG__FORMAT": "json",
-                    **(more or {}),
                 },
             )
         )
@@ -70,6 +73,12 @@ class WorkerProcess:
         """Wait until so many messages in all are committed."""
         await self._until(lambda: self.messages >= messages, f"{messages:,} messages committed")
 
+    def look(self) -> None:
+        """Take in what it has written. Raises RuntimeError if it has ended."""
+        self._look()
+        if not self._process.is_running:
+            raise RuntimeError(f"worker: ended, its log:{log_end(self._log)}")
+
     async def _until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
@@ -86,7 +95,8 @@ class WorkerProcess:
         self._read += sum(len(line) + 1 for line in lines)
         for line in filter(lambda line: line.startswith(b"{"), lines):
             event = json.loads(line)
-            self._subscribed |= event["event"] == "broker.subscribed"
+            self._subscribed |= event["event"] in {"broker.subscribed", "shard.begun"}
             if event["event"] == "batch.committed":
                 self.messages += event["messages"]
+                self.fixes += event["fixes"]
                 self.committed_at = datetime.fromisoformat(event["timestamp"]).timestamp()

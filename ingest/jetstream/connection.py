@@ -46,7 +46,7 @@ class JetStreamOptions:
     @property
     def request_bytes(self) -> int:
         """Of one request: each partition has one under way and one held."""
-        return max(LEAST_REQUEST_BYTES, self.window_bytes // (2 * len(self.shards)))
+        return max(LEAST_REQUEST_BYTES, self.window_bytes // (2 * max(1, len(self.shards))))
 
 
 async def connect(

@@ -8,7 +8,7 @@ last: what a predecessor had received and not committed comes at once.
 
 import asyncio
 import contextlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import nats.errors
@@ -24,7 +24,7 @@ from ingest.jetstream.layout import SECOND_NS, consumer_of, topic_of
 from ingest.jetstream.partition import Partition, Received
 from ingest.jetstream.requests import UnansweredError, ask
 from ingest.jetstream.stream import partitions_of
-from ingest.source import Backlog, MessageBatch
+from ingest.source import Backlog, MessageBatch, StreamState
 
 REQUEST_S: Final = 5.0
 """How long a request for messages stands: as long somebody who has died can still be sent some."""
@@ -65,6 +65,7 @@ class JetStreamSource:
         self._first_at = 0.0
         self._looked_at = 0.0
         self._seen: dict[int, tuple[int, int]] = {}
+        self._stored = (0, 0)
         self.failures = 0
 
     @property
@@ -82,9 +83,10 @@ class JetStreamSource:
             2 * self._options.batch_messages * len(self._partitions),
         )  # fmt: skip
 
-    def lags(self) -> dict[int, int]:
-        """By partition that is held: messages in the stream that were not delivered to us."""
-        return {shard: self._partitions[shard].pending for shard in sorted(self._held)}
+    def stream(self) -> StreamState:
+        """What the stream has, as it was when it was looked at last."""
+        pending = {shard: self._partitions[shard].pending for shard in sorted(self._held)}
+        return StreamState(pending, *self._stored)
 
     def hold(self, shards: frozenset[int]) -> None:
         """From now on read these partitions and no others."""
@@ -207,13 +209,15 @@ class JetStreamSource:
         except StreamError:
             await client.close()
             raise
-        if found != self._options.total:
+        if found > self._options.total:
             await client.close()
             raise StreamError(
                 f"stream {self._options.stream}: has {found} partitions, this worker was told of "
                 f"{self._options.total}: set jetstream.partitions or --shards .../{found}, or "
                 "change the stream (docs/sources.md, 'Another number of partitions')"
             )
+        if found < self._options.total:  # what waits in the former partitions is read, too
+            log.warning("stream.shrunk", partitions=found, told=self._options.total)
         self._client, self.failures = client, 0
         place = client.connected_url
         log.info("broker.connected", url=place.netloc if place is not None else "")
@@ -323,26 +327,31 @@ class JetStreamSource:
                 await self._client.request(partition.confirmed, b"+ACK", timeout=PATIENCE_S)
 
     async def _look(self, client: Client) -> None:
-        """Ask the consumers what waits. One that has delivered what did not come begins again."""
+        """Ask the stream and the consumers what waits, every few seconds."""
         if _now() < self._looked_at + LOOK_EVERY_S:
             return
         self._looked_at = _now()
-        for shard in sorted(self._held):
-            partition = self._partitions[shard]
-            name = f"CONSUMER.INFO.{self._options.stream}.{consumer_of(shard)}"
-            try:
+        stream = self._options.stream
+        try:
+            found = await ask(client, f"STREAM.INFO.{stream}", patience_s=PATIENCE_S)
+            self._stored = found["state"]["bytes"], max(0, found["config"]["max_bytes"])
+            for shard in sorted(self._held):
+                name = f"CONSUMER.INFO.{stream}.{consumer_of(shard)}"
                 found = await ask(client, name, patience_s=PATIENCE_S)
-            except StreamError as error:
-                log.warning("shard.unreadable", shard=shard, error=str(error))
-                continue
-            partition.pending = found["num_pending"]
-            delivered, mine = found["delivered"]["consumer_seq"], partition.number
-            if partition.is_begun and delivered > mine and self._seen.get(shard) == (
-                partition.epoch, mine,
-            ):  # fmt: skip
-                log.warning("shard.interrupted", shard=shard, delivered=delivered, received=mine)
-                partition.end()
-            self._seen[shard] = (partition.epoch, partition.number)
+                self._compare(self._partitions[shard], found)
+        except StreamError as error:
+            log.warning("stream.unreadable", error=str(error))
+
+    def _compare(self, partition: Partition, found: dict[str, Any]) -> None:
+        """A consumer that has delivered what did not come since the last look begins again."""
+        partition.pending = found["num_pending"]
+        delivered = found["delivered"]["consumer_seq"]
+        state = partition.epoch, partition.number
+        is_short = partition.is_begun and delivered > partition.number
+        if is_short and self._seen.get(partition.shard) == state:
+            log.warning("shard.interrupted", shard=partition.shard, delivered=delivered)
+            partition.end()
+        self._seen[partition.shard] = state
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

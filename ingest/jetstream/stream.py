@@ -67,6 +67,17 @@ async def pending(client: Client, stream: str) -> dict[int, int]:
     return dict(sorted(waiting.items()))
 
 
+async def unread(client: Client, stream: str) -> tuple[int, list[int]]:
+    """How many messages wait, and of which shards nobody asks for any, as the worker's user."""
+    waiting, alone = 0, []
+    for shard in range(await partitions_of(client, stream)):
+        found = await ask(client, f"CONSUMER.INFO.{stream}.{consumer_of(shard)}")
+        waiting += found["num_pending"] + found["num_ack_pending"]
+        if not found["num_waiting"] and not found["num_ack_pending"]:
+            alone.append(shard)
+    return waiting, alone
+
+
 async def _require_level(client: Client) -> None:
     level = int((await ask(client, "INFO"))["api"].get("level", 0))
     if level < LEAST_LEVEL:

@@ -118,6 +118,9 @@ def kubernetes_parts() -> Iterator[Part]:
             if "value" in one:
                 written[one["name"]] = given[one["name"]] = one["value"]
                 continue
+            if "fieldRef" in one["valueFrom"]:  # the pod's number
+                written[one["name"]] = given[one["name"]] = "0"
+                continue
             reference = one["valueFrom"]["secretKeyRef"]
             written[one["name"]] = secrets[reference["name"]][reference["key"]]
             given[one["name"]] = EXAMPLE

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyhocon
 import pytest
@@ -20,7 +20,13 @@ from hanhtrinh import connections, wiring
 from hanhtrinh.embedded.ports import LOOPBACK, free_port
 from hanhtrinh.embedded.process import Launch, ServerProcess, log_end
 from hanhtrinh.settings import load
+from ingest.errors import StreamError
 from ingest.identity.tokens import Issuer, issuer_seed
+from ingest.jetstream.connection import JetStreamOptions, connect
+from ingest.jetstream.layout import Layout
+from ingest.jetstream.requests import ask
+from ingest.jetstream.source import JetStreamSource
+from ingest.jetstream.stream import establish
 from ingest.mqtt import MqttSource
 from mqtt.errors import MqttError
 from mqtt.publisher import Publisher
@@ -30,6 +36,8 @@ from tests.ingest.publishing import until
 from tests.mosquitto import missing, program
 
 USERS = ("worker", "bridge", "publisher")
+NATS_USERS = ("auth", "shards", "stream")
+"""Who speaks NATS' own protocol."""
 UNDER_WAY = 6000
 """More than a batch of 4,096, and far more than brokers allow by default."""
 
@@ -41,6 +49,7 @@ class Broker:
     protocols: tuple[str, ...]
     start: Callable[[], ServerProcess]
     process: ServerProcess
+    nats_url: str = ""
 
     def settings(self, user, protocol):
         return load(
@@ -103,19 +112,20 @@ def listens(port):
 
 @contextmanager
 def nats(folder):
-    port = free_port()
+    port, nats_port = free_port(), free_port()
     config = folder / "nats.conf"
     config.write_text(
         rewritten(
             "nats.conf",
-            {"127.0.0.1:4222": "127.0.0.1:-1", "0.0.0.0:8883": f"{LOOPBACK}:{port}",
+            {"127.0.0.1:4222": f"127.0.0.1:{nats_port}", "0.0.0.0:8883": f"{LOOPBACK}:{port}",
              "/var/lib/nats": f"{folder}/store", "/etc/nats/": f"{folder}/"},
         )
     )  # fmt: skip
-    env = {f"{user.upper()}_PASSWORD": f"secret-{user}" for user in (*USERS, "auth")}
+    env = {f"{user.upper()}_PASSWORD": f"secret-{user}" for user in (*USERS, *NATS_USERS)}
     env["ISSUER"] = Issuer(issuer_seed(bytes(32))).public
     command = [str(PROGRAMS / "nats-server"), "-c", str(config)]
     with started(folder, port, command, ("3.1.1",), env) as broker:
+        broker.nats_url = f"nats://{LOOPBACK}:{nats_port}"
         yield broker
 
 
@@ -256,3 +266,30 @@ def test_both_access_lists_grant_the_same_topics():
         return sorted(word for word in words if "/" in word)
 
     assert topics("emqx.acl") == topics("mosquitto.acl")
+
+
+def test_the_users_of_the_stream_may_make_it_and_read_it_and_nothing_else(tmp_path):
+    async def go(broker):
+        def options(user):
+            return JetStreamOptions(broker.nats_url, username=user, password=f"secret-{user}")
+
+        maker = await connect(options("stream"), "test", attempts=3)
+        done = await establish(maker, Layout(partitions=2))
+        await publish(broker, "publisher", [("gsht/v1/json/imei-1", b"1")])
+        await maker.close()
+        source = JetStreamSource(replace(options("shards"), shards=(0, 1), total=2))
+        source.hold(frozenset((0, 1)))
+        await source.start()
+        batch = await source.receive()
+        source.acknowledge(batch)
+        await source.stop()
+        reader = await connect(options("shards"), "test", attempts=3)
+        with pytest.raises(StreamError):
+            await ask(reader, "STREAM.DELETE.HANHTRINH", patience_s=0.5)
+        await reader.close()
+        return done, batch.topics
+
+    with nats(tmp_path) as broker:
+        done, topics = asyncio.run(go(broker))
+    assert done
+    assert topics == ["gsht/v1/json/imei-1"]

@@ -73,7 +73,7 @@ def test_secrets_that_are_asked_for_are_in_the_example():
     secrets = kept("Secret")
     for name, pod in pods().items():
         for variable in pod["containers"][0]["env"]:
-            if "valueFrom" in variable:
+            if "secretKeyRef" in variable.get("valueFrom", ()):
                 reference = variable["valueFrom"]["secretKeyRef"]
                 assert reference["key"] in secrets[reference["name"]], name
 

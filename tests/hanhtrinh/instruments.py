@@ -17,7 +17,7 @@ from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener
 from ingest.gateway.publisher import Publisher
 from ingest.identity.metrics import AuthMetrics
 from ingest.metrics import WorkerMetrics
-from ingest.source import Backlog
+from ingest.source import Backlog, StreamState
 
 SUFFIXES = {
     "counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum"),
@@ -27,6 +27,7 @@ SUFFIXES = {
 def worker(backlog=Backlog(True, 0, 0, 0, 65_535)) -> WorkerMetrics:  # noqa: B008 - immutable
     metrics = WorkerMetrics()
     metrics.watch(lambda: backlog)
+    metrics.watch_stream(lambda: StreamState({0: 0}, 0, 0))
     return metrics
 
 

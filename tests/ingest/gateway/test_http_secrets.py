@@ -12,9 +12,9 @@ from ingest.gateway import admission as admission_module
 from ingest.gateway import logins as logins_module
 from ingest.gateway.options import RegistryOptions
 from ingest.identity import checking
+from simulators.link import Link
 from storage import credentials
 from storage.database import connect
-from tests.ingest.bridge.proxy import proxied
 from tests.ingest.gateway.served import DEADLINE_S, listening, options, serving, until
 from tests.ingest.gateway.test_http import FIX, IDENT, PHONE, Browser
 from tests.ingest.gateway.test_registered import changed, soon
@@ -125,6 +125,7 @@ def test_a_secret_ends_when_it_was_said_to_end(broker, database):
         async with serving(made) as served:
             browser = await Browser.of(served)
             assert await browser.asks(PATH, FIX, **bearer(old)) == 200
+            assert served.gateway._logins is not None
             served.gateway._logins._clock = lambda: 2**62
             assert await browser.asks(PATH, FIX, **bearer(old)) == 401
             browser.writer.close()
@@ -163,22 +164,23 @@ def test_while_the_database_is_away_known_secrets_open_and_others_are_told_to_co
 
     async def work():
         known, unknown = await rotated(database), await rotated(database, ANOTHER)
-        async with proxied(parts.hostname, parts.port) as way:
+        with Link(str(parts.hostname), int(parts.port or 0)) as way:
             login = parts.netloc.rpartition("@")[0]
             dsn = urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{way.port}"))
             async with serving(options(broker, "json http", registry=showing(dsn))) as served:
                 browser = await Browser.of(served)
                 assert await browser.asks(PATH, FIX, **bearer(known)) == 200
-                way.answering.clear()
+                way.stall(answers_only=True)
                 way.cut()
                 await until(lambda: not served.admission.is_current, "the loss of the database")
+                assert served.gateway._logins is not None
                 served.gateway._logins.forget(None)  # as a look at everything does
                 assert await browser.asks(PATH, FIX, **bearer(known)) == 200
                 assert await browser.asks(PATH, FIX, **bearer("wrong")) == 401
                 told = await problem(browser, f"/v1/json/{ANOTHER}", FIX, **bearer(unknown))
                 assert told == (503, "registry_unavailable")
                 way.cut()
-                way.answering.set()
+                way.flow()
                 await until(lambda: served.admission.is_current, "the database")
                 assert await browser.asks(f"/v1/json/{ANOTHER}", FIX, **bearer(unknown)) == 200
                 browser.writer.close()

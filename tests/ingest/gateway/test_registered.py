@@ -14,10 +14,10 @@ from hanhtrinh.commands.state import run
 from ingest.gateway import admission as admission_module
 from ingest.gateway.admission import TOLD_BURST, TOLD_EVERY_S, TOLD_MOST, Seldom
 from ingest.gateway.options import RegistryOptions
+from simulators.link import Link
 from storage import admission, credentials, registry
 from storage.database import connect
 from tests.devices.streams.dialogues import DIALOGUES, IMEI, PACKET
-from tests.ingest.bridge.proxy import proxied
 from tests.ingest.gateway.served import LOGIN, listening, options, serving, until
 from tests.ingest.gateway.test_http import FIX, Browser
 
@@ -146,19 +146,19 @@ def test_while_the_database_is_away_who_was_known_is_served(broker, database, mo
 
     async def work():
         await register(database, IMEI)
-        async with proxied(parts.hostname, parts.port) as way:
+        with Link(str(parts.hostname), int(parts.port or 0)) as way:
             login = parts.netloc.rpartition("@")[0]
             dsn = urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{way.port}"))
             async with serving(options(broker, registry=only(dsn))) as served:
                 up = served.admission
-                way.answering.clear()
+                way.stall(answers_only=True)
                 way.cut()
                 await until(lambda: not up.is_current, "the loss of the database")
                 assert await is_let_in(served)
                 await register(database, OTHER)  # it cannot be known yet
                 assert not await is_let_in(served, b"\x00\x0f" + OTHER.encode())
                 way.cut()
-                way.answering.set()
+                way.flow()
                 await until(lambda: up.is_current, "the database")
                 assert await is_let_in(served, b"\x00\x0f" + OTHER.encode())
                 assert await is_let_in(served)
