@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
 from api.access import ROOT, Pool
+from api.identity_provider import Provider
 from api.limits import BodyLimit, SafeHeaders
 from api.metrics import Measured, Metrics, PoolCollector
 from api.options import ApiOptions
@@ -101,6 +102,8 @@ def _assembled(options: ApiOptions) -> FastAPI:
     app.state.options = options
     app.state.metrics = Metrics()
     app.state.pacing = Pacing(options)
+    there = options.identity_provider
+    app.state.identity_provider = None if there is None else Provider(there, options.secret or "")
     for resource in RESOURCES:
         router: APIRouter = resource.router
         app.include_router(router)

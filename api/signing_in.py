@@ -96,7 +96,7 @@ async def sign_in(
             await _write_down(conn, request, "login_failed", found)
         raise Problem("login_failed", "expected username and password of somebody who may come in")
     await _check_factor(request, found, code)
-    await _let_in(request, response, found, password, "password+code" if code else "password")
+    await _open(request, response, found, password, "password+code" if code else "password")
 
 
 async def _check_factor(request: Request, found: Candidate, code: str | None) -> None:
@@ -127,7 +127,7 @@ async def use_code(
     return step is not None and await sessions.use_step(conn, person, step)
 
 
-async def _let_in(
+async def _open(
     request: Request, response: Response, found: Candidate, password: str, proven_by: str
 ) -> None:
     options: ApiOptions = request.app.state.options
@@ -140,13 +140,13 @@ async def _let_in(
         await sessions.passed(conn, found.username)
         if anew is not None:
             await sessions.rehash(conn, found.id, anew)
-        await open_session(
+        await let_in(
             conn, request, response, (found.id, found.username), proven_by,
             is_limited=found.must_change or is_old,
         )  # fmt: skip
 
 
-async def open_session(
+async def let_in(
     conn: AsyncConnection[Any],
     request: Request,
     response: Response,

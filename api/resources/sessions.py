@@ -3,15 +3,27 @@
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
-from api.access import ROOT, cookie
+from api.access import ROOT, address_of, cookie
 from api.credentials import check_origin, session_credential, take_cookies
 from api.encoding import json_answer
+from api.identity_provider import COOKIE as OIDC_COOKIE
+from api.identity_provider import LONGEST_S, Provider
 from api.models.access import Credentials, Done, FactorCode, Me, NewFactor, PasswordChange
 from api.openapi import problems
 from api.options import ApiOptions
+from api.pacing import refuse
 from api.problems import Problem
-from api.signing_in import FACTOR, at_gate, change_password, own_session, sign_in, use_code
+from api.signing_in import (
+    FACTOR,
+    at_gate,
+    change_password,
+    let_in,
+    own_session,
+    sign_in,
+    use_code,
+)
 from storage.access import sealing, sessions, totp
 
 COMMON: Final = ("invalid_request", "too_many_requests", "internal_error", "database_unavailable")
@@ -124,3 +136,52 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
             raise Problem("login_failed", "code: expected the six digits of the moment")
         await sessions.passed(conn, name)
     return json_answer({"done": True})
+
+
+@open_router.get(
+    "/session/identity-provider",
+    include_in_schema=False,  # where browsers are led, no operation for programs
+)
+async def go_to_identity_provider(request: Request) -> Response:
+    """Send the browser to the identity provider (OpenID Connect), which sends it back."""
+    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    address, kept = await _provider(request).begin()
+    response = RedirectResponse(address, 303)
+    # Lax: it has to come along when the identity provider sends the browser back.
+    response.set_cookie(
+        OIDC_COOKIE, kept, max_age=LONGEST_S, path="/", secure=True, httponly=True, samesite="lax"
+    )
+    return response
+
+
+@open_router.get(
+    "/session/identity-provider/callback",
+    include_in_schema=False,
+)
+async def come_from_identity_provider(request: Request) -> Response:
+    """Open a session for whom the identity provider means, and send the browser to the start page.
+
+    Nobody is made by this: it is somebody who was let in by an administrator.
+    """
+    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    provider = _provider(request)
+    said = request.query_params
+    claimed = await provider.finish(
+        said.get("code", ""), said.get("state", ""), request.cookies.get(OIDC_COOKIE)
+    )
+    response = RedirectResponse(f"{provider.options.public_url}/", 303)
+    async with at_gate(request) as conn:
+        found = await sessions.by_subject(conn, claimed.subject, claimed.username)
+        if found is not None:
+            await let_in(conn, request, response, found, "identity_provider")
+    if found is None:
+        raise Problem("login_failed", "expected somebody whom an administrator has let in")
+    response.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def _provider(request: Request) -> Provider:
+    found: Provider | None = request.app.state.identity_provider
+    if found is None:
+        raise Problem("not_set_up", "expected api.oidc_issuer to be set")
+    return found

@@ -12,7 +12,7 @@ from geofence.interval import Interval
 from geofence.registry import Route, RouteStop, StationRule, Zone
 from storage import fixes, progress, quarantine, registry, violations, weighings
 from storage.access import keys, people
-from storage.access.roles import Reach, Role
+from storage.access.roles import NATION, Reach, Role
 from storage.database import connect
 
 T0 = 1_777_881_600_000_000
@@ -135,7 +135,7 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
     )  # fmt: skip
 
 
-async def key_of(conn: AsyncConnection[Any], role: Role, reach: Reach = Reach()) -> str:
+async def key_of(conn: AsyncConnection[Any], role: Role, reach: Reach = NATION) -> str:
     return (await keys.create(conn, role, role, reach)).key
 
 
