@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from psycopg import errors as pg
 from psycopg_pool import PoolClosed, PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from storage.errors import AlreadyThereError, RegistryError
 
@@ -157,6 +158,16 @@ def problem_of_registry(error: RegistryError) -> Problem:
     return Problem("version_mismatch", "expected the version that was read: read it again")
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """Every method of a path; the framework knows those of the first route alone."""
+    return sorted({
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(request.url.path)
+        for method in operations
+    })  # fmt: skip
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
 
@@ -166,6 +177,8 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            error.headers = {"Allow": ", ".join(_allowed(app, request))}
         return problem_response(problem_of_http(error), request.url.path)
 
     async def on_validation(request: Request, error: Exception) -> Response:

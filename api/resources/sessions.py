@@ -92,7 +92,7 @@ async def put_password(request: Request, given: PasswordChange) -> Response:
 
 
 @router.post(
-    "/session/second-factor",
+    "/session/factor",
     summary="Set up a second factor",
     response_model=NewFactor,
     responses=problems("not_set_up"),
@@ -112,7 +112,7 @@ async def begin_factor(request: Request) -> Response:
 
 
 @router.put(
-    "/session/second-factor",
+    "/session/factor",
     summary="Prove the second factor",
     response_model=Done,
     responses=problems("login_failed", "token_missing", "token_invalid", "login_locked",

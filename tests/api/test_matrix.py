@@ -27,7 +27,7 @@ ROUTE = {
 }  # fmt: skip
 
 
-def body_of(name: str, caller: str) -> dict[str, object]:
+def body_of(name, caller):
     code = f"{name}-{caller}".replace("_", "-")
     return {
         "everybodys-zone": {**ZONE, "code": code},

@@ -41,7 +41,8 @@ def actions(dsn: str, username: str) -> list[str]:
     async def look(conn):
         return [r.action async for r in audit.rows(conn) if r.subject == f"person {username}"]
 
-    return do(dsn, look)
+    found: list[str] = do(dsn, look)
+    return found
 
 
 def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(person):
@@ -193,14 +194,14 @@ def test_a_changed_password_ends_other_sessions_and_does_not_come_back(person):
 def test_a_second_factor_is_asked_for_once_it_is_proven_and_each_code_works_once(person):
     dsn, browser, name = person
     browser.sign_in(name)
-    uri = browser.ask("POST", "/session/second-factor").json()["uri"]
+    uri = browser.ask("POST", "/session/factor").json()["uri"]
     secret = b32decode(parse_qs(urlsplit(uri).query)["secret"][0])
     step = int(time.time() // 30)
     assert Browser(browser.base).sign_in(name).status_code == 200  # not proven yet
     wrong = {"code": totp.code_at(secret, step - 1000)}
-    assert browser.ask("PUT", "/session/second-factor", json=wrong).status_code == 401
+    assert browser.ask("PUT", "/session/factor", json=wrong).status_code == 401
     right = {"code": totp.code_at(secret, int(time.time() // 30) - 1)}
-    assert browser.ask("PUT", "/session/second-factor", json=right).status_code == 200
+    assert browser.ask("PUT", "/session/factor", json=right).status_code == 200
 
     again = Browser(browser.base)
     assert again.sign_in(name).json()["code"] == "second_factor_needed"
