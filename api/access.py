@@ -91,7 +91,7 @@ class ScopedRoute(APIRoute):
             if not is_safe:
                 check_origin(request, credential)
             pacing: Pacing = request.app.state.pacing
-            with pacing.turn_of(credential.digest):
+            async with pacing.turn_of(credential.digest):
                 # Before the transaction: a caller who sends slowly must not hold a connection.
                 await request.body()
                 pool: Pool = request.app.state.pool

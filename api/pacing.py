@@ -4,9 +4,10 @@ Counts are this process's own: several API processes allow as many times as much
 bounded; callers that were quiet for longest are forgotten first, which can only be kind to them.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
@@ -17,6 +18,12 @@ from api.problems import Problem, problem_response
 
 MOST_CALLERS: Final = 50_000
 """Of each kind: about 10 MB."""
+
+LONGEST_LINE: Final = 20
+"""Times what may be under way: what a page of a browser asks for at once, and more."""
+
+PASSWORD_CHECKS: Final = 2
+"""At once: each holds 64 MiB and one processor for a tenth of a second."""
 
 
 class Buckets:
@@ -38,6 +45,14 @@ class Buckets:
         return wait_s
 
 
+class Turns:
+    """Requests of one caller: `most` are under way, the others wait in a line."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.asked = most, 0
+        self.free = asyncio.Semaphore(most)
+
+
 class Pacing:
     """The limits of one API process."""
 
@@ -47,27 +62,28 @@ class Pacing:
         )
         self.callers = Buckets(options.requests_per_s, options.requests_per_s * 5, clock)
         self.logins = Buckets(options.logins_per_minute / 60, options.logins_per_minute, clock)
-        self.most_under_way = options.requests_at_once
-        self._under_way: dict[Hashable, int] = {}
+        self.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
+        self._most_at_once = options.requests_at_once
+        self._turns: dict[Hashable, Turns] = {}
 
-    @contextmanager
-    def turn_of(self, caller: Hashable) -> Iterator[None]:
-        """One request of a caller. Raises Problem where there are too many.
+    @asynccontextmanager
+    async def turn_of(self, caller: Hashable) -> AsyncIterator[None]:
+        """One request of a caller, when it is its turn. Raises Problem where there are too many.
 
-        At once, too: a caller who asks long questions must leave connections to others.
+        Who asks long questions leaves connections to others; who waits holds none.
         """
         refuse(self.callers.take(caller))
-        if self._under_way.get(caller, 0) >= self.most_under_way:
-            refuse(1.0)
-        self._under_way[caller] = self._under_way.get(caller, 0) + 1
+        turns = self._turns.setdefault(caller, Turns(self._most_at_once))
+        if turns.asked >= turns.most * LONGEST_LINE:
+            raise too_many(1.0)
+        turns.asked += 1
         try:
-            yield
+            async with turns.free:
+                yield
         finally:
-            left = self._under_way[caller] - 1
-            if left:
-                self._under_way[caller] = left
-            else:
-                del self._under_way[caller]
+            turns.asked -= 1
+            if not turns.asked:
+                del self._turns[caller]
 
 
 def refuse(wait_s: float) -> None:

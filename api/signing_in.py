@@ -25,9 +25,6 @@ from storage.errors import PasswordError
 from storage.reading import session
 from storage.reading.session import Scope
 
-CHECKS_AT_ONCE: Final = asyncio.Semaphore(2)
-"""Each holds 64 MiB and one processor for a tenth of a second."""
-
 DAY_S: Final = 86_400
 FACTOR: Final = "second factor of {}"
 """What a sealed secret is bound to."""
@@ -56,19 +53,18 @@ async def own_session(
     pacing: Pacing = request.app.state.pacing
     options: ApiOptions = request.app.state.options
     pool: Pool = request.app.state.pool
-    with pacing.turn_of(credential.digest):
-        async with pool.connection() as conn, conn.transaction():
-            scope = await session.begin(
-                conn, credential.digest, read_only=action is None,
-                timeout_s=options.statement_timeout_s,
-            )  # fmt: skip
-            if scope is None:
-                raise Problem("token_invalid", "expected a session that is in force")
-            await session.leave(conn)
-            yield conn, scope
-            if action is not None:
-                act = Act(scope.actor, address_of(request), action, f"person {scope.name}")
-                await audit.record(conn, act)
+    async with pacing.turn_of(credential.digest), pool.connection() as conn, conn.transaction():
+        scope = await session.begin(
+            conn, credential.digest, read_only=action is None,
+            timeout_s=options.statement_timeout_s,
+        )  # fmt: skip
+        if scope is None:
+            raise Problem("token_invalid", "expected a session that is in force")
+        await session.leave(conn)
+        yield conn, scope
+        if action is not None:
+            act = Act(scope.actor, address_of(request), action, f"person {scope.name}")
+            await audit.record(conn, act)
 
 
 async def sign_in(
@@ -87,7 +83,7 @@ async def sign_in(
     if locked_s:
         after = str(round(locked_s + 0.5))
         raise Problem("login_locked", f"try again in {after} s", headers={"Retry-After": after})
-    async with CHECKS_AT_ONCE:
+    async with pacing.password_checks:
         is_right = await asyncio.to_thread(
             passwords.matches, None if found is None else found.password, password
         )
@@ -182,7 +178,8 @@ async def change_password(request: Request, old: str, new: str) -> None:
     # Counted and committed before it is checked: nobody guesses here either.
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, scope.name)
-    async with CHECKS_AT_ONCE:
+    pacing: Pacing = request.app.state.pacing
+    async with pacing.password_checks:
         present = past[0] if past else None
         if not await asyncio.to_thread(passwords.matches, present, old) or locked_s:
             raise Problem("login_failed", "old: expected the present password")

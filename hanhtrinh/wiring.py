@@ -47,11 +47,10 @@ def dsn(settings: Settings) -> str:
 
 
 def act_of_command(command: str, subject: str) -> "Act":
-    """What the audit says of a command: who ran it on which machine."""
+    """What the audit says of a command such as users_create: who ran it on which machine."""
     from storage.access.audit import Act  # noqa: PLC0415
 
-    words = command.split()[1:]
-    return Act(f"command {getpass.getuser()}", socket.gethostname(), "_".join(words), subject)
+    return Act(f"command {getpass.getuser()}", socket.gethostname(), command, subject)
 
 
 def mqtt_options(settings: Settings) -> "MqttOptions":

@@ -1,7 +1,7 @@
 """Verbs about what is registered: vehicles with their devices."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -39,11 +39,21 @@ def in_transaction(
         ):
             done = await work(connection)
             if audited is not None:
-                act = wiring.act_of_command(context.command_path, audited)
+                act = wiring.act_of_command(_name_of(context), audited)
                 await audit.record(connection, act)
             return done
 
     return run(change())
+
+
+def _name_of(context: typer.Context) -> str:
+    """`hanhtrinh users create`, however it was started, is users_create."""
+    words = []
+    at: Any = context
+    while at.parent is not None:
+        words.append(at.info_name)
+        at = at.parent
+    return "_".join(reversed(words))
 
 
 async def _operator(connection: "AsyncConnection", code: str, name: str | None) -> int:

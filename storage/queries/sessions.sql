@@ -20,8 +20,8 @@ SET locked_until = now() + least(60 * 2 ^ least(f.failures - %(allowed)s, 10), 3
 WHERE f.who = %(who)s AND f.failures >= %(allowed)s
 
 -- name: pass
--- Nothing is counted any longer.
-DELETE FROM login_failures WHERE who = %(who)s
+-- Nothing is counted any longer, nor what was tried days ago under other names.
+DELETE FROM login_failures WHERE who = %(who)s OR last_at < now() - interval '2 days'
 
 -- name: forgive
 -- The attempt was right as far as it went.
@@ -39,6 +39,10 @@ FROM people p WHERE p.username = %(username)s AND p.disabled_at IS NULL
 INSERT INTO sessions (digest, person_id, idle_s, expires_at, address, proven_by, is_limited)
 VALUES (%(digest)s, %(person_id)s, %(idle_s)s, now() + %(longest_s)s * interval '1 second',
         %(address)s, %(proven_by)s, %(is_limited)s)
+
+-- name: drop_old
+-- Sessions of somebody that ended a month ago; the audit goes on knowing them.
+DELETE FROM sessions WHERE person_id = %(person_id)s AND expires_at < now() - interval '30 days'
 
 -- name: end
 -- End a session.

@@ -16,6 +16,8 @@ SET LOCAL TimeZone = 'UTC';
 SET LOCAL DateStyle = 'ISO';
 SET LOCAL plan_cache_mode = 'force_custom_plan';
 SET LOCAL jit = off;
+-- The chain of the audit is waited for, but not for ever.
+SET LOCAL lock_timeout = '10s';
 
 -- name: take_scope
 -- Whose key or session it is; from here on this transaction has that role and sees what it may see.

@@ -316,7 +316,7 @@ REVOKE SELECT (received, reason, seen, last_seen, released_at, sender) ON quaran
 GRANT USAGE ON SCHEMA public TO hanhtrinh_gate, hanhtrinh_provider;
 GRANT EXECUTE ON FUNCTION holder_of(bytea) TO hanhtrinh_gate;
 GRANT SELECT ON people, past_passwords, login_failures TO hanhtrinh_gate;
-GRANT SELECT (id, digest, person_id, seen_at, ended_at) ON sessions TO hanhtrinh_gate;
+GRANT SELECT (id, digest, person_id, seen_at, ended_at, expires_at), DELETE ON sessions TO hanhtrinh_gate;
 GRANT UPDATE (password, password_set_at, must_change, subject, factor, factor_since, factor_step) ON people
     TO hanhtrinh_gate;
 GRANT INSERT, DELETE ON past_passwords, login_failures TO hanhtrinh_gate;
