@@ -4,27 +4,39 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import structlog
 from fastapi import APIRouter, FastAPI
 
 from api import openapi, problems
 from api.access import ROOT, Pool
+from api.identity_provider import Provider
 from api.limits import BodyLimit, SafeHeaders
 from api.metrics import Measured, Metrics, PoolCollector
 from api.options import ApiOptions
+from api.pacing import PacedByAddress, Pacing
 from api.resources import (
+    audit,
+    devices,
+    drivers,
     journeys,
+    keys,
+    people,
     positions,
     quarantine,
     rates,
     routes,
     service,
+    sessions,
     timetables,
     vehicles,
     violations,
     weighings,
     zones,
 )
+from storage.access.logins import owns_tables
 from storage.database import open_pool
+
+logger = structlog.get_logger("api")
 
 DESCRIPTION: Final = """
 Where commercial vehicles are and were, which rules they broke, and the evidence for it.
@@ -36,7 +48,7 @@ Errors are problem details (RFC 9457) with a stable `code`.
 
 RESOURCES: Final = (
     vehicles, journeys, rates, positions, violations, weighings, zones, routes, timetables,
-    quarantine,
+    quarantine, drivers, devices, people, keys, audit, sessions,
 )  # fmt: skip
 
 
@@ -54,6 +66,7 @@ def serve_app(options: ApiOptions, dsn: str, *, pool_size: int = 10) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         pool = await open_pool(dsn, name="hanhtrinh api", max_size=pool_size)
         _use(app, pool)
+        await _check_user(pool)
         try:
             yield
         finally:
@@ -62,6 +75,13 @@ def serve_app(options: ApiOptions, dsn: str, *, pool_size: int = 10) -> FastAPI:
     app = _assembled(options)
     app.router.lifespan_context = lifespan
     return app
+
+
+async def _check_user(pool: Pool) -> None:
+    """Say so where a mistake of this process could reach further than its callers may."""
+    async with pool.connection() as conn:
+        if await owns_tables(conn):
+            logger.warning("api.owns_tables", advice="set api.dsn: docs/access.md")
 
 
 def _use(app: FastAPI, pool: Pool) -> None:
@@ -81,9 +101,13 @@ def _assembled(options: ApiOptions) -> FastAPI:
     )
     app.state.options = options
     app.state.metrics = Metrics()
+    app.state.pacing = Pacing(options)
+    there = options.identity_provider
+    app.state.identity_provider = None if there is None else Provider(there, options.secret or "")
     for resource in RESOURCES:
         router: APIRouter = resource.router
         app.include_router(router)
+    app.include_router(sessions.open_router)
     app.include_router(service.router, prefix=ROOT)
     # Where probes and Prometheus look by default.
     app.include_router(service.router, include_in_schema=False)
@@ -91,6 +115,7 @@ def _assembled(options: ApiOptions) -> FastAPI:
     openapi.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, most=options.most_body_bytes)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(PacedByAddress, pacing=app.state.pacing)
+    app.add_middleware(SafeHeaders, is_encrypted=options.is_encrypted)
     app.add_middleware(Measured, metrics=app.state.metrics)
     return app

@@ -40,7 +40,7 @@ async def owner_of(session: Session, operator: str | None) -> int | None:
     found = await changes.operator_id(session.conn, operator)
     if found is not None:
         return found
-    if session.scope.role == "operator":
+    if session.scope.operator_id is not None:
         raise Problem("forbidden", "operator: expected your own")
     flaw = Flaw("body.operator", "the code of an operator")
     raise Problem("invalid_request", "operator: expected the code of an operator", flaws=[flaw])

@@ -7,6 +7,21 @@ from geofence.profile import Profile, shipped_profile
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """An OpenID Connect provider. issuer, client_id, client_secret: as it gave them.
+
+    public_url: where browsers find this API, without a path; it calls back there.
+    username_claim: which of its claims is our username.
+    """
+
+    issuer: str
+    client_id: str
+    public_url: str
+    client_secret: str = field(repr=False)
+    username_claim: str = "preferred_username"
+
+
+@dataclass(frozen=True, slots=True)
 class ApiOptions:
     """Limits and parameters of one API process.
 
@@ -18,6 +33,15 @@ class ApiOptions:
         problem that asks for a shorter window.
     most_evidence_fixes: fixes of a violation's own interval that are shown; beyond, the journey.
     stops: how stops and trips are found in a journey.
+    requests_per_s: of one key or session, five times as many at once; address_requests_per_s: of
+        one address; requests_at_once: of one key or session, under way; logins_per_minute: of one
+        address.
+    session_hours, session_idle_minutes: how long a session lasts, and how long unused.
+    password_days: a password has to be changed after so many days; 0: never.
+    secret: seals second factors and the way to the identity provider; None: neither can be used.
+    kept_days: for how long a violation and the driver that it names have to be kept.
+    is_encrypted: browsers are told to come over TLS only.
+    identity_provider: where people may come in, too; None: nowhere.
     profiles, timezone: what timetables are compared by, as the worker's; together the profiles
         cover all time.
     """
@@ -29,5 +53,16 @@ class ApiOptions:
     most_track_fixes: int = 3_000_000
     most_evidence_fixes: int = 10_000
     stops: StopRule = field(default_factory=StopRule)
+    requests_per_s: float = 50.0
+    address_requests_per_s: float = 200.0
+    requests_at_once: int = 6
+    logins_per_minute: float = 20.0
+    session_hours: float = 12.0
+    session_idle_minutes: float = 30.0
+    password_days: int = 0
+    secret: str | None = field(default=None, repr=False)
+    kept_days: int = 1096
+    is_encrypted: bool = False
+    identity_provider: IdentityProvider | None = None
     profiles: tuple[Profile, ...] = field(default_factory=lambda: (shipped_profile(),))
     timezone: str = "Asia/Ho_Chi_Minh"

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from psycopg import errors as pg
 from psycopg_pool import PoolClosed, PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from storage.errors import AlreadyThereError, RegistryError
 
@@ -26,24 +27,36 @@ logger = structlog.get_logger("api")
 
 CODES: Final[Mapping[str, tuple[int, str]]] = {
     "malformed_request": (400, "The request cannot be read"),
-    "token_missing": (401, "A bearer token is needed"),
-    "token_invalid": (401, "The token is unknown, expired or revoked"),
-    "forbidden": (403, "The token does not allow this"),
+    "token_missing": (401, "A key or a session is needed"),
+    "token_invalid": (401, "The key or session is unknown, expired or revoked"),
+    "login_failed": (401, "Username, password or code is wrong"),
+    "second_factor_needed": (401, "The code of the second factor is needed, too"),
+    "forbidden": (403, "The caller may not do this"),
+    "csrf_refused": (403, "The change may come from another site"),
+    "password_change_needed": (403, "The password has to be changed first"),
     "not_found": (404, "There is no such page"),
     "vehicle_not_found": (404, "There is no such vehicle"),
     "violation_not_found": (404, "There is no such violation"),
     "zone_not_found": (404, "There is no such zone"),
     "route_not_found": (404, "There is no such route"),
+    "driver_not_found": (404, "There is no such driver"),
+    "person_not_found": (404, "There is no such person"),
+    "key_not_found": (404, "There is no such key"),
     "method_not_allowed": (405, "The page does not take this method"),
     "code_taken": (409, "The code is taken"),
     "begins_too_early": (409, "The version would begin before the one it replaces"),
     "retired": (409, "It is retired"),
+    "must_be_kept": (409, "The law has it kept"),
+    "not_set_up": (409, "It is not set up here"),
     "version_mismatch": (412, "Somebody else changed it meanwhile"),
     "body_too_large": (413, "The body is too large"),
     "invalid_request": (422, "A value is not what it should be"),
     "cursor_invalid": (422, "The cursor is not one of this list"),
     "window_too_long": (422, "The stretch of time is too long"),
     "geometry_invalid": (422, "The geometry is not valid"),
+    "password_refused": (422, "The password is not good enough"),
+    "login_locked": (429, "Too many wrong passwords"),
+    "too_many_requests": (429, "Too many requests"),
     "internal_error": (500, "Something went wrong here"),
     "database_unavailable": (503, "The database cannot be reached"),
     "query_timeout": (503, "The answer took too long to find"),
@@ -145,6 +158,16 @@ def problem_of_registry(error: RegistryError) -> Problem:
     return Problem("version_mismatch", "expected the version that was read: read it again")
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """Every method of a path; the framework knows those of the first route alone."""
+    return sorted({
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(request.url.path)
+        for method in operations
+    })  # fmt: skip
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
 
@@ -154,6 +177,8 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            error.headers = {"Allow": ", ".join(_allowed(app, request))}
         return problem_response(problem_of_http(error), request.url.path)
 
     async def on_validation(request: Request, error: Exception) -> Response:

@@ -214,3 +214,27 @@ class RepairQuery(Query):
         bool,
         Field(description="Close open rings and make invalid polygons valid, and say so."),
     ] = False
+
+
+class AuditQuery(Query):
+    actor: Annotated[
+        Name | None, Field(description="Only what this one did, such as `person an`.")
+    ] = None
+    action: Annotated[Name | None, Field(description="Only this, such as put_zone.")] = None
+    limit: Annotated[int, Field(ge=1, le=5_000, description="Rows on a page (count).")] = 100
+    cursor: Cursor = None
+
+
+class DriverQuery(Query):
+    operator: OfOperator = None
+    limit: Annotated[int, Field(ge=1, le=5_000, description="Drivers on a page (count).")] = 500
+    cursor: Cursor = None
+
+
+class DeviceQuery(Query):
+    provider: Annotated[Name | None, Field(description="Code of a provider.")] = None
+    silent_since: Annotated[
+        Instant | None, Field(description="Only those not heard of since this instant.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=5_000, description="Devices on a page (count).")] = 500
+    cursor: Cursor = None

@@ -14,6 +14,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from hanhtrinh.commands import (
+    access,
+    audit,
     check,
     identity,
     judge,
@@ -112,7 +114,10 @@ app.command("top")(watch.top)
 app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")
 app.add_typer(identity.devices, name="devices")
-app.add_typer(registry.tokens, name="tokens")
+app.add_typer(access.users, name="users")
+app.add_typer(access.keys, name="keys")
+app.add_typer(access.providers, name="providers")
+app.add_typer(audit.audit, name="audit")
 app.add_typer(roads.roads, name="roads")
 
 if __name__ == "__main__":

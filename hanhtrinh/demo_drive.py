@@ -93,7 +93,7 @@ async def run_fleet(
     """
     async with await database.connect(servers.dsn, name="hanhtrinh demo") as conn:
         run = Run(simulation, Watch(conn), parts, stop)
-        token = await register(conn, simulation.fleet)
+        key = await register(conn, simulation.fleet)
         async with connect(_broker(servers)) as publisher:
             with console.status("waiting for worker and API"):
                 await _probe(run, publisher)
@@ -102,7 +102,7 @@ async def run_fleet(
                 await parts.api_is_ready()
             ready_s = time.monotonic() - begun
             console.print(f"ready after {ready_s:.1f} s")
-            _introduce(servers, parts, token, console)
+            _introduce(servers, parts, key, console)
             if duration_s is not None:
                 run.ends_us = clock() + round((duration_s - ready_s) * 1e6)
             await _drive(run, publisher, console)
@@ -128,12 +128,12 @@ async def _probe(run: Run, publisher: Publisher) -> None:
         await asyncio.sleep(0.1)
 
 
-def _introduce(servers: Servers, parts: Parts, token: str, console: Console) -> None:
-    variables = write_variables(servers, parts, token)
+def _introduce(servers: Servers, parts: Parts, key: str, console: Console) -> None:
+    variables = write_variables(servers, parts, key)
     for text in (
         f"API:    {parts.address}   ({parts.address}/docs)",
-        f"token:  {token}",
-        f"try:    curl -s -H 'Authorization: Bearer {token}' '{parts.address}/violations?limit=3'",
+        f"key:    {key}",
+        f"try:    curl -s -H 'Authorization: Bearer {key}' '{parts.address}/violations?limit=3'",
         f"shell:  . {shlex.quote(str(variables))}   # a second terminal then knows all this",
         "stop:   Ctrl-C",
     ):

@@ -1,16 +1,16 @@
-"""The demo's registry: the simulated world, its fleet and a token to look at them with."""
+"""The demo's registry: the simulated world, its fleet and a key to look at them with."""
 
 from psycopg import AsyncConnection
 
 from hanhtrinh.fleet_registry import register_fleet
 from simulators.fleet import Fleet
-from storage import tokens
+from storage.access import keys
 
-TOKEN_NAME = "demo"  # noqa: S105 - what the token is called
+KEY_NAME = "demo"
 
 
 async def register(conn: AsyncConnection, fleet: Fleet) -> str:
-    """Register world and fleet in one transaction. Returns an inspector's token."""
+    """Register world and fleet in one transaction. Returns an inspector's key."""
     async with conn.transaction():
         await register_fleet(conn, fleet)
-        return await tokens.create(conn, TOKEN_NAME, "inspector")
+        return (await keys.create(conn, KEY_NAME, "inspector")).key

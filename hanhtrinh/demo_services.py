@@ -53,6 +53,14 @@ class Servers:
     def dsn(self) -> str:
         return self.postgres.dsn
 
+    @property
+    def api_dsn(self) -> str:
+        """The same database, as the API's user, who owns nothing."""
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
+        password = self.folder.secret("api")
+        return make_conninfo(self.postgres.dsn, user="hanhtrinh_api_login", password=password)
+
     def stop(self) -> None:
         """Stop both. Stopping twice is harmless."""
         self._stack.close()
@@ -62,6 +70,7 @@ class Servers:
         self.postgres = self._stack.enter_context(EmbeddedPostgres(self.folder, POSTGRES))
         import psycopg  # noqa: PLC0415 - imported while the server was starting
 
+        from storage.access.logins import ensure_login  # noqa: PLC0415
         from storage.migrations import upgrade  # noqa: PLC0415
 
         if not is_new:
@@ -70,6 +79,7 @@ class Servers:
                 conn.execute("DROP DATABASE IF EXISTS hanhtrinh WITH (FORCE)")
                 conn.execute("CREATE DATABASE hanhtrinh")
         upgrade(self.postgres.dsn)
+        ensure_login(self.postgres.dsn, self.api_dsn)
 
     def _start_nats(self) -> None:
         store = self.folder.path / "nats" / "jetstream"
@@ -154,6 +164,7 @@ class Parts:
             "HANHTRINH_BROKER__PORT": str(nats.mqtt_port),
             "HANHTRINH_BROKER__USERNAME": nats.worker.username,
             "HANHTRINH_BROKER__PASSWORD": nats.worker.password,
+            "HANHTRINH_API__DSN": self._servers.api_dsn,
             "HANHTRINH_API__HOST": LOOPBACK,
             "HANHTRINH_API__PORT": str(self.port),
             "HANHTRINH_LOG__FORMAT": "json",

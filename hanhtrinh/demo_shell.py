@@ -15,12 +15,12 @@ from hanhtrinh.wiring import embedded_environment
 FILE = "demo.env"
 
 
-def write_variables(servers: Servers, parts: Parts, token: str) -> Path:
+def write_variables(servers: Servers, parts: Parts, key: str) -> Path:
     """Write the file into the data folder, readable by this user only. Returns where it is."""
     nats = servers.nats
     variables = {
         "API": parts.address.removesuffix("/api/v1"),
-        "TOKEN": token,
+        "TOKEN": key,
         "MQTT_HOST": nats.host,
         "MQTT_PORT": str(nats.mqtt_port),
         "MQTT_USER": nats.device.username,

@@ -6,11 +6,12 @@ environment. This module makes those, and runs the two services with them.
 
 import asyncio
 import gc
+import getpass
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
-    from api.options import ApiOptions
     from geofence.profile import Profile
     from geofence.quality import Region
     from geofence.roads.matcher import RoadIndex
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from ingest.release import Release
     from ingest.replay import ReplayOptions
     from mqtt.options import BrokerOptions
+    from storage.access.audit import Act
     from storage.quarantine import Cleaned, Retention
     from storage.quarantine_limits import Limits
 
@@ -43,6 +44,13 @@ def clock() -> int:
 def dsn(settings: Settings) -> str:
     """The database's connection string, with its password."""
     return settings.database.dsn.get_secret_value()
+
+
+def act_of_command(command: str, subject: str) -> "Act":
+    """What the audit says of a command such as users_create: who ran it on which machine."""
+    from storage.access.audit import Act  # noqa: PLC0415
+
+    return Act(f"command {getpass.getuser()}", socket.gethostname(), command, subject)
 
 
 def mqtt_options(settings: Settings) -> "MqttOptions":
@@ -155,11 +163,14 @@ async def clean_quarantine(settings: Settings) -> "Cleaned":
         return await quarantine.clean(connection, retention(settings), clock())
 
 
-def require_schema(settings: Settings) -> None:
-    """Refuse a database that is not migrated to what this code needs."""
+def require_schema(settings: Settings, as_user: str | None = None) -> None:
+    """Refuse a database that is not migrated to what this code needs.
+
+    as_user: the connection string to look with; None: the owner's.
+    """
     from storage.migrations import HEAD, current  # noqa: PLC0415
 
-    found = current(dsn(settings))
+    found = current(as_user or dsn(settings))
     if found != HEAD:
         raise CommandError(
             f"the database is at schema {found or 'none'}, expected {HEAD}: run `hanhtrinh migrate`"
@@ -373,62 +384,6 @@ async def rejudge(
         return await judge_again(
             connection, pipeline, since_us, reason, vehicles=vehicles, progress=progress
         )
-
-
-def api_options(settings: Settings) -> "ApiOptions":
-    """What the API allows."""
-    from importlib.metadata import version  # noqa: PLC0415
-
-    from api.options import ApiOptions  # noqa: PLC0415
-
-    api = settings.api
-    return ApiOptions(
-        version=version("hanhtrinh"),
-        statement_timeout_s=api.statement_timeout_s,
-        most_body_bytes=api.body_kib << 10,
-        most_window_days=api.window_days,
-        profiles=profiles(settings),
-        timezone=settings.judge.timezone,
-    )
-
-
-async def run_api(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve the API until `stop` is set; requests under way are finished first."""
-    import structlog  # noqa: PLC0415
-    import uvicorn  # noqa: PLC0415
-
-    from api.app import serve_app  # noqa: PLC0415
-
-    app = serve_app(
-        api_options(settings), dsn(settings), pool_size=settings.database.pool_connections
-    )
-    listener = _listen(settings.api.host, settings.api.port)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
-    )
-    # Signals are ours: uvicorn would raise them again once it has stopped.
-    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
-    port = listener.getsockname()[1]
-    structlog.get_logger(__name__).info(
-        "api.listening", url=f"http://{settings.api.host}:{port}/api/v1", docs="/api/v1/docs"
-    )
-    with listener, stopped_by_signals(stop):
-        serving = asyncio.create_task(server.serve(sockets=[listener]), name="api-serve")
-        stopping = asyncio.create_task(stop.wait(), name="api-stop")
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        stopping.cancel()
-        await serving
-    if not server.started:
-        raise CommandError("the API did not start; its log says why")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise CommandError(f"api: cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 def embedded_environment(dsn: str, broker: "EmbeddedNats") -> dict[str, str]:

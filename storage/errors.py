@@ -4,6 +4,8 @@ StorageError
 ├── SchemaError           the database's schema is not the one this code needs
 │   ├── SchemaTooNewError     a newer version has migrated it
 │   └── SchemaForeignError    its tables were made by something else
+├── PasswordError         a password that is refused
+├── AuditError            the audit's chain is broken
 ├── CopyFormatError       bytes that are not the binary COPY they should be
 └── RegistryError         a change of the registry that contradicts what is there
     ├── AlreadyThereError     a code, plate, ident or licence that is taken
@@ -25,6 +27,14 @@ class SchemaTooNewError(SchemaError):
 
 class SchemaForeignError(SchemaError):
     """The database holds tables that hanhtrinh did not make."""
+
+
+class PasswordError(StorageError):
+    """A password that is refused; the message says what was expected."""
+
+
+class AuditError(StorageError):
+    """The audit's chain is broken; the message says where."""
 
 
 class CopyFormatError(StorageError):

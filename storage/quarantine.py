@@ -6,11 +6,14 @@ Functions that write work in the caller's transaction. Instants are microseconds
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from socket import gethostname
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from psycopg import AsyncConnection
 
+from storage.access import audit
+from storage.access.audit import Act
 from storage.arrays import Instant, Instants, Int4s, Int8s, cursor
 from storage.quarantine_limits import Before, Limits, choose
 from storage.queries import queries
@@ -360,7 +363,11 @@ async def clean(conn: AsyncConnection, keep: Retention, now: int) -> Cleaned:
             if cur.rowcount < CLEAN_ROWS:
                 break
         removed.append(total)
-    return Cleaned(*removed)
+    cleaned = Cleaned(*removed)
+    if any(cleaned):
+        act = Act("retention", gethostname(), "clean_quarantine", "quarantine", cleaned._asdict())
+        await audit.record(conn, act)
+    return cleaned
 
 
 async def messages(conn: AsyncConnection, ids: Sequence[int]) -> list[Message]:

@@ -112,9 +112,9 @@ def _judge(
 
 
 def _check_seen(session: Session, code: str, versions: list[Route]) -> None:
-    """An operator sees its own vehicles' trips only: slots that others ran would look not run."""
-    own = session.scope.operator_id
-    if own is not None and any(version.operator_id != own for version in versions):
+    """Who sees some operators' trips only: slots that others ran would look not run."""
+    is_everybodys = any(version.operator_id is None for version in versions)
+    if is_everybodys and not session.scope.is_national:
         raise Problem(
             "forbidden", f"route {code!r}: expected a route of your own: of others you do not see "
             "all trips"

@@ -96,7 +96,9 @@ def rotate(
             for ident in idents
         ]
 
-    for ident, made in zip(idents, in_transaction(context, work), strict=True):
+    for ident, made in zip(
+        idents, in_transaction(context, work, f"logins {', '.join(idents)}"), strict=True
+    ):
         said = {"username": ident, "client_id": made.client_id, "secret_id": made.secret_id}
         write_json(said if made.secret is None else said | {"password": made.secret})
     if not password_stdin:
@@ -115,7 +117,7 @@ def revoke(
     async def work(connection: "AsyncConnection") -> int:
         return await credentials.revoke(connection, ident, secret)
 
-    write_json({"username": ident, "revoked": in_transaction(context, work)})
+    write_json({"username": ident, "revoked": in_transaction(context, work, f"login {ident}")})
 
 
 @devices.command("export")

@@ -1,11 +1,11 @@
-"""Verbs about what is registered: vehicles with their devices, and tokens of the API."""
+"""Verbs about what is registered: vehicles with their devices."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from hanhtrinh.commands.state import run, state_of, stderr, write_json
+from hanhtrinh.commands.state import run, state_of, write_json
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 vehicles = typer.Typer(help="Vehicles and the devices in them.", no_args_is_help=True)
-tokens = typer.Typer(help="Bearer tokens of the API.", no_args_is_help=True)
 
 
-def in_transaction(context: typer.Context, work: "Callable[[AsyncConnection], Awaitable[T]]") -> T:
-    """Do the work in one transaction."""
+def in_transaction(
+    context: typer.Context,
+    work: "Callable[[AsyncConnection], Awaitable[T]]",
+    audited: str | None = None,
+) -> T:
+    """Do the work in one transaction.
+
+    audited: to what it is done, for the audit; None: nothing is changed.
+    """
     from hanhtrinh import wiring  # noqa: PLC0415
     from storage import database  # noqa: PLC0415
+    from storage.access import audit  # noqa: PLC0415
 
     settings = state_of(context).settings
     wiring.require_schema(settings)
@@ -30,9 +37,23 @@ def in_transaction(context: typer.Context, work: "Callable[[AsyncConnection], Aw
             await database.connect(wiring.dsn(settings), name="hanhtrinh command") as connection,
             connection.transaction(),
         ):
-            return await work(connection)
+            done = await work(connection)
+            if audited is not None:
+                act = wiring.act_of_command(_name_of(context), audited)
+                await audit.record(connection, act)
+            return done
 
     return run(change())
+
+
+def _name_of(context: typer.Context) -> str:
+    """`hanhtrinh users create`, however it was started, is users_create."""
+    words = []
+    at: Any = context
+    while at.parent is not None:
+        words.append(at.info_name)
+        at = at.parent
+    return "_".join(reversed(words))
 
 
 async def _operator(connection: "AsyncConnection", code: str, name: str | None) -> int:
@@ -93,7 +114,7 @@ def add_vehicle(
         await registry.assign_device(connection, device_id, vehicle_id)
         return {"vehicle": vehicle_id, "plate": vehicle.plate, "device": device}
 
-    write_json(in_transaction(context, work))
+    write_json(in_transaction(context, work, f"vehicle {letters}"))
 
 
 def _plain_plate(plate: str) -> str:
@@ -102,30 +123,3 @@ def _plain_plate(plate: str) -> str:
     if not 4 <= len(plain) <= 12:
         raise UsageError(f"--plate: expected 4 to 12 letters and digits, got {plate!r}")
     return plain
-
-
-@tokens.command("create")
-def create_token(
-    context: typer.Context,
-    name: Annotated[str, typer.Option(help="Whose it is, for people.")],
-    role: Annotated[
-        str, typer.Option(help="inspector (sees everything) or operator (its own vehicles).")
-    ] = "inspector",
-    operator: Annotated[str | None, typer.Option(help="Code of the operator.")] = None,
-) -> None:
-    """Make a token and print it: it can never be read again."""
-    from storage import registry  # noqa: PLC0415
-    from storage import tokens as token_table  # noqa: PLC0415
-
-    if role not in {"inspector", "operator"}:
-        raise UsageError(f"--role: expected inspector or operator, got {role!r}")
-    if (role == "operator") != (operator is not None):
-        raise UsageError("--operator: expected with --role operator, and only then")
-    kind: Literal["inspector", "operator"] = "operator" if role == "operator" else "inspector"
-
-    async def work(connection: "AsyncConnection") -> str:
-        owner = await registry.operator_id(connection, operator) if operator else None
-        return await token_table.create(connection, name, kind, owner)
-
-    typer.echo(in_transaction(context, work))
-    stderr().print("keep it: the database holds only its digest")

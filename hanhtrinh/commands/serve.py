@@ -120,14 +120,14 @@ def api(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0: any free one.")] = None,
 ) -> None:
     """Serve the HTTP API."""
-    from hanhtrinh import logs, wiring  # noqa: PLC0415
+    from hanhtrinh import api_service, logs, wiring  # noqa: PLC0415
 
     settings = state_of(context).with_overrides({"api.host": host, "api.port": port})
     logs.configure(settings.log)
-    wiring.require_schema(settings)
+    wiring.require_schema(settings, api_service.api_dsn(settings))
 
     async def work() -> None:
-        await wiring.run_api(settings, asyncio.Event())
+        await api_service.run_api(settings, asyncio.Event())
 
     run(work())
 
@@ -160,13 +160,15 @@ def gateway(
 
 def migrate(context: typer.Context) -> None:
     """Bring the database to the schema that this version needs."""
-    from hanhtrinh import wiring  # noqa: PLC0415
+    from hanhtrinh import api_service, wiring  # noqa: PLC0415
     from storage.migrations import HEAD, current, upgrade  # noqa: PLC0415
 
-    dsn = wiring.dsn(state_of(context).settings)
+    settings = state_of(context).settings
+    dsn = wiring.dsn(settings)
     before = current(dsn)
     with stderr().status("migrating the database"):
         upgrade(dsn)
+        api_service.make_api_login(settings)
     if before == HEAD:
         stderr().print(f"the database is at schema {HEAD} already")
     else:

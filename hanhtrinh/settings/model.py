@@ -355,6 +355,69 @@ class Api(Section):
     window_days: int = setting(
         31, "longest stretch of time of one journey request", unit="days", ge=1, le=366
     )
+    dsn: SecretStr | None = setting(
+        None,
+        "connection string of the API's own user of the database, who owns nothing; `hanhtrinh "
+        "migrate` makes the user; none: database.dsn",
+    )
+    tls_cert: Path | None = setting(
+        None, "file with the API's certificate and those above it (PEM); none: no TLS here"
+    )
+    tls_key: Path | None = setting(None, "file with its private key (PEM); none: in the same file")
+    is_behind_tls: bool = setting(
+        False, "a proxy in front speaks TLS: browsers are told to come over TLS only"
+    )
+    trusted_proxies: Names = setting(
+        ("127.0.0.1",), "addresses of proxies whose X-Forwarded-For is believed"
+    )
+    requests_per_s: float = setting(
+        50.0, "requests of one key or session; five times as many at once", unit="requests/s", gt=0
+    )
+    address_requests_per_s: float = setting(
+        200.0, "requests of one address; five times as many at once", unit="requests/s", gt=0
+    )
+    requests_at_once: int = setting(
+        6, "requests of one key or session that are under way", unit="requests", ge=1
+    )
+    logins_per_minute: float = setting(
+        20.0, "logins that are tried from one address", unit="logins/min", gt=0
+    )
+    session_hours: float = setting(12.0, "a session ends after this time", unit="h", gt=0, le=720)
+    session_idle_minutes: float = setting(
+        30.0, "and when nothing was asked for so long", unit="min", ge=2, le=1440
+    )
+    password_days: int = setting(
+        0, "a password has to be changed after this time; 0: never", unit="days", ge=0, le=3650
+    )
+    secret: SecretStr | None = setting(
+        None,
+        "seals second factors, and the way to the identity provider; every API process needs the "
+        "same; none: neither can be used",
+        min_length=32,
+    )
+    driver_kept_days: int = setting(
+        1096, "a driver whom a violation names is not erased before it is so old", unit="days",
+        ge=0, le=36_500,
+    )  # fmt: skip
+    oidc_issuer: str | None = setting(
+        None, "OpenID Connect: the identity provider where people may come in, too"
+    )
+    oidc_client_id: str = setting("hanhtrinh", "what this API is called there", min_length=1)
+    oidc_client_secret: SecretStr | None = setting(None, "and its secret there")
+    oidc_username_claim: str = setting(
+        "preferred_username", "which of its claims is our username", min_length=1
+    )
+    public_url: str = setting(
+        "https://localhost:8080", "where browsers find this API, without a path", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        if self.oidc_issuer is not None and (
+            self.secret is None or self.oidc_client_secret is None
+        ):
+            raise ValueError("oidc_issuer: expected secret and oidc_client_secret with it")
+        return self
 
 
 class Listener(Section):

@@ -4,7 +4,7 @@ SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.h
        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra,
        (extract(epoch FROM f.time) * 1000000)::bigint
 FROM visible_fixes f
-LEFT JOIN drivers d ON d.id = f.driver_id
+LEFT JOIN visible_drivers d ON d.id = f.driver_id
 WHERE f.vehicle_id = %(vehicle)s
   AND f.time >= %(from)s AND f.time < %(to)s
   AND (%(after_us)s::bigint IS NULL OR
@@ -36,7 +36,7 @@ FROM (
 (SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
         nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'before'
  FROM visible_fixes f
- LEFT JOIN drivers d ON d.id = f.driver_id
+ LEFT JOIN visible_drivers d ON d.id = f.driver_id
  WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
    AND f.time < timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
    AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
@@ -47,7 +47,7 @@ UNION ALL
 (SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
         nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'inside'
  FROM visible_fixes f
- LEFT JOIN drivers d ON d.id = f.driver_id
+ LEFT JOIN visible_drivers d ON d.id = f.driver_id
  WHERE f.vehicle_id = %(vehicle)s
    AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
    AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
@@ -57,7 +57,7 @@ UNION ALL
 (SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
         nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'after'
  FROM visible_fixes f
- LEFT JOIN drivers d ON d.id = f.driver_id
+ LEFT JOIN visible_drivers d ON d.id = f.driver_id
  WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
    AND f.time > timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
    AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'

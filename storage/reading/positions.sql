@@ -5,7 +5,7 @@ SELECT l.vehicle_id, v.plate, o.code, l.time, l.received, l.lon, l.lat, l.speed_
 FROM latest l
 JOIN vehicles v ON v.id = l.vehicle_id
 JOIN operators o ON o.id = v.operator_id
-LEFT JOIN drivers d ON d.id = l.driver_id
+LEFT JOIN visible_drivers d ON d.id = l.driver_id
 WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
   AND (%(vehicle)s::integer IS NULL OR l.vehicle_id = %(vehicle)s)
   AND (%(west)s::float8 IS NULL OR

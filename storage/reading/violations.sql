@@ -9,7 +9,7 @@ SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d
 FROM violations v
 JOIN vehicles h ON h.id = v.vehicle_id
 JOIN operators o ON o.id = h.operator_id
-LEFT JOIN drivers d ON d.id = v.driver_id
+LEFT JOIN visible_drivers d ON d.id = v.driver_id
 WHERE CASE WHEN %(kinds)s::text[] IS NULL THEN right(v.kind, 8) <> '_warning'
            ELSE v.kind = ANY (%(kinds)s) END
   AND (%(vehicle)s::integer IS NULL OR v.vehicle_id = %(vehicle)s)
@@ -36,7 +36,7 @@ SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d
 FROM violations v
 JOIN vehicles h ON h.id = v.vehicle_id
 JOIN operators o ON o.id = h.operator_id
-LEFT JOIN drivers d ON d.id = v.driver_id
+LEFT JOIN visible_drivers d ON d.id = v.driver_id
 WHERE v.id = %(violation)s;
 
 -- name: versions

@@ -10,7 +10,9 @@ from psycopg import AsyncConnection
 from devices.batch import FixBatch, Input, Quality, WeighingBatch, inputs_word
 from geofence.interval import Interval
 from geofence.registry import Route, RouteStop, StationRule, Zone
-from storage import fixes, progress, quarantine, registry, tokens, violations, weighings
+from storage import fixes, progress, quarantine, registry, violations, weighings
+from storage.access import keys, people
+from storage.access.roles import NATION, Reach, Role
 from storage.database import connect
 
 T0 = 1_777_881_600_000_000
@@ -24,7 +26,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class World:
-    """Ids and tokens. north has vehicles n1, n2; south has s1."""
+    """Ids and keys. north has vehicles n1, n2; south has s1."""
 
     dsn: str
     north: int
@@ -37,6 +39,7 @@ class World:
     of_south: str
     expired: str
     revoked: str
+    others: dict[str, str]
     speeding: int
     of_south_speeding: int
     overload: int
@@ -106,9 +109,12 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
             quarantine.Quarantined("gsht/v1/json/y", b"{}", T0 + S, "unknown_device"),
         ],
     )
-    revoked = await tokens.create(conn, "revoked", "inspector")
-    for token in await tokens.tokens(conn):
-        await tokens.revoke(conn, token.id)
+    revoked = await keys.create(conn, "revoked", "inspector")
+    await keys.revoke(conn, revoked.id)
+    expired = await keys.create(conn, "expired", "inspector")
+    await conn.execute(
+        "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE id = %s", [expired.id]
+    )
     ids = {
         (kind, vehicle): number
         for number, kind, vehicle in await (
@@ -117,15 +123,34 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
     }
     return World(
         dsn, north, south, n1, n2, s1,
-        inspector=await tokens.create(conn, "inspector", "inspector"),
-        of_north=await tokens.create(conn, "north", "operator", north),
-        of_south=await tokens.create(conn, "south", "operator", south),
-        expired=await tokens.create(conn, "expired", "inspector", expires_at=T0 - 365 * 24 * HOUR),
-        revoked=revoked,
+        inspector=await key_of(conn, "inspector"),
+        of_north=await key_of(conn, "operator", Reach(north)),
+        of_south=await key_of(conn, "operator", Reach(south)),
+        expired=expired.key,
+        revoked=revoked.key,
+        others=await _others(conn, north),
         speeding=ids["speeding", n1],
         of_south_speeding=ids["speeding", s1],
         overload=ids["overload_gross", n2],
     )  # fmt: skip
+
+
+async def key_of(conn: AsyncConnection[Any], role: Role, reach: Reach = NATION) -> str:
+    return (await keys.create(conn, role, role, reach)).key
+
+
+async def _others(conn: AsyncConnection[Any], north: int) -> dict[str, str]:
+    """Keys of every other kind of caller, by the name that tests/api/matrix.toml has for it."""
+    provider = await people.add_provider(conn, "vnet", "V-Net")
+    await people.provide(conn, provider, ["dev-n1"])
+    return {
+        "administrator": await key_of(conn, "administrator"),
+        "province": await key_of(conn, "inspector", Reach(province="Ha Noi")),
+        "provider": await key_of(conn, "provider", Reach(provider_id=provider)),
+        "reader": await key_of(conn, "reader"),
+        "reader_of_north": await key_of(conn, "reader", Reach(north)),
+        "reader_of_province": await key_of(conn, "reader", Reach(province="Ha Noi")),
+    }
 
 
 async def _zones(conn: AsyncConnection[Any], north: int, south: int) -> dict[str, int]:

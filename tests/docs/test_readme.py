@@ -101,6 +101,6 @@ def test_the_demo_prints_what_the_readme_shows():
     source = "".join(
         path.read_text("utf-8") for path in sorted((ROOT / "hanhtrinh").glob("demo_*.py"))
     )
-    for name in ("token", "shell", "stop", "fixes", "weighings", "violations"):
+    for name in ("key", "shell", "stop", "fixes", "weighings", "violations"):
         assert name in names
         assert f'"{name}' in source

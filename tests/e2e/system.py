@@ -20,7 +20,8 @@ from hanhtrinh.embedded.ports import free_port
 from ingest.replay import ReplayOptions, ReplayReport, replay
 from ingest.replay_columns import ColumnMap
 from mqtt.options import BrokerOptions
-from storage import registry, tokens
+from storage import registry
+from storage.access import keys
 from storage.database import connect
 from storage.registry import NewVehicle
 from tests.ingest.jetstream.streams import make_stream
@@ -157,7 +158,7 @@ def register_fleet(dsn: str, names: Iterable[str]) -> tuple[dict[str, int], str]
             )
             devices = await registry.add_devices(conn, ordered)
             await registry.assign_devices(conn, devices, ids)
-            token = await tokens.create(conn, "test", "inspector")
+            token = (await keys.create(conn, "test", "inspector")).key
         return dict(zip(ordered, ids, strict=True)), token
 
     return asyncio.run(go())

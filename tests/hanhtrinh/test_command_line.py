@@ -13,7 +13,8 @@ from tests.hanhtrinh.command import hanhtrinh
 
 VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
-    "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth", "score",
+    "doctor", "warm", "quarantine", "vehicles", "devices", "users", "keys",
+    "providers", "audit", "auth", "score",
     "top", "bridge", "gateway",
 )  # fmt: skip
 NOWHERE = {
@@ -60,8 +61,13 @@ def test_every_verb_explains_itself(cli, verb):
         ("api", "--port", "http"),
         ("quarantine", "release"),
         ("quarantine", "release", "--all", "--id", "1"),
-        ("tokens", "create", "--name", "a", "--role", "king"),
-        ("tokens", "create", "--name", "a", "--role", "operator"),
+        ("keys", "create", "--name", "a", "--role", "king"),
+        ("keys", "create", "--name", "a", "--role", "operator"),
+        ("keys", "create", "--name", "a", "--scope", "everything"),
+        ("users", "create", "an", "--role", "reader", "--provider", "p"),
+        ("users", "create", "an", "--role", "operator", "--province", "p"),
+        ("audit", "verify", "--anchor", "x"),
+        ("audit", "export", "--format", "pdf"),
         ("vehicles", "add", "--plate", "-", "--device", "1", "--operator", "o"),
     ],
 )
@@ -82,7 +88,7 @@ def test_wrong_use_exits_with_2(cli, arguments):
         ("judge", "--fixes", "nowhere.csv"),
         ("doctor",),
         ("quarantine", "list"),
-        ("tokens", "create", "--name", "a"),
+        ("keys", "create", "--name", "a"),
         ("--config", "nowhere.toml", "doctor"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_first_position_is_sent_and_read_back(empty_database, broker, tmp_path
         "--operator", "one", "--operator-name", "Operator One", settings=settings,
     )  # fmt: skip
     assert added.data["plate"] == "29C12345"
-    token = hanhtrinh("tokens", "create", "--name", "me", settings=settings).stdout.strip()
+    token = hanhtrinh("keys", "create", "--name", "me", settings=settings).stdout.strip()
     now = datetime.now(UTC).isoformat()
     fix = {"time": now, "lat": 21.02, "lon": 105.85, "speed_kmh": 40}
     api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"

@@ -132,7 +132,7 @@ def test_no_secret_is_ever_shown(here):
     assert "s3cret" not in repr(settings)
 
 
-SECRETS = {"password", "dsn", "amqp_url", "token", "secret", "issuer_seed"}
+SECRETS = {"password", "dsn", "amqp_url", "token", "secret", "issuer_seed", "oidc_client_secret"}
 
 
 def test_whatever_is_named_like_a_secret_is_one():

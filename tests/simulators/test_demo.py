@@ -120,7 +120,7 @@ def test_two_demos_at_once_each_find_exactly_what_was_planned(tmp_path):
 def test_ctrl_c_ends_the_demo_in_order_after_its_api_has_answered(tmp_path):
     with running(tmp_path) as demo:
         address = demo.until(r"API: +(http://\S+)")
-        token = demo.until(r"token: +(\S+)")
+        token = demo.until(r"key: +(\S+)")
         demo.until(r"\b([1-9]\d*) violations")
         headers = {"Authorization": f"Bearer {token}"}
         answer = httpx.get(f"{address}/violations?limit=3", headers=headers, trust_env=False)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import quarantine
+from storage.access import audit
 from storage.quarantine import HOUR_US, Quarantined, Retention
 from storage.quarantine_limits import SAMPLE_BYTES, Before, Limits, choose, is_sampled
 from tests.storage.connected import connected, rows
@@ -129,6 +130,8 @@ def test_what_is_old_is_deleted_and_still_counted(database):
         left = [waiting.received for waiting in await quarantine.page(conn)]
         counted = sum(group.messages for group in await quarantine.groups(conn))
         last = await quarantine.clean(conn, keep, T0 + 105 * DAY_US)
+        acts = [row.action async for row in audit.rows(conn)]
+        assert set(acts) == {"clean_quarantine"}
         return early, later, left, counted, last
 
     early, later, left, counted, last = connected(database, work)

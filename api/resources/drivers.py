@@ -1,0 +1,107 @@
+"""Drivers: shown as the caller's role needs it, handed their data, erased."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Path, Query, Response
+
+from api.access import Asked, Session, closed_router
+from api.cursors import encode_cursor, id_cursor
+from api.encoding import Listed, json_answer
+from api.models.access import Driver, DriverFile, DriverPage
+from api.models.base import MOST_ID
+from api.openapi import problems
+from api.problems import Problem
+from api.queries import DriverQuery
+from storage.access import drivers
+from storage.access.drivers import MOST_ROWS
+
+router = closed_router("drivers", changes="erase")
+
+ThisDriver = Annotated[
+    int,
+    Path(ge=1, le=MOST_ID, description="Number of the driver (an identity, no unit).",
+         examples=[3]),
+]  # fmt: skip
+
+
+class FileOfDriver(msgspec.Struct, frozen=True):
+    driver: drivers.Driver
+    driving: list[drivers.Span]
+    violations: list[drivers.Found]
+    is_truncated: bool
+
+
+@router.get(
+    "/drivers",
+    summary="List drivers",
+    response_model=DriverPage,
+    responses=problems("invalid_request", "cursor_invalid"),
+)
+async def list_drivers(session: Asked, query: Annotated[DriverQuery, Query()]) -> Response:
+    """Drivers in order of their number; masked unless the role needs who they are."""
+    page = await drivers.drivers(
+        session.conn,
+        operator=query.operator,
+        after=id_cursor("drivers", query.cursor),
+        limit=query.limit,
+    )
+    cursor = None if page.last is None else encode_cursor("drivers", page.last)
+    return json_answer(Listed(page.rows, cursor))
+
+
+@router.get(
+    "/drivers/{driver_id}",
+    summary="Show a driver",
+    response_model=Driver,
+    responses=problems("driver_not_found"),
+)
+async def show_driver(session: Asked, driver_id: ThisDriver) -> Response:
+    """A driver; masked unless the role needs who it is."""
+    return json_answer(await _found(session, driver_id))
+
+
+@router.get(
+    "/drivers/{driver_id}/data",
+    summary="Hand out all data of a driver",
+    response_model=DriverFile,
+    responses=problems("driver_not_found"),
+)
+async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
+    """All that is held about a driver, for whoever has to give it to that driver."""
+    session.require("personal")
+    found = await _found(session, driver_id)
+    driving = await drivers.spans(session.conn, driver_id)
+    violations = await drivers.violations(session.conn, driver_id)
+    return json_answer(
+        FileOfDriver(
+            found, driving[:MOST_ROWS], violations[:MOST_ROWS],
+            max(len(driving), len(violations)) > MOST_ROWS,
+        )
+    )  # fmt: skip
+
+
+@router.delete(
+    "/drivers/{driver_id}",
+    summary="Erase a driver",
+    response_model=Driver,
+    responses=problems("driver_not_found", "must_be_kept"),
+)
+async def erase_driver(session: Asked, driver_id: ThisDriver) -> Response:
+    """Forget who a driver is. Journeys and violations stay, of a driver whom nobody knows.
+
+    Refused while a violation that the law has kept names the driver.
+    """
+    is_there, until = await drivers.erase(session.conn, driver_id, session.options.kept_days)
+    if not is_there:
+        raise Problem("driver_not_found", f"driver {driver_id}: expected one that you may erase")
+    if until is not None:
+        raise Problem("must_be_kept", f"a violation names this driver: it is kept until {until}")
+    return json_answer(await _found(session, driver_id))
+
+
+async def _found(session: Session, number: int) -> drivers.Driver:
+    found = await drivers.driver(session.conn, number)
+    if found is None:
+        raise Problem("driver_not_found", f"driver {number}: expected one that you may see")
+    return found

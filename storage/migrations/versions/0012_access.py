@@ -1,0 +1,11 @@
+"""People, their sessions, keys of programs, and what each role may do."""
+
+from storage.migrations.statements import available_flavour, run_file
+
+revision = "0012"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Make it, the same on either flavour."""
+    run_file("0012_access.sql", available_flavour())

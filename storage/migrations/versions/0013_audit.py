@@ -1,0 +1,11 @@
+"""The audit: who did what, when and from where, chained by digests."""
+
+from storage.migrations.statements import available_flavour, run_file
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    """Make it, the same on either flavour."""
+    run_file("0013_audit.sql", available_flavour())

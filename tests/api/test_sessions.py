@@ -1,0 +1,268 @@
+"""People come in, stay for a while, and go out; and nobody else comes in for them."""
+
+import time
+from base64 import b32decode
+from dataclasses import replace
+from itertools import count
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from api.credentials import COOKIE, CSRF_COOKIE
+from storage.access import audit, passwords, totp
+from tests.api.people import PASSWORD, Browser, make_person
+from tests.api.server import LIMITLESS, running
+from tests.api.world import do
+
+OPTIONS = replace(LIMITLESS, secret="s" * 32)
+NUMBERS = count(1)
+ANOTHER = "an entirely different one"
+
+
+@pytest.fixture(scope="module")
+def served(postgres, migrated_template):
+    with postgres.new_database(migrated_template) as name:
+        dsn = postgres.dsn_of(name)
+        with running(dsn, OPTIONS) as (_, base):
+            yield dsn, base
+
+
+@pytest.fixture
+def person(served):
+    """A person of the test's own, with a browser that is not in yet."""
+    dsn, base = served
+    username = f"person-{next(NUMBERS)}"
+    make_person(dsn, username, "inspector")
+    return dsn, Browser(base), username
+
+
+def actions(dsn: str, username: str) -> list[str]:
+    async def look(conn):
+        return [r.action async for r in audit.rows(conn) if r.subject == f"person {username}"]
+
+    found: list[str] = do(dsn, look)
+    return found
+
+
+def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(person):
+    dsn, browser, name = person
+    answer = browser.sign_in(name.upper())
+    assert answer.status_code == 200
+    said = {one.partition("=")[0]: one for one in answer.headers.get_list("set-cookie")}
+    for part in ("HttpOnly", "Secure", "Path=/", "SameSite=strict"):
+        assert part in said[COOKIE]
+    assert "Domain" not in said[COOKIE]
+    assert COOKIE.startswith("__Host-")
+    assert "HttpOnly" not in said[CSRF_COOKIE]
+    assert browser.cookies[COOKIE] not in answer.text
+    assert browser.ask("GET", "/vehicles").status_code == 200
+    me = browser.ask("GET", "/session").json()
+    assert (me["name"], me["role"], me["must_change_password"]) == (name, "inspector", False)
+    assert browser.ask("DELETE", "/session").status_code == 200
+    assert not browser.is_in
+    assert actions(dsn, name) == ["login", "logout"]
+
+
+def test_a_session_that_was_ended_opens_nothing_with_its_old_cookie(person):
+    _, browser, name = person
+    browser.sign_in(name)
+    kept = dict(browser.cookies)
+    browser.ask("DELETE", "/session")
+    browser.cookies = kept
+    for path in ("/vehicles", "/session"):
+        answer = browser.ask("GET", path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["expires_at = now()", "seen_at = now() - interval '31 minutes'", "ended_at = now()"],
+)
+def test_a_session_ends_with_its_time_and_unused(person, end):
+    dsn, browser, name = person
+    browser.sign_in(name)
+    do(dsn, lambda conn: conn.execute(f"UPDATE sessions SET {end}"))
+    assert browser.ask("GET", "/vehicles").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        {"csrf": ""},
+        {"csrf": "0" * 64},
+        {"headers": {"Origin": "https://evil.example"}},
+        {"headers": {"Origin": "null"}},
+        {"headers": {"Sec-Fetch-Site": "cross-site"}},
+        {"headers": {"Sec-Fetch-Site": "same-site"}},
+    ],
+)
+def test_another_site_cannot_make_a_browser_change_anything(person, trick):
+    _, browser, name = person
+    browser.sign_in(name)
+    for method, path, body in (
+        ("POST", "/keys", {"name": "x"}),
+        ("DELETE", "/session", None),
+        ("PUT", "/session/password", {"old": PASSWORD, "new": ANOTHER}),
+    ):
+        answer = browser.ask(method, path, json=body, **trick)
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_refused"), path
+    assert browser.ask("GET", "/keys").json()["items"] == []
+
+
+def test_nobody_is_signed_in_by_another_site(person):
+    _, browser, name = person
+    answer = browser.ask(
+        "POST", "/session", json={"username": name, "password": PASSWORD},
+        headers={"Origin": "https://evil.example"},
+    )  # fmt: skip
+    assert answer.json()["code"] == "csrf_refused"
+
+
+def test_a_wrong_name_and_a_wrong_password_cannot_be_told_apart(person):
+    dsn, browser, name = person
+    answers = {}
+    for username in (name, "nobody-of-this-name"):
+        answer = browser.sign_in(username, "wrong password")
+        answers[username] = (answer.status_code, answer.json()["code"], answer.json()["detail"])
+    assert len(set(answers.values())) == 1
+    assert answers[name][:2] == (401, "login_failed")
+    assert actions(dsn, name) == ["login_failed"]
+    # What nobody is called may be a password, in the wrong field.
+    assert "nobody-of-this-name" not in str(do(dsn, _everything))
+
+
+def test_who_is_not_there_costs_as_much_to_refuse():
+    def spent(kept):
+        begun = time.process_time()
+        assert not passwords.matches(kept, "wrong password")
+        return time.process_time() - begun
+
+    kept = passwords.hashed(PASSWORD)
+    assert passwords.matches(kept, PASSWORD)
+    there, absent = ([spent(which) for _ in range(3)] for which in (kept, None))
+    assert min(absent) > min(there) / 3
+
+
+async def _everything(conn):
+    return [row async for row in audit.rows(conn)]
+
+
+@pytest.mark.parametrize("is_somebody", [True, False])
+def test_a_name_is_locked_after_five_wrong_passwords_whoever_has_it(person, is_somebody):
+    dsn, browser, name = person
+    username = name if is_somebody else "who-is-not-there"
+    codes = [browser.sign_in(username, "wrong password").json()["code"] for _ in range(5)]
+    assert codes == ["login_failed"] * 5
+    answer = browser.sign_in(username)
+    assert (answer.status_code, answer.json()["code"]) == (429, "login_locked")
+    assert 1 <= int(answer.headers["retry-after"]) <= 61
+    do(dsn, lambda conn: conn.execute("UPDATE login_failures SET locked_until = now()"))
+    assert browser.sign_in(username).status_code == (200 if is_somebody else 401)
+
+
+def test_a_first_password_opens_nothing_but_its_change(served):
+    dsn, base = served
+    make_person(dsn, "first", "inspector", must_change=True)
+    browser = Browser(base)
+    assert browser.sign_in("first").status_code == 200
+    refused = browser.ask("GET", "/vehicles")
+    assert (refused.status_code, refused.json()["code"]) == (403, "password_change_needed")
+    change = {"old": PASSWORD, "new": ANOTHER}
+    assert browser.ask("PUT", "/session/password", json=change).status_code == 200
+    assert browser.ask("GET", "/vehicles").status_code == 200
+    assert Browser(base).sign_in("first").json()["code"] == "login_failed"
+    assert Browser(base).sign_in("first", ANOTHER).status_code == 200
+
+
+def test_a_changed_password_ends_other_sessions_and_does_not_come_back(person):
+    _, browser, name = person
+    other = Browser(browser.base)
+    assert other.sign_in(name).status_code == browser.sign_in(name).status_code == 200
+
+    def change(old: str, new: str) -> str:
+        answer = browser.ask("PUT", "/session/password", json={"old": old, "new": new})
+        return "done" if answer.is_success else str(answer.json()["code"])
+
+    assert change(PASSWORD, "short") == "password_refused"
+    assert change(PASSWORD, f"{name} and more") == "password_refused"
+    assert change(PASSWORD, "a" * 40) == "password_refused"
+    assert change(PASSWORD, PASSWORD) == "password_refused"
+    assert change("wrong password", ANOTHER) == "login_failed"
+
+
+def test_a_second_factor_is_asked_for_once_it_is_proven_and_each_code_works_once(person):
+    dsn, browser, name = person
+    browser.sign_in(name)
+    uri = browser.ask("POST", "/session/factor").json()["uri"]
+    secret = b32decode(parse_qs(urlsplit(uri).query)["secret"][0])
+    step = int(time.time() // 30)
+    assert Browser(browser.base).sign_in(name).status_code == 200  # not proven yet
+    wrong = {"code": totp.code_at(secret, step - 1000)}
+    assert browser.ask("PUT", "/session/factor", json=wrong).status_code == 401
+    right = {"code": totp.code_at(secret, int(time.time() // 30) - 1)}
+    assert browser.ask("PUT", "/session/factor", json=right).status_code == 200
+
+    again = Browser(browser.base)
+    assert again.sign_in(name).json()["code"] == "second_factor_needed"
+    assert again.sign_in(name, code=right["code"]).json()["code"] == "login_failed"  # was used
+    assert again.sign_in(name, "wrong", code="123456").json()["code"] == "login_failed"
+    now = totp.code_at(secret, int(time.time() // 30))
+    assert again.sign_in(name, code=now).status_code == 200
+    # The database alone does not know the secret.
+    stored = do(
+        dsn, lambda conn: _fetch(conn, "SELECT factor FROM people WHERE factor IS NOT NULL")
+    )
+    assert all(secret not in bytes(row[0]) for row in stored)
+
+
+async def _fetch(conn, query):
+    return await (await conn.execute(query)).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code"),
+    [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")],
+)
+def test_codes_are_those_of_the_standard(seconds, code):
+    # RFC 6238, appendix B, the last six of its eight digits.
+    assert totp.code_at(b"12345678901234567890", seconds // 30) == code
+    assert totp.step_of(b"12345678901234567890", code, seconds + 29) == seconds // 30
+    assert totp.step_of(b"12345678901234567890", code, seconds + 90) is None
+
+
+def test_a_persons_key_can_do_no_more_than_was_asked_for_and_makes_no_other(person):
+    _, browser, name = person
+    browser.sign_in(name)
+    refused = browser.ask("POST", "/keys", json={"name": "x", "scopes": ["people"]})
+    assert refused.status_code == 422
+    made = browser.ask("POST", "/keys", json={"name": "screen", "scopes": ["read"], "days": 2})
+    assert made.status_code == 201
+    base = browser.base
+    with httpx.Client(
+        base_url=f"{base}/api/v1", headers={"Authorization": f"Bearer {made.json()['key']}"}
+    ) as program:
+        assert program.get("/vehicles").status_code == 200
+        assert program.get("/devices").status_code == 403
+        assert program.post("/keys", json={"name": "y"}).status_code == 403
+        assert [key["person"] for key in browser.ask("GET", "/keys").json()["items"]] == [name]
+        number = made.json()["id"]
+        assert browser.ask("DELETE", f"/keys/{number}").status_code == 200
+        assert program.get("/vehicles").status_code == 401
+
+
+def test_too_many_requests_of_one_key_or_address_are_told_when_to_come_again(served):
+    dsn, _ = served
+    slow = replace(OPTIONS, requests_per_s=0.001, logins_per_minute=0.06)
+    make_person(dsn, "hasty", "inspector")
+    with running(dsn, slow) as (_, base):
+        browser = Browser(base)
+        assert browser.sign_in("hasty").status_code in {200, 429}
+        codes = [browser.sign_in("hasty").status_code for _ in range(3)]
+        assert codes == [429] * 3
+    with running(dsn, replace(OPTIONS, address_requests_per_s=0.8)) as (_, base):
+        answers = [httpx.get(f"{base}/api/v1/vehicles") for _ in range(8)]
+        assert answers[-1].status_code == 429
+        assert answers[-1].json()["code"] == "too_many_requests"
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert answers[-1].headers["x-content-type-options"] == "nosniff"

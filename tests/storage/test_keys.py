@@ -1,0 +1,120 @@
+import re
+
+import pytest
+
+from storage import registry
+from storage.access import keys, people
+from storage.access.roles import NATION, Reach
+from storage.errors import NotThereError, RegistryError
+from storage.reading import session
+from tests.storage.connected import connected, rows
+
+pytestmark = pytest.mark.integration
+
+
+async def holder(conn, key, *, read_only=True):
+    async with conn.transaction(force_rollback=True):
+        return await session.begin(conn, keys.digest_of(key), read_only=read_only, timeout_s=10)
+
+
+def test_a_key_says_who_holds_it_until_it_is_revoked(database):
+    async def work(conn):
+        owner = await registry.add_operator(conn, "A", "A")
+        theirs = await keys.create(conn, "depot", "operator", Reach(owner), scopes=["read"])
+        ours = await keys.create(conn, "inspection", "inspector")
+        holders = [await holder(conn, made.key) for made in (theirs, ours)]
+        revoked = [await keys.revoke(conn, theirs.id) for _ in range(2)]
+        return owner, holders, revoked, await holder(conn, theirs.key)
+
+    owner, (depot, inspection), revoked, gone = connected(database, work)
+    assert (depot.name, depot.role, depot.reach) == ("depot", "operator", Reach(owner))
+    assert depot.abilities == {"read"}
+    assert (inspection.role, inspection.reach) == ("inspector", NATION)
+    assert inspection.abilities == {"read", "write", "devices", "personal", "quarantine"}
+    assert (revoked, gone) == ([True, False], None)
+
+
+def test_keys_are_long_random_and_known_to_their_holder_alone(database):
+    async def work(conn):
+        made = {(await keys.create(conn, "x", "inspector")).key for _ in range(5)}
+        text = await rows(conn, "SELECT t::text FROM api_keys t")
+        return made, str(text), await keys.keys(conn)
+
+    made, text, listed = connected(database, work)
+    assert len(made) == len(listed) == 5
+    for key in made:
+        assert re.fullmatch(r"ht_[\w-]{43}", key)
+        assert key not in text
+
+
+@pytest.mark.parametrize("key", ["", "ht_", "ht_" + "A" * 43, "\0", "\ud800"])
+def test_a_key_that_nobody_has_opens_nothing(database, key):
+    assert connected(database, lambda conn: holder(conn, key)) is None
+
+
+def test_a_key_ends_by_itself(database):
+    async def work(conn):
+        made = await keys.create(conn, "x", "inspector", days=1)
+        before = await holder(conn, made.key)
+        await conn.execute("UPDATE api_keys SET expires_at = now()")
+        return before, await holder(conn, made.key)
+
+    before, after = connected(database, work)
+    assert before is not None
+    assert after is None
+
+
+@pytest.mark.parametrize(
+    ("role", "reach", "more"),
+    [
+        ("operator", NATION, {}),
+        ("operator", Reach(province="Ha Noi"), {}),
+        ("inspector", Reach(1), {}),
+        ("administrator", Reach(province="Ha Noi"), {}),
+        ("provider", NATION, {}),
+        ("reader", Reach(1, "Ha Noi"), {}),
+        ("king", NATION, {}),
+        ("inspector", NATION, {"scopes": ["people"]}),
+        ("inspector", NATION, {"scopes": []}),
+        ("reader", NATION, {"scopes": ["read", "personal"]}),
+        ("inspector", NATION, {"days": 367}),
+        ("inspector", NATION, {"days": 0}),
+    ],
+)
+def test_no_key_has_a_reach_a_scope_or_a_life_that_its_role_cannot_have(
+    database, role, reach, more
+):
+    async def work(conn):
+        await registry.add_operator(conn, "A", "A")
+        with pytest.raises(RegistryError):
+            await keys.create(conn, "x", role, reach, **more)
+        return await keys.keys(conn)
+
+    assert connected(database, work) == []
+
+
+def test_a_key_of_an_operator_that_nobody_knows_is_refused(database):
+    async def work(conn):
+        with pytest.raises(NotThereError):
+            await keys.create(conn, "x", "operator", Reach(99))
+
+    connected(database, work)
+
+
+def test_a_persons_key_ends_with_the_person_and_with_its_role(database):
+    async def work(conn):
+        await people.create(conn, people.NewPerson("an", "inspector"), None)
+        person = await people.person_id(conn, "an")
+        made = await keys.create(conn, "x", "inspector", person_id=person)
+        found = [await holder(conn, made.key)]
+        for change in (
+            "UPDATE people SET role = 'reader'",
+            "UPDATE people SET role = 'inspector', province = 'Ha Noi'",
+            "UPDATE people SET province = NULL, disabled_at = now()",
+            "UPDATE people SET disabled_at = NULL",
+        ):
+            await conn.execute(change)
+            found.append(await holder(conn, made.key))
+        return [one is not None for one in found]
+
+    assert connected(database, work) == [True, False, False, False, True]
