@@ -13,7 +13,13 @@ from ingest.bridge.metrics import BridgeMetrics
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.house import House
 from ingest.gateway.metrics import GatewayMetrics
-from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener
+from ingest.gateway.options import (
+    BrokerLink,
+    GatewayOptions,
+    Limits,
+    Listener,
+    RegistryOptions,
+)
 from ingest.gateway.publisher import Publisher
 from ingest.identity.metrics import AuthMetrics
 from ingest.metrics import WorkerMetrics
@@ -33,7 +39,9 @@ def worker(backlog=Backlog(True, 0, 0, 0, 65_535)) -> WorkerMetrics:  # noqa: B0
 
 def gateway() -> GatewayMetrics:
     metrics, broker, limits = GatewayMetrics(), BrokerLink("127.0.0.1", 1), Limits()
-    options = GatewayOptions((Listener("gt06", "tcp", "127.0.0.1", 0),), broker, limits)
+    registry = RegistryOptions("postgresql://", registered_only=True, http_secrets=False)
+    listeners = (Listener("gt06", "tcp", "127.0.0.1", 0),)
+    options = GatewayOptions(listeners, broker, limits, registry=registry)
     publisher = Publisher(broker, limits, lambda: None)
     Gateway(options, metrics, lambda: 0)._measure(House(limits, publisher, metrics, lambda: 0.0))
     return metrics

@@ -1,12 +1,15 @@
 """The command `hanhtrinh gateway` as people run it."""
 
 import json
+import signal
 import socket
+import ssl
 
 import pytest
 
 from hanhtrinh.settings import SettingsError, load
 from hanhtrinh.wiring import embedded_environment
+from tests.authority import Authority
 from tests.devices.streams.dialogues import IMEI, PACKET
 from tests.hanhtrinh.command import hanhtrinh, running
 from tests.hanhtrinh.waiting import wait_until
@@ -25,16 +28,26 @@ def port_of(log):
 
 @pytest.mark.integration
 def test_the_gateway_serves_a_tracker_and_stops_in_order(broker, tmp_path):
+    authority = Authority(tmp_path / "issued")
+    cert, key = authority.issue("127.0.0.1")
     settings = embedded_environment("postgresql://", broker) | {
-        "HANHTRINH_GATEWAY__LISTENERS": "teltonika tcp://127.0.0.1:0",
+        "HANHTRINH_GATEWAY__LISTENERS": "teltonika tls://127.0.0.1:0",
+        "HANHTRINH_GATEWAY__TLS_CERT": str(cert),
+        "HANHTRINH_GATEWAY__TLS_KEY": str(key),
     }
+    trusting = ssl.create_default_context(cafile=authority.ca)
     log = tmp_path / "gateway.log"
-    with running("gateway", settings=settings, log=log):
+    with running("gateway", settings=settings, log=log) as process:
         wait_until(
             lambda: "broker.connected" in log.read_text() and "listening" in log.read_text(),
             "a gateway with ports and a broker",
         )
-        with socket.create_connection(("127.0.0.1", port_of(log)), timeout=30) as tracker:
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "certificate.loaded" in log.read_text(), "the certificate")
+        with (
+            socket.create_connection(("127.0.0.1", port_of(log)), timeout=30) as plain,
+            trusting.wrap_socket(plain, server_hostname="127.0.0.1") as tracker,
+        ):
             tracker.sendall(LOGIN + PACKET)
             heard = b""
             while len(heard) < 5:

@@ -44,6 +44,11 @@ class Served:
         return self.gateway._admission
 
     @property
+    def logins(self):
+        assert self.gateway._logins is not None
+        return self.gateway._logins
+
+    @property
     def certificates(self):
         assert self.gateway._certificates is not None
         return self.gateway._certificates

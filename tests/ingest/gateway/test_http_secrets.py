@@ -125,8 +125,7 @@ def test_a_secret_ends_when_it_was_said_to_end(broker, database):
         async with serving(made) as served:
             browser = await Browser.of(served)
             assert await browser.asks(PATH, FIX, **bearer(old)) == 200
-            assert served.gateway._logins is not None
-            served.gateway._logins._clock = lambda: 2**62
+            served.logins._clock = lambda: 2**62
             assert await browser.asks(PATH, FIX, **bearer(old)) == 401
             browser.writer.close()
 
@@ -173,8 +172,7 @@ def test_while_the_database_is_away_known_secrets_open_and_others_are_told_to_co
                 way.stall(answers_only=True)
                 way.cut()
                 await until(lambda: not served.admission.is_current, "the loss of the database")
-                assert served.gateway._logins is not None
-                served.gateway._logins.forget(None)  # as a look at everything does
+                served.logins.forget(None)  # as a look at everything does
                 assert await browser.asks(PATH, FIX, **bearer(known)) == 200
                 assert await browser.asks(PATH, FIX, **bearer("wrong")) == 401
                 told = await problem(browser, f"/v1/json/{ANOTHER}", FIX, **bearer(unknown))
