@@ -1,5 +1,6 @@
 """Makes the stream and its consumers, and changes them without losing a message. Idempotent."""
 
+import asyncio
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -11,6 +12,8 @@ from ingest.jetstream.requests import ask, look
 LEAST_LEVEL: Final = 4
 """Of JetStream's API: consumers that a source confirms to came with it, in NATS 2.14."""
 
+LOOK_AGAIN_S: Final = 0.5
+
 
 async def establish(client: Client, layout: Layout) -> list[str]:
     """Let stream and consumers be as the layout says; returns what was done, in words.
@@ -21,7 +24,8 @@ async def establish(client: Client, layout: Layout) -> list[str]:
     await _require_level(client)
     if await look(client, f"STREAM.INFO.{MQTT_STREAM}") is None:
         raise StreamError(
-            f"{MQTT_STREAM}: not there: the server makes it when the first MQTT client connects"
+            f"{MQTT_STREAM}: not there: the server makes it when the first MQTT client connects: "
+            "run `hanhtrinh doctor`, which is one, and this again"
         )
     done = []
     found = await look(client, f"STREAM.INFO.{layout.stream}")
@@ -68,13 +72,26 @@ async def pending(client: Client, stream: str) -> dict[int, int]:
 
 
 async def unread(client: Client, stream: str) -> tuple[int, list[int]]:
-    """How many messages wait, and of which shards nobody asks for any, as the worker's user."""
-    waiting, alone = 0, []
-    for shard in range(await partitions_of(client, stream)):
-        found = await ask(client, f"CONSUMER.INFO.{stream}.{consumer_of(shard)}")
-        waiting += found["num_pending"] + found["num_ack_pending"]
-        if not found["num_waiting"] and not found["num_ack_pending"]:
-            alone.append(shard)
+    """How many messages wait, and of which shards nobody asks for any, as the worker's user.
+
+    Who has just been answered asks again within a moment: shards are looked at twice.
+    """
+    alone = list(range(await partitions_of(client, stream)))
+    waiting = 0
+    for look_again in (True, False):
+        looked = {
+            shard: await ask(client, f"CONSUMER.INFO.{stream}.{consumer_of(shard)}")
+            for shard in alone
+        }
+        if look_again:
+            waiting = sum(i["num_pending"] + i["num_ack_pending"] for i in looked.values())
+        alone = [
+            shard
+            for shard, info in looked.items()
+            if not info["num_waiting"] and not info["num_ack_pending"]
+        ]
+        if look_again and alone:
+            await asyncio.sleep(LOOK_AGAIN_S)
     return waiting, alone
 
 
