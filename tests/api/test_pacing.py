@@ -9,6 +9,12 @@ from api.pacing import LONGEST_LINE, MOST_CALLERS, Buckets, Pacing
 from api.problems import Problem
 
 
+async def settle() -> None:
+    """Let every task go on until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 class Clock:
     now = 0.0
 
@@ -61,13 +67,13 @@ def test_of_one_caller_so_many_are_under_way_and_the_others_wait_their_turn():
 
         line = 2 * LONGEST_LINE
         asking = [asyncio.create_task(ask("a")) for _ in range(line)]
-        while under_way < 2:
-            await asyncio.sleep(0)
+        await settle()
+        assert under_way == 2
         with pytest.raises(Problem, match="too_many_requests"):
             await ask("a")
         other = asyncio.create_task(ask("b"))
-        while under_way < 3:
-            await asyncio.sleep(0)
+        await settle()
+        assert under_way == 3
         done.set()
         await asyncio.gather(*asking, other)
         assert pacing._turns == {}

@@ -118,3 +118,16 @@ def test_the_database_has_no_connection_left_of_a_stopped_server(database):
             "WHERE application_name = 'hanhtrinh api' AND datname = current_database()"
         ).fetchone()
     assert found == (0,)
+
+
+@pytest.mark.parametrize("path", ["/health", "/vehicles", "/nonsense", "/docs", "/session"])
+def test_every_answer_tells_browsers_what_not_to_do_with_it(api, path):
+    headers = httpx.get(f"{api.nobody.http.base_url}/api/v1{path}").headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
+    # Over plain HTTP, a browser must not be told to come over TLS only.
+    assert "strict-transport-security" not in headers
