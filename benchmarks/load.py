@@ -132,6 +132,7 @@ async def ours(
         "violations_planned": sum(kind.planned for kind in scored.kinds.values()),
         "violations_found": sum(kind.matched for kind in scored.kinds.values()),
         "violations_false": len(scored.false),
+        "violations_wrong": [f"{v.kind} {v.vehicle}" for v in (*scored.missed, *scored.false)],
         "cpu_s_per_1000": cost,
         "attainable_rate": round(2000 / max(cost["all"], 1e-9)),
         "rss_mb": memory,
@@ -162,6 +163,7 @@ async def _figures(
         "violation_lag_ms_p99": _percentile(seen, 99),
         "violations_timed": len(seen),
         "connections_lost": driven.connections_lost,
+        "connections_failed_by": driven.failures,
         "messages": driven.messages,
         **await found.others(conn),
     }

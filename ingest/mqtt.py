@@ -199,6 +199,8 @@ class MqttSource:
         """Speak MQTT until the connection ends or `stop` is called. Raises ssl.SSLError."""
         options = self._options
         self._reader.begin_connection()
+        # Before anything is written: what is released now belongs to a connection that is gone.
+        self._inbox.begin_connection()
         login = Login(
             options.client_id, options.username, options.password, options.protocol,
             options.keepalive_s, SESSION_EXPIRY_S, options.window_messages,
@@ -231,7 +233,7 @@ class MqttSource:
                 self._drain_wake()
             if (has_more or line.fileno() in readable) and not self._read(line):
                 return
-            line.keep_alive()
+            line.keep_alive(hears=not is_full)
             if not self.connected and time.monotonic() > greeted_by:
                 raise TimeoutError(f"the broker did not answer for {GREETING_S:g} s")
         self._send_acknowledgements(line)
@@ -276,7 +278,6 @@ class MqttSource:
             return False
         if answer.keepalive_s is not None:
             line.keep_alive_at(answer.keepalive_s)
-        self._inbox.begin_connection()
         line.write(subscribe_packet(self._topics, self._options.protocol))
         return True
 

@@ -105,11 +105,16 @@ class Line:
                 select.select([self], [self] if self._outgoing else [], [], remaining)
                 self.read()
 
-    def keep_alive(self) -> None:
-        """Ask whether the broker is there when nothing was sent for long. Raises TimeoutError."""
+    def keep_alive(self, *, hears: bool) -> None:
+        """Ask whether the broker is there when nothing was sent for long. Raises TimeoutError.
+
+        hears: whether anybody reads; while nobody does, a broker that answers seems silent, too.
+        """
         if not self._keepalive_s:
             return
         now = time.monotonic()
+        if not hears:
+            self._pinged_at = None
         if self._pinged_at is not None and now - self._pinged_at > self._keepalive_s:
             raise TimeoutError(f"the broker did not answer a ping for {self._keepalive_s:g} s")
         if self._pinged_at is None and now - self._sent_at > self._keepalive_s / 2:

@@ -63,6 +63,7 @@ class Driven:
     connected: int
     connections_lost: int
     behind_s: float
+    failures: list[str]
 
 
 class FleetProcess:
@@ -125,7 +126,8 @@ async def work(plan: Plan) -> None:
                 simulation = Simulation(options, now_us() - PROBE_AGE_US)
                 await crowd.send([simulation.probe()])
                 print(
-                    json.dumps(asdict(Driven(1, 1, 0, 0, 0, crowd.connected, 0, 0.0))), flush=True
+                    json.dumps(asdict(Driven(1, 1, 0, 0, 0, crowd.connected, 0, 0.0, []))),
+                    flush=True,
                 )
                 continue
             truth = Path(run.truth) if run.truth else None
@@ -135,7 +137,7 @@ async def work(plan: Plan) -> None:
             await crowd.drain()
             driven = Driven(
                 report.messages, report.fixes, report.weighings, report.start_us, report.until_us,
-                crowd.connected, crowd.lost, crowd.behind_s,
+                crowd.connected, crowd.lost, crowd.behind_s, crowd.failures,
             )  # fmt: skip
             print(json.dumps(asdict(driven)), flush=True)
 

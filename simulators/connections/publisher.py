@@ -32,7 +32,10 @@ WINDOW: Final = 16
 LOGINS_PER_S: Final = 200
 """A broker that takes fewer than so many is not waited for."""
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 60.0
+"""A broker that says nothing for so long is left: one under load must not be flooded, too, by
+everybody who comes back."""
+
 LOOK_S: Final = 0.05
 LEAVE_S: Final = 60.0
 ITEMS_A_FRAME: Final = 5_000
@@ -127,6 +130,11 @@ class CrowdPublisher:
         return sum(member.state.lost for member in self._members)
 
     @property
+    def failures(self) -> list[str]:
+        """Why connections last ended or could not be made, one reason for a process at most."""
+        return sorted({member.state.failure for member in self._members} - {""})
+
+    @property
     def behind_s(self) -> float:
         """By how much the last messages were sent late."""
         return max(member.state.behind_us for member in self._members) / 1e6
@@ -189,8 +197,8 @@ class CrowdPublisher:
                 raise PublishError(f"connections: process {member.pid} has ended")
 
     def _why(self) -> str:
-        reasons = {member.state.failure for member in self._members} - {""}
-        return f" ({'; '.join(sorted(reasons))})" if reasons else ""
+        reasons = self.failures
+        return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 @asynccontextmanager

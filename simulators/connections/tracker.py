@@ -20,7 +20,7 @@ from devices.mqtt_packets import (
 from simulators.connections.wire import State
 
 PACKET_IDS: Final = 65_535
-NO_PROGRESS: Final = 6
+NO_PROGRESS: Final = 3
 """So many times the longest silence may pass without an acknowledgement, if pings are answered."""
 
 Body = tuple[str, bytes]
@@ -118,6 +118,9 @@ class Tracker(asyncio.Protocol):
             return
         if self.is_open and self._waiting:
             self._write()
+
+    def eof_received(self) -> None:
+        self._state.failure = "the broker closed the connection"
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:

@@ -181,3 +181,46 @@ def test_a_silent_worker_pings_and_leaves_a_broker_that_does_not_answer(capsys, 
     assert PINGREQ[:1] in said
     assert seconds > 1
     assert "did not answer a ping" in capsys.readouterr().out + caplog.text
+
+
+def test_what_is_released_after_a_loss_is_not_acknowledged_on_the_next_connection():
+    async def go():
+        said: list[bytes] = []
+        writers: list[asyncio.StreamWriter] = []
+        again, greet, subscribed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def serve(reader, writer):
+            writers.append(writer)
+            is_first = len(writers) == 1
+            while head := await reader.read(1):
+                said.append(head + await reader.readexactly((await reader.readexactly(1))[0]))
+                if head == b"\x10" and not is_first:
+                    again.set()
+                    await greet.wait()
+                if head == b"\x10":
+                    writer.write(b"\x20\x02\x00\x00")
+                elif head == b"\x82" and is_first:
+                    message = publish_packet("gsht/v1/json/1", b"x", 7)
+                    writer.write(b"\x90\x03\x00\x01\x01" + message)
+                elif head == b"\x82":
+                    subscribed.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        source = MqttSource(MqttOptions("127.0.0.1", port, "w", batch_age_s=0.01), lambda: 0)
+        await source.start()
+        async with asyncio.timeout(60):
+            batch = await source.receive()
+            writers[0].close()
+            await again.wait()
+            source.acknowledge(batch)
+            await until(lambda: source.due == 0, "the batch to be released")
+            greet.set()
+            await subscribed.wait()
+        await source.stop()
+        server.close()
+        return said
+
+    kinds = [packet[0] for packet in asyncio.run(go())]
+    assert kinds == [0x10, 0x82, 0x10, 0x82, 0xE0]
