@@ -8,12 +8,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KERNELS := $(VENV)/.kernels
 ARGS ?=
-BENCHMARKS := $(filter-out report,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHMARKS := $(filter-out report storage,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup servers demo check test bench fuzz lock clean
+.PHONY: help setup servers demo check test bench bench-storage fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make check            lint, format, types, import contracts; changes no file"
 	@echo "make test             make check, and every test (ARGS: more for pytest)"
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
+	@echo "make bench-storage    how fixes are kept and found (ARGS=\"--rows 5000000 --dsn DSN --json\")"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
 	@echo "make servers          install the brokers that some tests need (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
@@ -72,6 +73,9 @@ servers:
 bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+
+bench-storage: $(KERNELS)
+	@$(BIN)/python -m benchmarks.storage $(ARGS)
 
 fuzz: $(READY)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \
