@@ -10,12 +10,12 @@ KERNELS := $(VENV)/.kernels
 ARGS ?=
 # One more than the two cores of a small machine: many tests wait for servers and for real time.
 TESTERS ?= 3
-BENCHMARKS := $(filter-out report load faults,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHMARKS := $(filter-out report load faults storage,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup environment servers demo check test bench bench-load bench-faults fuzz lock clean
+.PHONY: help setup environment servers demo check test bench bench-load bench-faults bench-storage fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make bench            every benchmark (ARGS=--quick for a short run)"
 	@echo "make bench-load       many connections (ARGS=\"--vehicles N --interval S --duration S --json\")"
 	@echo "make bench-faults     everything that can fail does (ARGS=\"--only replay --scale 0.1 --json\")"
+	@echo "make bench-storage    how fixes are kept and found (ARGS=\"--rows 5000000 --dsn DSN --json\")"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
 	@echo "make servers          install the brokers that some tests need (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
@@ -84,6 +85,9 @@ bench-load: $(KERNELS)
 
 bench-faults: $(KERNELS)
 	@$(BIN)/python -m benchmarks.faults $(ARGS)
+
+bench-storage: $(KERNELS)
+	@$(BIN)/python -m benchmarks.storage $(ARGS)
 
 fuzz: $(READY)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \

@@ -26,6 +26,7 @@ from hanhtrinh.commands import (
     score,
     serve,
     traffic,
+    upkeep,
     watch,
 )
 from hanhtrinh.commands.state import State
@@ -110,6 +111,7 @@ app.command("judge")(judge.judge)
 app.command("rejudge")(judge.rejudge)
 app.command("doctor")(check.doctor)
 app.command("warm")(check.warm)
+app.command("upkeep")(upkeep.upkeep)
 app.command("top")(watch.top)
 app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")

@@ -17,6 +17,7 @@ from storage.arrays import Float4s, Float8s, Instant, Instants, Int4s, cursor, r
 from storage.copying import Layout
 from storage.extras import encode_extras
 from storage.flavour import create_days, existing_days
+from storage.hours import mark_changed
 from storage.queries import queries
 
 SQL = queries("fixes")
@@ -85,6 +86,7 @@ async def insert_fixes(conn: AsyncConnection, fixes: FixBatch) -> None:
     if fixes.extra:
         async with conn.cursor().copy(SQL["copy_extras"]) as copy:
             await copy.write(encode_extras(fixes))
+    await mark_changed(conn, fixes.vehicle, fixes.time)
 
 
 async def stored(conn: AsyncConnection, vehicle: I32, time: I64) -> Bool:
@@ -138,6 +140,7 @@ async def update_quality(conn: AsyncConnection, vehicle: I32, time: I64, quality
             SQL["update_quality"],
             {**_keys(vehicle, time), "quality": Int4s(quality)},
         )
+        await mark_changed(conn, vehicle, time)
 
 
 async def insert_repeats(conn: AsyncConnection, repeats: FixBatch) -> int:

@@ -295,6 +295,25 @@ class Quarantine(Section):
     )
 
 
+class Upkeep(Section):
+    """`hanhtrinh upkeep`: how long what is kept, by age of the data itself."""
+
+    fixes_days: int = setting(
+        366, "fixes, with what their formats carried beside", unit="days", ge=31, le=36_500
+    )
+    violations_days: int = setting(
+        1096, "violations and their versions; under appeal: until decided", unit="days", ge=31,
+        le=36_500,
+    )  # fmt: skip
+    hours_days: int = setting(
+        1096, "what vehicles did by hour: distance, driving, silence", unit="days", ge=31,
+        le=36_500,
+    )  # fmt: skip
+    compressed_after_days: int = setting(
+        7, "fixes become columns at this age (TimescaleDB)", unit="days", ge=1, le=36_500
+    )
+
+
 class Auth(Section):
     """`hanhtrinh auth`, which answers a NATS broker who may come in."""
 
@@ -539,6 +558,7 @@ class Settings(BaseSettings):
     bridge: Bridge = Bridge()
     ingest: Ingest = Ingest()
     quarantine: Quarantine = Quarantine()
+    upkeep: Upkeep = Upkeep()
     auth: Auth = Auth()
     judge: Judge = Judge()
     api: Api = Api()

@@ -1,5 +1,8 @@
 """The SQL of a migration, assembled for the database at hand."""
 
+import re
+from typing import Final
+
 import psycopg
 from alembic import op
 
@@ -10,9 +13,19 @@ PARTITIONED = ") PARTITION BY RANGE (time);"
 """How the schema declares the table of fixes. TimescaleDB wants an ordinary table."""
 
 
+PART: Final = re.compile(r"<(\w+) (\w+)>")
+"""`<hour columns>` stands for the file of that name and revision: what both flavours say alike."""
+
+
 def assembled(name: str, flavour: Flavour) -> str:
-    """The SQL file of that name, fit for the flavour."""
-    text = (FOLDER / "sql" / name).read_text(encoding="utf-8")
+    """The SQL file of that name, with the parts that it names, fit for the flavour."""
+    revision, _, _ = name.partition("_")
+
+    def part(found: re.Match[str]) -> str:
+        file = FOLDER / "sql" / f"{revision}_{found[1]}_{found[2]}.sql"
+        return "\n" + file.read_text(encoding="utf-8").rstrip()
+
+    text = PART.sub(part, (FOLDER / "sql" / name).read_text(encoding="utf-8"))
     return text.replace(PARTITIONED, ");") if flavour is Flavour.TIMESCALE else text
 
 

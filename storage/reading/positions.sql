@@ -14,3 +14,9 @@ WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
   AND (%(after)s::bigint IS NULL OR l.vehicle_id > %(after)s)
 ORDER BY l.vehicle_id
 LIMIT %(rows)s;
+
+-- name: all_positions
+-- Every latest position that may be seen, as arrays in order of vehicle.
+SELECT array_agg(l.vehicle_id), array_agg(l.time), array_agg(l.lon), array_agg(l.lat),
+       array_agg(l.speed_kmh), array_agg(l.heading), array_agg(l.inputs), array_agg(l.quality)
+FROM (SELECT * FROM latest ORDER BY vehicle_id) l;

@@ -15,7 +15,7 @@ VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
     "doctor", "warm", "quarantine", "vehicles", "devices", "users", "keys",
     "providers", "audit", "auth", "score",
-    "top", "bridge", "gateway",
+    "top", "bridge", "gateway", "upkeep",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",
@@ -81,6 +81,7 @@ def test_wrong_use_exits_with_2(cli, arguments):
         ("worker",),
         ("api",),
         ("migrate",),
+        ("upkeep",),
         ("simulate", "--duration", "1"),
         ("replay", "nowhere.csv", "--map", "vehicle=v,time=t,lat=a,lon=o"),
         ("decode", "--codec", "no-such-codec"),

@@ -2,10 +2,10 @@
 
 from storage.migrations.statements import available_flavour, run_file
 
-revision = "0012"
+revision = "0010"
 down_revision = "0009"
 
 
 def upgrade() -> None:
     """Make it, the same on either flavour."""
-    run_file("0012_access.sql", available_flavour())
+    run_file("0010_access.sql", available_flavour())

@@ -2,10 +2,10 @@
 
 from storage.migrations.statements import available_flavour, run_file
 
-revision = "0014"
-down_revision = "0013"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
     """Make it, the same on either flavour."""
-    run_file("0014_personal.sql", available_flavour())
+    run_file("0012_personal.sql", available_flavour())

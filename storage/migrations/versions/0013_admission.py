@@ -2,10 +2,10 @@
 
 from storage.migrations.statements import available_flavour, run_file
 
-revision = "0015"
-down_revision = "0014"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
     """Make the view and what tells of changes."""
-    run_file("0015_admission.sql", available_flavour())
+    run_file("0013_admission.sql", available_flavour())

@@ -2,10 +2,10 @@
 
 from storage.migrations.statements import available_flavour, run_file
 
-revision = "0013"
-down_revision = "0012"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
     """Make it, the same on either flavour."""
-    run_file("0013_audit.sql", available_flavour())
+    run_file("0011_audit.sql", available_flavour())

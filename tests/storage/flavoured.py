@@ -1,0 +1,109 @@
+"""A migrated database of either flavour, and fixes in it."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from devices.batch import FixBatch
+from storage import fixes
+from storage.arrays import Float4s, Float8s, Instants, Int4s, cursor
+from storage.flavour import Flavour
+from storage.migrations import upgrade
+from tests.fix_postgres import PostgresServer
+from tests.storage import pglite
+from tests.storage.connected import connected
+
+T = TypeVar("T")
+
+IS_TIMESCALE = "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
+
+INSERT = b"""
+INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
+                   satellites, odometer, driver_id, inputs, quality)
+SELECT k.vehicle_id, k.time, k.received, k.lon, k.lat, k.speed_kmh, 'NaN', 'NaN', 'NaN', 255, 'NaN',
+       -1, 0, k.quality
+FROM unnest(%(vehicle)s, %(time)s, %(received)s, %(lon)s, %(lat)s, %(speed_kmh)s, %(quality)s)
+     AS k (vehicle_id, time, received, lon, lat, speed_kmh, quality)
+"""
+
+
+ROWS = 500
+"""Rows of one INSERT: the server in WebAssembly dies of messages over 64 KiB."""
+
+
+class Place(NamedTuple):
+    """dsn: a migrated database that a module's tests share; is_whole: it knows COPY and crowds."""
+
+    dsn: str
+    flavour: Flavour
+    is_whole: bool
+
+    def connected(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run asynchronous work on a connection of its own."""
+
+        async def alone(conn: AsyncConnection) -> T:
+            if not self.is_whole:  # one session of the server's is every connection's
+                await conn.execute("DEALLOCATE ALL")
+            return await work(conn)
+
+        return connected(self.dsn, alone)
+
+    async def store(self, conn: AsyncConnection, batch: FixBatch) -> None:
+        """Write fixes as the worker does, or by INSERT where there is no COPY."""
+        if self.is_whole:
+            await fixes.ensure_days(conn, batch.time)
+            async with conn.transaction():
+                await fixes.insert_fixes(conn, batch)
+            return
+        for start in range(0, len(batch), ROWS):
+            part = batch.take(np.arange(start, min(start + ROWS, len(batch))))
+            await cursor(conn).execute(
+                INSERT,
+                {
+                    "vehicle": Int4s(part.vehicle),
+                    "time": Instants(part.time),
+                    "received": Instants(part.received),
+                    "lon": Float8s(part.lon),
+                    "lat": Float8s(part.lat),
+                    "speed_kmh": Float4s(part.speed_kmh),
+                    "quality": Int4s(part.quality.astype(np.int32)),
+                },
+            )
+
+
+@contextmanager
+def migrated(flavour: Flavour, postgres: PostgresServer) -> Iterator[Place]:
+    """The server at hand where it is of that flavour, for TimescaleDB else the one from npm."""
+    with postgres.admin() as admin:
+        row = admin.execute(IS_TIMESCALE).fetchone()
+    at_hand = Flavour.TIMESCALE if row is not None and row[0] else Flavour.PLAIN
+    if at_hand is flavour:
+        with postgres.new_database() as name:
+            upgrade(postgres.dsn_of(name))
+            yield Place(postgres.dsn_of(name), flavour, is_whole=True)
+    elif flavour is Flavour.TIMESCALE:
+        with pglite.running() as dsn:
+            upgrade(dsn)
+            yield Place(dsn, flavour, is_whole=False)
+    else:
+        pytest.skip("HANHTRINH_TEST_DSN is a server with TimescaleDB")
+
+
+def register(dsn: str, operators: int, vehicles: int) -> None:
+    """Operators op-1, op-2, ... with as many vehicles each, whose ids run on."""
+    with closing(psycopg.connect(dsn, autocommit=True)) as conn:
+        conn.execute(
+            "INSERT INTO operators (code, name)"
+            " SELECT 'op-' || n, '' FROM generate_series(1, %s) n",
+            [operators],
+        )
+        conn.execute(
+            "INSERT INTO vehicles (plate, operator_id)"
+            " SELECT 'PLATE' || n, 1 + (n - 1) / %s FROM generate_series(1, %s) n",
+            [vehicles, operators * vehicles],
+        )
