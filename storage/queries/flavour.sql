@@ -32,7 +32,7 @@ ORDER BY 1
 CALL refresh_continuous_aggregate('fix_hours', %(since)s, %(until)s)
 
 -- name: roll_up
--- Store at most a week of hours more (migrations/sql/0010_plain.sql), and whether some are left.
+-- Store at most a week of hours more (migrations/sql/0015_plain.sql), and whether some are left.
 SELECT roll_up_fix_hours(%(kept)s, %(until)s, interval '7 days') < %(until)s
 
 -- name: uncompressed
@@ -55,7 +55,7 @@ SELECT compress_chunk(%(chunk)s::regclass)
 SELECT count(*) FROM drop_chunks('fixes', older_than => %(before)s)
 
 -- name: drop_partitions
--- The same where partitions are native (migrations/sql/0010_plain.sql).
+-- The same where partitions are native (migrations/sql/0015_plain.sql).
 SELECT drop_fix_days(%(before)s)
 
 -- name: drop_hour_chunks
