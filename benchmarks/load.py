@@ -22,7 +22,7 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from benchmarks.parts import found
-from benchmarks.parts.fleet import Driven, FleetProcess, Plan, Run
+from benchmarks.parts.fleet import PROBE, Driven, FleetProcess, Plan, Run
 from benchmarks.parts.nodes import new_broker
 from benchmarks.parts.processor import Cost
 from benchmarks.parts.servers import new_folder
@@ -165,7 +165,7 @@ async def _figures(
         "connections_lost": driven.connections_lost,
         "connections_failed_by": driven.failures,
         "messages": driven.messages,
-        **await found.others(conn),
+        **await found.others(conn, PROBE.topic),
     }
 
 

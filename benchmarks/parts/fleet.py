@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from simulators.connections.publisher import CrowdOptions, connect_crowd
+from simulators.feed import Message
 from simulators.fleet import Fleet, FleetOptions
 from simulators.publisher import BrokerOptions
-from simulators.simulate import SimulateOptions, Simulation, now_us, travel
+from simulators.simulate import SimulateOptions, now_us, travel
 from simulators.world import load_world
 
 LEAD_US_A_VEHICLE = 150
-PROBE_AGE_US = 120_000_000
+PROBE = Message(0, "gsht/v1/json/nobody", b"{}", 0)
+"""Of a tracker that nobody has registered: it wakes the worker, and becomes no fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Plan:
 class Run:
     """One drive. truth: where its planned violations are written; empty: nowhere.
 
-    duration_s: 0: a single message of the past, which wakes whoever listens.
+    duration_s: 0: a single message, which wakes whoever listens.
     """
 
     duration_s: float
@@ -123,8 +125,7 @@ async def work(plan: Plan) -> None:
         while line := await reader.readline():
             run = Run(**json.loads(line))
             if not run.duration_s:
-                simulation = Simulation(options, now_us() - PROBE_AGE_US)
-                await crowd.send([simulation.probe()])
+                await crowd.send([PROBE])
                 print(
                     json.dumps(asdict(Driven(1, 1, 0, 0, 0, crowd.connected, 0, 0.0, []))),
                     flush=True,

@@ -33,7 +33,8 @@ WHERE v.first_seen_at >= %(since)s AND f.committed >= v.first_seen_at
 """Of each violation: from the newest fix in the transaction that first wrote it to its commit."""
 
 OTHERS = """
-SELECT (SELECT count(*) FROM quarantine), (SELECT coalesce(sum(repeats), 0) FROM repeat_counts),
+SELECT (SELECT count(*) FROM quarantine WHERE topic <> %(probe)s),
+       (SELECT coalesce(sum(repeats), 0) FROM repeat_counts),
        (SELECT count(*) FROM latest WHERE judged_until < stored_until),
        (SELECT count(*) FROM weighings)
 """
@@ -106,9 +107,9 @@ async def violation_lags_ms(conn: AsyncConnection, since_us: int) -> F64:
         return np.array([row[0] for row in await cur.fetchall()], np.float64)
 
 
-async def others(conn: AsyncConnection) -> dict[str, int]:
-    """Counts besides the fixes."""
-    row = await (await conn.execute(OTHERS)).fetchone()
+async def others(conn: AsyncConnection, probe: str) -> dict[str, int]:
+    """Counts besides the fixes. probe: topic of a message that was no part of the load."""
+    row = await (await conn.execute(OTHERS, {"probe": probe})).fetchone()
     assert row is not None
     names: Sequence[str] = ("quarantined", "redelivered", "unjudged_vehicles", "weighings")
     return {name: int(count) for name, count in zip(names, row, strict=True)}

@@ -7,6 +7,9 @@ Every MQTT identity may do what its part needs and nothing else. What the limits
 - `max_ack_pending` is per subscription, and the sum over a session's subscriptions may not pass
   65,535 (MQTT packet ids): four subscriptions of 16,383. It is far above a batch of 4,096, so a
   worker that acknowledges after its commit is never starved.
+- `js_api_timeout`: a publish that is not stored by then ends its device's connection. The device
+  comes back with the same message, and a broker that was merely slow has the logins of a fleet,
+  too: with the server's own 5 s an overload fed itself.
 - `ack_wait`: NATS delivers an unacknowledged message again after this time, not on reconnect, and
   does so on a living connection too. It is what a restarted worker waits for its predecessor's
   unfinished batch.
@@ -42,6 +45,7 @@ from hanhtrinh.embedded.process import Launch, ServerProcess, end_left_over, log
 MAX_PAYLOAD_BYTES: Final = 16 << 20
 MAX_ACK_PENDING: Final = 16_383
 ACK_WAIT_S: Final = 10
+STORE_PATIENCE_S: Final = 30
 START_S: Final = 60.0
 
 MEASUREMENTS: Final = ("gsht.>", "weigh.>", "owntracks.>", "*.data")
@@ -210,6 +214,7 @@ class EmbeddedNats:
                     "listen": f"{LOOPBACK}:{port}",
                     "ack_wait": f"{self._ack_wait_s:g}s",
                     "max_ack_pending": MAX_ACK_PENDING,
+                    "js_api_timeout": f"{STORE_PATIENCE_S}s",
                 },
                 "authorization": authorization,
                 **accounts,
