@@ -28,6 +28,7 @@ class Link:
         # Of each connection: the side of who made it, the far side.
         self._pairs: dict[asyncio.StreamWriter, asyncio.StreamWriter] = {}
         self._lost: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="link")
 
@@ -80,7 +81,9 @@ class Link:
             self.port = server.sockets[0].getsockname()[1]
             self._ready.set()
             await self._ended.wait()
+            await self._set(answers=True, questions=True)
             await self._cut()
+            await asyncio.gather(*self._serving)
 
     async def _end(self) -> None:
         self._ended.set()
@@ -104,6 +107,12 @@ class Link:
             near.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._forward(reader, writer))
+        self._serving.add(serving)
+        await serving
+        self._serving.discard(serving)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._far)

@@ -47,10 +47,10 @@ def prepared(database):
 
 @pytest.fixture
 def broker():
-    """A broker that delivers again after a second what was not acknowledged."""
+    """A broker that delivers again after two seconds what was not acknowledged."""
     folder = DataFolder.open(Path(tempfile.mkdtemp(prefix="hanhtrinh-test-")))
     try:
-        with EmbeddedNats(folder, ack_wait_s=1) as running:
+        with EmbeddedNats(folder, ack_wait_s=2) as running:
             yield running
     finally:
         folder.remove()

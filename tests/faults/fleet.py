@@ -67,6 +67,11 @@ class Working:
     def count(self, name, **labels):
         return self.metrics.registry.get_sample_value(f"hanhtrinh_{name}", labels) or 0
 
+    @property
+    def stored(self):
+        """Fixes that it has stored; what a slow machine has delivered again does not count."""
+        return self.count("fixes_total", outcome="stored")
+
     async def until(self, condition, what):
         await aio_until(condition, what)
 

@@ -67,8 +67,7 @@ async def disturb(dsn, broker, fault):
         with fault():
             await publish(broker, sent[third : 2 * third])
             await run.until(lambda: run.count("database_up") == 0, "the fault to be seen")
-            assert run.count("messages_total") == third
-            assert run.count("acknowledged_messages_total") == third
+            assert run.stored == third
         await publish(broker, sent[2 * third :])
         await run.until_stored(dsn, len(sent))
         await run.until(lambda: run.count("held_messages") == 0, "all to be acknowledged")
