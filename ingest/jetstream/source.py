@@ -64,7 +64,7 @@ class JetStreamSource:
         self._woken = asyncio.Event()
         self._first_at = 0.0
         self._looked_at = 0.0
-        self._seen: dict[int, tuple[int, int]] = {}
+        self._short: dict[int, tuple[int, int]] = {}
         self._stored = (0, 0)
         self.failures = 0
 
@@ -343,15 +343,18 @@ class JetStreamSource:
             log.warning("stream.unreadable", error=str(error))
 
     def _compare(self, partition: Partition, found: dict[str, Any]) -> None:
-        """A consumer that has delivered what did not come since the last look begins again."""
+        """A consumer begins again if at two looks it had delivered what has not come."""
         partition.pending = found["num_pending"]
         delivered = found["delivered"]["consumer_seq"]
+        if not partition.is_begun or delivered <= partition.number:
+            self._short.pop(partition.shard, None)
+            return
+        # The answer overtakes messages that are on their way: once says nothing.
         state = partition.epoch, partition.number
-        is_short = partition.is_begun and delivered > partition.number
-        if is_short and self._seen.get(partition.shard) == state:
+        if self._short.get(partition.shard) == state:
             log.warning("shard.interrupted", shard=partition.shard, delivered=delivered)
             partition.end()
-        self._seen[partition.shard] = state
+        self._short[partition.shard] = state
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
