@@ -126,6 +126,7 @@ def test_no_secret_is_ever_shown(here):
     secrets = {row.variable: "s3cret" for row in rows() if row.is_secret}
     secrets["HANHTRINH_DATABASE__DSN"] = "postgresql://u:s3cret@h/db"
     secrets["HANHTRINH_BRIDGE__AMQP_URL"] = "amqps://u:s3cret@h/"
+    secrets["HANHTRINH_API__SECRET"] = "s3cret" * 6
     settings = load(environment=secrets).settings
     for row in rows():
         assert "s3cret" not in shown(row, settings)
