@@ -14,7 +14,7 @@ from tests.hanhtrinh.command import hanhtrinh
 VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
     "doctor", "warm", "quarantine", "vehicles", "devices", "tokens", "auth", "score",
-    "top", "bridge", "gateway", "upkeep",
+    "top", "bridge", "gateway", "upkeep", "backup", "restore",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",
