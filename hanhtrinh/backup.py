@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hanhtrinh.errors import CommandError
+from storage.flavour import Flavour
 
 TABLES: Final = """
 SELECT c.relname FROM pg_class c
@@ -67,7 +68,7 @@ def restore(dsn: str, archive: Path) -> dict[str, int]:
     with closing(psycopg.connect(dsn, autocommit=True)) as conn:
         if conn.execute(TABLES).fetchone() is not None:
             raise CommandError("the database has tables: expected an empty one to restore into")
-        conn.execute(ROLE)
+        _make_roles(conn)
         if manifest["timescaledb"]:
             conn.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
             conn.execute("SELECT timescaledb_pre_restore()")
@@ -84,6 +85,14 @@ def restore(dsn: str, archive: Path) -> dict[str, int]:
             f"{name}: expected {manifest['rows'][name]} rows as saved, got {found.get(name)}"
         )
     return found
+
+
+def _make_roles(conn: psycopg.Connection) -> None:
+    """Make the roles that policies name; they belong to the server, and are in no archive."""
+    from storage.migrations.statements import assembled  # noqa: PLC0415 - Alembic is slow to load
+
+    conn.execute(ROLE)
+    conn.execute(assembled("0010_roles.sql", Flavour.PLAIN).encode())
 
 
 def _count(conn: psycopg.Connection) -> dict[str, int]:

@@ -8,4 +8,6 @@ down_revision = "0009"
 
 def upgrade() -> None:
     """Make it, the same on either flavour."""
-    run_file("0010_access.sql", available_flavour())
+    flavour = available_flavour()
+    run_file("0010_roles.sql", flavour)
+    run_file("0010_access.sql", flavour)
