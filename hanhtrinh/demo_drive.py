@@ -24,7 +24,7 @@ from hanhtrinh.embedded import ServerNotStartedError
 from hanhtrinh.wiring import clock
 from simulators.dirt import MILD, Dirt
 from simulators.publisher import BrokerOptions, Publisher, connect
-from simulators.simulate import SimulateOptions, Simulation, drive
+from simulators.simulate import SimulateOptions, Simulation, drive, send_backlog
 from storage import database
 
 BACKLOG_S: Final = 900
@@ -143,9 +143,7 @@ def _introduce(servers: Servers, parts: Parts, key: str, console: Console) -> No
 async def _drive(run: Run, publisher: Publisher, console: Console) -> None:
     """Empty the trackers' memories, then go on in real time, showing what is found."""
     async with _shown(run, console):
-        messages = await asyncio.to_thread(run.simulation.backlog)
-        await publisher.send(messages)
-        run.simulation.progress.messages += len(messages)
+        await send_backlog(run.simulation, publisher, run.stop)
         await drive(run.simulation, publisher, None, run.stop)
         await publisher.send(run.simulation.rest())
 

@@ -11,12 +11,13 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from geofence.registry import END_US
 from hanhtrinh import wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.fleet_registry import register_fleet
 from hanhtrinh.settings import Settings
 from simulators.fleet import Fleet
-from simulators.scoring import Score, Violation, score
+from simulators.scoring import ARRIVAL_KINDS, ARRIVES_WITHIN_US, Score, Violation, score
 from simulators.simulate import Progress, SimulateOptions, SimulateReport, simulate
 from simulators.truth_file import Header, Truth, micros, read_truth
 from storage import database, scoring
@@ -26,6 +27,9 @@ NAME = "hanhtrinh simulate"
 
 TAKEN_UP_S: Final = 2.0
 """How soon a worker that runs knows the registry of now: it looks once a second, and loads it."""
+
+NOISE_S: Final = 1.0
+"""How much later or earlier than by its true place a receiver's noise lets a vehicle be seen."""
 
 
 async def run_simulation(
@@ -64,7 +68,10 @@ class Scored:
 
 
 async def score_truth(settings: Settings, file: Path, slack_s: float | None) -> Scored:
-    """Compare a truth file with the database. slack_s: None: the fleet's sampling interval."""
+    """Compare a truth file with the database.
+
+    slack_s: None: the fleet's sampling interval, and a second for the receivers' noise.
+    """
     truth = read_truth(file)
     wiring.require_schema(settings)
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh score") as conn:
@@ -74,12 +81,17 @@ async def score_truth(settings: Settings, file: Path, slack_s: float | None) -> 
 async def score_against(conn: AsyncConnection, truth: Truth, slack_s: float | None) -> Scored:
     """Compare a truth with what a database holds, as `score_truth` does."""
     header = truth.header
-    slack_s = header.interval_s if slack_s is None else slack_s
+    slack_s = header.interval_s + NOISE_S if slack_s is None else slack_s
     slack_us = round(slack_s * 1e6)
-    span = [micros(header.started_at) - slack_us]
+    since, until = micros(header.started_at) - slack_us, END_US
     if header.ended_at is not None:
-        span.append(micros(header.ended_at) + slack_us)
-    rows = await scoring.violations_of(conn, header.fleet, *span)
+        until = micros(header.ended_at) + slack_us
+    rows = await scoring.violations_of(conn, header.fleet, since, until)
+    if until != END_US:
+        later = await scoring.violations_of(
+            conn, header.fleet, until + 1, until + ARRIVES_WITHIN_US
+        )
+        rows += [row for row in later if row.kind in ARRIVAL_KINDS and row.started > until]
     planned = [
         Violation(p.kind, p.vehicle, p.subject, micros(p.started_at), micros(p.ended_at))
         for p in truth.planned

@@ -45,7 +45,7 @@ def topic_of(vehicle: SimulatedVehicle) -> str:
 
 
 def single(fleet: Fleet, fixes: FixBatch) -> list[Message]:
-    """One message per fix, sent when the fix is taken; in order of time."""
+    """One message per fix, sent when the fix is taken; in that order."""
     messages: list[Message] = []
     for name, rows in _by_codec(fleet, fixes):
         part = fixes.take(rows)
@@ -56,7 +56,9 @@ def single(fleet: Fleet, fixes: FixBatch) -> list[Message]:
         payloads = encode(part, _inner_idents(vehicles), fleet.licences)
         messages.extend(
             Message(due, topic_of(vehicle), payload, vehicle.number - 1)
-            for due, vehicle, payload in zip(part.time.tolist(), vehicles, payloads, strict=True)
+            for due, vehicle, payload in zip(
+                part.received.tolist(), vehicles, payloads, strict=True
+            )
         )
     messages.sort(key=lambda message: message.due_us)
     return messages
@@ -77,7 +79,7 @@ def buffered(fleet: Fleet, fixes: FixBatch) -> list[Message]:
         for part in _runs(fixes.take(rows)):
             vehicle = fleet.vehicles[int(part.vehicle[0])]
             payload = pack(part, _inner_idents([vehicle] * len(part)), fleet.licences)
-            due, sender = int(part.time[-1]), vehicle.number - 1
+            due, sender = int(part.received[-1]), vehicle.number - 1
             messages.append(Message(due, topic_of(vehicle), payload, sender))
     messages.extend(single(fleet, fixes.take(one_by_one)))
     messages.sort(key=lambda message: message.due_us)
@@ -100,11 +102,12 @@ def weighed(weighings: WeighingBatch) -> list[Message]:
 def _by_codec(
     fleet: Fleet, fixes: FixBatch
 ) -> list[tuple[str, np.ndarray[tuple[int], np.dtype[np.intp]]]]:
-    names = sorted({vehicle.codec for vehicle in fleet.vehicles})
-    code = {name: number for number, name in enumerate(names)}
-    of_vehicle = np.array([code[vehicle.codec] for vehicle in fleet.vehicles], np.int64)
-    of_fix = of_vehicle[fixes.vehicle]
-    return [(name, rows) for name in names if len(rows := np.flatnonzero(of_fix == code[name]))]
+    of_fix = fleet.codec_of[fixes.vehicle]
+    return [
+        (name, rows)
+        for number, name in enumerate(fleet.codecs)
+        if len(rows := np.flatnonzero(of_fix == number))
+    ]
 
 
 def _inner_idents(vehicles: Sequence[SimulatedVehicle]) -> list[str]:

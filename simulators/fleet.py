@@ -1,75 +1,42 @@
 """The fleet: many vehicles on few drives, sampled all at once, the same for the same seed.
 
-Belongs here: who drives what from which phase, and the fixes that follow. Does not belong here:
-wire formats, brokers, and the waiting for time to pass.
+Belongs here: the fixes of vehicles in motion, and what their trackers make of it. Does not belong
+here: who does what (casting.py), what is planned (plan.py), wire formats, and the waiting for time
+to pass.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from devices.batch import F64, I32, I64, U32, Bool, FixBatch, Input, inputs_word
+from devices.batch import F64, I32, I64, U32, Bool, FixBatch, Input, Quality, inputs_word
 from geofence.registry import StationRule
-from simulators.drives import bus_drive, car_drive, lorry_drive, on_line
+from simulators.casting import FleetOptions, Part, cast, licences
+from simulators.drives import on_line
 from simulators.motion import Drive
 from simulators.noise import normal, uniform
+from simulators.roster import Rosters
+from simulators.script import runs_of
 from simulators.stations import Passage, Weighbridges, weigh_phase
-from simulators.truth import Planned, Stretch
+from simulators.tampering import CLONE_DEG, Tampering
+from simulators.truth import FaultKind
 from simulators.vehicles import (
-    BUS,
-    CAR,
     CODECS,
     LORRIES,
     MILLISECONDS,
-    MIX,
     WITHIN_POLES,
-    Make,
     SimulatedVehicle,
     make_vehicle,
 )
-from simulators.violators import Script, violators
 from simulators.world import World
+
+__all__ = ["Fleet", "FleetOptions"]
 
 POSITION_NOISE_M: Final = 2.0
 SPEED_NOISE_KMH: Final = 0.4
-SLOWEST_PACE: Final = 0.88
-"""A slow driver's clock runs at this pace, everybody's between it and 1."""
 
-VIOLATORS_AT_LEAST: Final = 9
-"""So many scripts offend in every kind."""
-
-VIOLATORS_AT_MOST: Final = 45
-SHARE_OF_VIOLATORS: Final = 11
-"""One vehicle in so many offends, within those bounds."""
-
-
-@dataclass(frozen=True, slots=True)
-class FleetOptions:
-    """vehicles: how many. codec: one of CODECS, or "mix". start_us: when the simulation begins.
-
-    spread_s: planned violations are first committed within so many seconds of the start, as far
-    as the drives allow it.
-    """
-
-    vehicles: int
-    seed: int = 1
-    codec: str = "json"
-    start_us: int = 0
-    spread_s: float = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one vehicle does: its drive, the phase at the start, and how fast its clock runs."""
-
-    make: Make
-    drive: Drive
-    phase_s: float
-    pace: float
-    routes: tuple[str, ...] = ()
-    script: Script | None = None
+TELLS_OF_TUNNELS: Final = 3
+"""One tracker in so many sends in a tunnel that it does not know where it is; others are silent."""
 
 
 class Fleet:
@@ -83,114 +50,177 @@ class Fleet:
             raise ValueError(f"vehicles: expected at least 1, got {options.vehicles}")
         self.world = world
         self.options = options
-        self._parts = _cast(world, options)
+        self.parts = cast(world, options)
         self.vehicles: tuple[SimulatedVehicle, ...] = tuple(
-            make_vehicle(number, part.make, _codec(options.codec, number), part.routes)
-            for number, part in enumerate(self._parts, 1)
+            make_vehicle(number, part.make, part.codec, part.routes)
+            for number, part in enumerate(self.parts, 1)
         )
-        drives = list({id(part.drive): part.drive for part in self._parts}.values())
-        index = {id(drive): row for row, drive in enumerate(drives)}
-        self._drives = drives
-        self._drive_of: I32 = np.array([index[id(p.drive)] for p in self._parts], np.int32)
-        self._phase: F64 = np.array([part.phase_s for part in self._parts])
-        self._pace: F64 = np.array([part.pace for part in self._parts])
+        self._drives = list({id(part.drive): part.drive for part in self.parts}.values())
+        index = {id(drive): row for row, drive in enumerate(self._drives)}
+        self._drive_of: I32 = np.array([index[id(p.drive)] for p in self.parts], np.int32)
+        self._dark = [_dark(world, drive) for drive in self._drives]
+        self._pace: F64 = np.array([part.pace for part in self.parts])
+        self._since: F64 = np.array([part.since_s for part in self.parts])
+        lap_s = np.array([part.drive.period_s for part in self.parts])
+        self.rosters = Rosters([part.roster for part in self.parts], lap_s, self._pace)
         self._whole_seconds = np.array([v.codec not in MILLISECONDS for v in self.vehicles])
+        # The codecs that are spoken, and which of them each vehicle speaks.
+        self.codecs: tuple[str, ...] = tuple(sorted({v.codec for v in self.vehicles}))
+        number = {name: at for at, name in enumerate(self.codecs)}
+        self.codec_of: I32 = np.array([number[v.codec] for v in self.vehicles], np.int32)
         # Of each vehicle: whether its format can write exchanged axes.
         self.can_swap: Bool = np.array([v.codec not in WITHIN_POLES for v in self.vehicles])
-        self._offenders = [(row, part) for row, part in enumerate(self._parts) if part.script]
-        self._silences = [
-            (row, part.drive.period_s, *silence)
-            for row, part in enumerate(self._parts)
-            for silence in (part.script.silences if part.script else ())
-        ]
-        self.licences: tuple[str, ...] = tuple(v.licence for v in self.vehicles)
-        self.weighbridges = Weighbridges(self._passages(), options.seed)
+        self.tampering = Tampering(self.parts, options)
+        # A place that is wrong among those of two devices would be a third one.
+        self.can_jump: Bool = ~np.isin(np.arange(len(self.parts)), self.tampering.cloned)
+        self._known_offsets: dict[int, I64] = {}
+        self.licences: tuple[str, ...] = licences(self.parts)
+        laps = dict(enumerate(lap_s.tolist()))
+        self.weighbridges = Weighbridges(self._passages(), self, laps, options.seed)
 
     @property
     def offenders(self) -> int:
         """How many vehicles have planned violations: the first rows of `vehicles`."""
-        return len(self._offenders)
+        return sum(part.script is not None for part in self.parts)
 
     def due(self, from_us: int, to_us: int, interval_s: int) -> FixBatch:
-        """The fixes that the trackers take in from_us <= time < to_us, in order of time.
+        """The fixes that the trackers take in from_us <= received < to_us, in that order.
 
-        `vehicle` and `driver` are rows of `vehicles`, from 0. Each tracker takes one fix every
-        `interval_s`, at its own offset; asked for in parts or at once, they are the same.
+        `vehicle` is a row of `vehicles`, from 0, `driver` one of `licences`. Each tracker takes one
+        fix every `interval_s`, at its own offset; asked for in parts or at once, they are the same.
+        `time` is what the tracker's clock says, `received` the instant at which it takes the fix.
         """
+        n = len(self.vehicles)
+        vehicle = np.concatenate((np.arange(n, dtype=np.int32), self.tampering.cloned))
+        first = self.options.start_us + np.concatenate(
+            (self._offsets(interval_s), self._clone_offsets(interval_s))
+        )
         interval = interval_s * 1_000_000
-        first = self.options.start_us + self._offsets(interval_s)
         begin = np.maximum(-((first - from_us) // interval), 0)
         count = np.maximum(-((first - to_us) // interval), 0) - begin
-        row = np.repeat(np.arange(len(self.vehicles), dtype=np.int32), count)
-        turn = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + begin[row]
-        time = first[row] + turn * interval
-        order = np.lexsort((row, time))
-        return self.sample(row[order], time[order])
+        source = np.repeat(np.arange(len(first)), count)
+        turn = np.arange(len(source)) - np.repeat(np.cumsum(count) - count, count) + begin[source]
+        time = first[source] + turn * interval
+        order = np.lexsort((source, time))
+        source = source[order]
+        return self.sample(vehicle[source], time[order], source >= n)
 
-    def sample(self, row: I32, time: I64) -> FixBatch:
-        """The fixes of vehicles `row` at these times, less those that their trackers keep back."""
-        phase = self._phases(row, time)
+    def fix_times(
+        self, row: int, span_us: tuple[int, int], interval_s: int, fault: FaultKind | None = None
+    ) -> I64:
+        """When a vehicle takes fixes in a span (end excluded) that rules see; ascending.
+
+        fault: those that have it instead.
+        """
+        offset = int(self._offsets(interval_s)[row])
+        if fault == "cloned":
+            at = self.tampering.cloned.tolist().index(row)
+            offset = int(self._clone_offsets(interval_s)[at])
+        first, interval = self.options.start_us + offset, interval_s * 1_000_000
+        begin = max(-((first - span_us[0]) // interval), 0)
+        time = first + np.arange(begin, max(-((first - span_us[1]) // interval), begin)) * interval
+        rows = np.full(len(time), row, np.int32)
+        phase, _, _ = self.phases(rows, time)
+        if fault is not None:
+            is_own = self._offsets(interval_s)[row] == offset
+            shows = self.tampering.has(fault, rows, phase, time)
+            return time[shows & ~is_own] if fault == "cloned" else time[shows]
+        unseen = self._in_dark(rows, phase)
+        for kind in ("silent", "no_position", "ahead"):
+            unseen |= self.tampering.has(kind, rows, phase, time)
+        return time[~unseen]
+
+    def phases(self, row: I32, time: I64) -> tuple[F64, Bool, I32]:
+        """(phase of its drive, whether it rests, which shift's driver is in it) of vehicles."""
+        elapsed_s = (time - self.options.start_us) / 1e6
+        return self.rosters.phases(row, self._since[row] + elapsed_s)
+
+    def times(self, row: I32, phase: F64) -> I64:
+        """When vehicles come to these phases: microseconds since 1970-01-01 UTC."""
+        return self._instants(self.rosters.times(row, phase) - self._since[row])
+
+    def block_ends(self, row: I32, phase: F64) -> I64:
+        """When vehicles next rest after these phases."""
+        return self._instants(self.rosters.block_ends(row, phase) - self._since[row])
+
+    def _instants(self, elapsed_s: F64) -> I64:
+        return self.options.start_us + np.round(elapsed_s * 1e6).astype(np.int64)
+
+    def sample(self, row: I32, time: I64, is_clone: Bool | None = None) -> FixBatch:
+        """The fixes of vehicles `row` at these times, less those that their trackers keep back.
+
+        is_clone: which another device takes that has a vehicle's identity; None: none.
+        """
+        if is_clone is None:
+            is_clone = np.zeros(len(row), np.bool_)
+        phase, rests, shift = self.phases(row, time)
         lon, lat, speed, heading, along = (np.empty(len(row)) for _ in range(5))
         drive = self._drive_of[row]
-        for which in np.unique(drive):
-            mine = drive == which
-            one = self._drives[which]
-            lon[mine], lat[mine], speed[mine], heading[mine] = one.sample(phase[mine])
-            along[mine] = np.interp(phase[mine] % one.period_s, one.phase_s, one.along_m)
-            along[mine] += phase[mine] // one.period_s * one.line.length_m
+        order = np.argsort(drive, kind="stable")
+        bounds = np.searchsorted(drive[order], np.arange(len(self._drives) + 1))
+        for which, one in enumerate(self._drives):
+            mine = order[bounds[which] : bounds[which + 1]]
+            if len(mine):
+                lon[mine], lat[mine], speed[mine], heading[mine] = one.sample(phase[mine])
+                along[mine] = np.interp(phase[mine] % one.period_s, one.phase_s, one.along_m)
+                along[mine] += phase[mine] // one.period_s * one.line.length_m
         speed *= self._pace[row]
-        fixes = self._noisy(row, time, lon, lat, speed)
-        fixes = fixes.with_columns(heading=heading.astype(np.float32) % 360, odometer=along.round())
-        return fixes.take(~self._silent(row, phase))
-
-    def planned(self, until_us: int, fixes_of: Sequence[I64] | None = None) -> list[Planned]:
-        """The violations planned up to a time.
-
-        fixes_of: the times of the fixes that each offender sent (ascending); given them, only what
-        they suffice to show is counted. What goes on longer has the end that is planned for it.
-        """
-        found: list[Planned] = []
-        for row, part in self._offenders:
-            for stretch in part.script.stretches if part.script else ():
-                for started, ended in self._times(part, stretch, until_us):
-                    known = fixes_of is None or stretch.is_known(started, ended, fixes_of[row])
-                    if known:
-                        found.append(self._plan(row, stretch, started, ended))
-        return found
-
-    def _plan(self, row: int, stretch: Stretch, started: int, ended: int) -> Planned:
-        vehicle = self.vehicles[row]
-        return Planned(
-            kind=stretch.kind,
-            vehicle=row + 1,
-            plate=vehicle.plate,
-            ident=vehicle.ident,
-            subject=stretch.subject,
-            started=started,
-            ended=ended,
-            details=stretch.details,
+        fixes = self._noisy(row, time, lon, lat, speed).with_columns(
+            heading=heading.astype(np.float32) % 360,
+            odometer=along.round(),
+            driver=row + np.int32(len(self.vehicles)) * shift,
+            inputs=self._inputs(row, phase, time, speed < 0.5, rests),
         )
+        return self._tampered(fixes, row, phase, time, is_clone)
 
-    def _times(self, part: _Part, stretch: Stretch, until_us: int) -> list[tuple[int, int]]:
-        """When the stretch is driven, each time it begins before `until_us`."""
-        start, period = self.options.start_us, part.drive.period_s
-        times = []
-        phase = stretch.from_s - part.phase_s
-        while (began := start + round(phase / part.pace * 1e6)) < until_us:
-            times.append((began, began + round((stretch.to_s - stretch.from_s) / part.pace * 1e6)))
-            phase += period
-        return times
+    def _tampered(
+        self, fixes: FixBatch, row: I32, phase: F64, time: I64, is_clone: Bool
+    ) -> FixBatch:
+        """What the trackers make of it: kept back, without a place, elsewhere, at another time."""
+        dark = self._in_dark(row, phase)
+        tells = row % TELLS_OF_TUNNELS == 0
+        lost = (dark & tells) | self.tampering.has("no_position", row, phase, time)
+        silent = (dark & ~tells) | self.tampering.has("silent", row, phase, time)
+        silent |= is_clone & ~self.tampering.has("cloned", row, phase, time)
+        fixes = fixes.with_columns(
+            time=time + self.tampering.ahead_us(row, time),
+            lon=np.where(lost, 0.0, fixes.lon + CLONE_DEG * is_clone),
+            lat=np.where(lost, 0.0, fixes.lat),
+            speed_kmh=np.where(lost, np.float32(0.0), fixes.speed_kmh),
+            quality=np.where(lost, np.uint16(Quality.NO_POSITION), fixes.quality),
+        )
+        return fixes.take(~silent) if silent.any() else fixes
 
     def _offsets(self, interval_s: int) -> I64:
         """When in its interval each tracker takes its fix, to the resolution of its format."""
+        if interval_s not in self._known_offsets:
+            self._known_offsets = {interval_s: self._new_offsets(interval_s)}
+        return self._known_offsets[interval_s]
+
+    def _new_offsets(self, interval_s: int) -> I64:
         rows = np.arange(len(self.vehicles), dtype=np.int64)
         offset_ms = np.floor(uniform(self.options.seed, rows, rows, 7) * interval_s * 1000)
         offset_us = offset_ms.astype(np.int64) * 1000
         return np.where(self._whole_seconds, offset_us // 1_000_000 * 1_000_000, offset_us)
 
-    def _phases(self, row: I32, time: I64) -> F64:
-        elapsed_s = (time - self.options.start_us) / 1e6
-        return self._phase[row] + elapsed_s * self._pace[row]
+    def _clone_offsets(self, interval_s: int) -> I64:
+        """The same of the devices that have another's identity: between two fixes of its own."""
+        own = self._offsets(interval_s)[self.tampering.cloned]
+        whole = self._whole_seconds[self.tampering.cloned]
+        half = np.where(whole, interval_s // 2 * 1_000_000, interval_s * 500_000)
+        return (own + half) % (interval_s * 1_000_000)
+
+    def _in_dark(self, row: I32, phase: F64) -> Bool:
+        """Which fixes are taken in a tunnel."""
+        dark = np.zeros(len(row), np.bool_)
+        drive = self._drive_of[row]
+        for which, runs in enumerate(self._dark):
+            if runs:
+                mine = np.flatnonzero(drive == which)
+                within = phase[mine] % self._drives[which].period_s
+                for begin, end in runs:
+                    dark[mine] |= (within >= begin) & (within <= end)
+        return dark
 
     def _noisy(self, row: I32, time: I64, lon: F64, lat: F64, speed_kmh: F64) -> FixBatch:
         """What a receiver makes of the true motion."""
@@ -201,7 +231,6 @@ class Fleet:
         return FixBatch.blank(
             len(row),
             vehicle=row,
-            driver=row,
             time=time,
             received=time,
             lon=lon + metres * normal(seed, row, time, 1) / np.cos(np.radians(lat)),
@@ -210,105 +239,50 @@ class Fleet:
             altitude=12 + 2 * normal(seed, row, time, 4),
             hdop=0.8 + 0.4 * uniform(seed, row, time, 5),
             satellites=9 + 6 * uniform(seed, row, time, 6),
-            inputs=self._inputs(stands),
         )
 
-    @staticmethod
-    def _inputs(stands: Bool) -> U32:
-        moving = inputs_word({Input.IGNITION: True, Input.DOOR: False})
-        standing = inputs_word({Input.IGNITION: True, Input.DOOR: True})
-        return np.where(stands, np.uint32(standing), np.uint32(moving)).astype(np.uint32)
-
-    def _silent(self, row: I32, phase: F64) -> Bool:
-        silent = np.zeros(len(row), np.bool_)
-        for which, period, begin, end in self._silences:
-            within = phase % period
-            silent |= (row == which) & (within > begin) & (within < end)
-        return silent
+    def _inputs(self, row: I32, phase: F64, time: I64, stands: Bool, rests: Bool) -> U32:
+        """Ignition and door of everybody; power of those who will lose it."""
+        words = [
+            np.uint32(inputs_word({Input.IGNITION: on, Input.DOOR: is_open}))
+            for on, is_open in ((True, False), (True, True), (False, True))
+        ]
+        word = np.where(stands, np.where(rests, words[2], words[1]), words[0]).astype(np.uint32)
+        cut = self.tampering.has("no_power", row, phase, time)
+        tells = np.isin(row, self.tampering.unpowered)
+        word[tells] |= np.uint32(inputs_word({Input.POWER_CUT: False}))
+        word[cut] |= np.uint32(inputs_word({Input.POWER_CUT: True}))
+        return word
 
     def _passages(self) -> list[Passage]:
         """Every station on the way of every lorry."""
         found: list[Passage] = []
-        stations_on = {
-            id(drive): on_line(drive.line, self.world.stations) for drive in self._drives
-        }
-        for part, vehicle in zip(self._parts, self.vehicles, strict=True):
-            if part.make not in LORRIES and not (part.script and part.script.load_kg):
-                continue
-            stations = stations_on[id(part.drive)]
-            found.extend(self._passage(part, vehicle, station) for station in stations)
+        stations: dict[int, list[tuple[StationRule, float, float]]] = {}
+        for drive in self._drives:
+            passed = on_line(drive.line, self.world.stations)
+            phases = [weigh_phase(drive, station) for station in passed]
+            speeds = drive.sample(np.array(phases))[2].tolist() if phases else []
+            stations[id(drive)] = list(zip(passed, phases, speeds, strict=True))
+        for row, part in enumerate(self.parts):
+            if part.make in LORRIES or (part.script and part.script.load_kg):
+                axles = self._load(row, part)
+                found.extend(
+                    Passage(row, self.vehicles[row], station, at, axles, kmh * part.pace)
+                    for station, at, kmh in stations[id(part.drive)]
+                )
         return found
 
-    def _passage(self, part: _Part, vehicle: SimulatedVehicle, station: StationRule) -> Passage:
-        at = weigh_phase(part.drive, station)
-        period_us = round(part.drive.period_s / part.pace * 1e6)
-        first_us = round((at - part.phase_s) / part.pace * 1e6)
-        make = part.make
-        loaded = make.kerb_kg + (0.35 + 0.5 * (vehicle.number % 7) / 7) * make.cargo_kg
-        axles = np.array(make.shares) * loaded
+    @staticmethod
+    def _load(row: int, part: Part) -> F64:
+        """What the vehicle's axles bear."""
         if part.script and part.script.load_kg:
-            axles = np.array(part.script.load_kg)
-        speed = float(part.drive.sample(np.array([at]))[2][0] * part.pace)
-        return Passage(
-            vehicle, station, self.options.start_us + first_us % period_us, period_us, axles, speed
-        )
+            return np.array(part.script.load_kg)
+        loaded = part.make.kerb_kg + (0.35 + 0.5 * ((row + 1) % 7) / 7) * part.make.cargo_kg
+        return np.array(part.make.shares) * loaded
 
 
-def _codec(codec: str, number: int) -> str:
-    return MIX[number % len(MIX)] if codec == "mix" else codec
-
-
-def _cast(world: World, options: FleetOptions) -> list[_Part]:
-    """Who does what: violators first, then everybody else in fixed shares."""
-    rng = np.random.default_rng(options.seed)
-    share = options.vehicles // SHARE_OF_VIOLATORS
-    count = min(max(share, VIOLATORS_AT_LEAST), VIOLATORS_AT_MOST, options.vehicles)
-    parts = _violating(violators(world, count), options, rng)
-    drives: list[tuple[Make, Drive, tuple[str, ...]]] = [
-        *[(BUS, bus_drive(world, route), (route.code,)) for route in world.routes],
-        *[(make, lorry_drive(world, make, "vanh-dai-dong"), ()) for make in LORRIES],
-        *[(make, lorry_drive(world, make, "vanh-dai-nam"), ()) for make in LORRIES],
-        (CAR, car_drive(world, CAR, "vong-bac"), ()),
-    ]
-    shares = np.array([0.16, 0.14, 0.14, *[0.06] * 6, 0.2])
-    if world.lines:
-        more = _on_lines(world)
-        drives += more
-        shares = np.concatenate((shares / shares.sum(), np.full(len(more), 1.0 / len(more))))
-    chosen = rng.choice(len(drives), options.vehicles - len(parts), p=shares / shares.sum())
-    for which in chosen.tolist():
-        make, drive, routes = drives[which]
-        pace = float(rng.uniform(SLOWEST_PACE, 1.0))
-        parts.append(_Part(make, drive, float(rng.uniform(0.0, drive.period_s)), pace, routes))
-    return parts
-
-
-def _on_lines(world: World) -> list[tuple[Make, Drive, tuple[str, ...]]]:
-    """A car for every road that a user added, and a lorry for those where lorries may drive."""
-    found: list[tuple[Make, Drive, tuple[str, ...]]] = []
-    for number, road in enumerate(world.lines):
-        found.append((CAR, car_drive(world, CAR, road), ()))
-        if world.serves_lorries(road):
-            make = LORRIES[number % len(LORRIES)]
-            found.append((make, lorry_drive(world, make, road), ()))
-    return found
-
-
-def _violating(
-    plan: Sequence[Script], options: FleetOptions, rng: np.random.Generator
-) -> list[_Part]:
-    """Violators join such that their first stretches are spread over the first `spread_s`."""
-    kinds = len({id(script) for script in plan})
-    copies = -(-len(plan) // max(kinds, 1))
-    parts = []
-    for number, script in enumerate(plan):
-        first = min(script.stretches, key=lambda stretch: stretch.from_s)
-        last = max(stretch.to_s for stretch in script.stretches)
-        room = max(options.spread_s - (min(last, first.to_s + 400.0) - first.from_s) - 60.0, 0.0)
-        # The copies of a script share the time out; a single one is not left to its very end.
-        place = (number // kinds + float(rng.random()) * min(1.0, 0.3 * copies + 0.4)) / copies
-        lead = 60.0 + room * place
-        phase = float(np.clip(first.from_s - lead, *script.begins_s))
-        routes = (script.route,) if script.route else ()
-        parts.append(_Part(script.make, script.drive, phase, 1.0, routes, script))
-    return parts
+def _dark(world: World, drive: Drive) -> list[tuple[float, float]]:
+    """The phases over which a drive is in a tunnel."""
+    lon, lat, _ = drive.line.at(drive.along_m)
+    runs = runs_of(world.in_tunnel(lon, lat))
+    return [(float(drive.phase_s[begin]), float(drive.phase_s[end])) for begin, end in runs]

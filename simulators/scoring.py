@@ -14,9 +14,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 US_PER_S = 1e6
+
+ARRIVAL_KINDS: Final = frozenset({"clock_wrong"})
+"""Kinds that are stamped with times of arrival: as late as the server is behind."""
+
+ARRIVES_WITHIN_US: Final = 900_000_000
+"""A fix that comes later than this is one of the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,11 @@ def match(
 
 def fits(planned: Violation, found: Violation, slack_us: int) -> bool:
     """Whether the found one can be the planned one."""
+    late_us = ARRIVES_WITHIN_US if planned.kind in ARRIVAL_KINDS else 0
     return (
         (planned.kind, planned.vehicle) == (found.kind, found.vehicle)
         and planned.subject in ("", found.subject)
-        and found.started <= planned.ended + slack_us
+        and found.started <= planned.ended + slack_us + late_us
         and found.ended >= planned.started - slack_us
     )
 

@@ -6,24 +6,26 @@ parsing and the registry (the vehicles' names follow from their numbers, vehicle
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from devices.batch import I32, I64, FixBatch
+from devices.batch import FixBatch
 from simulators.connections.publisher import CrowdOptions, connect_crowd
 from simulators.dirt import Dirt, spoil_fixes, spoil_messages
-from simulators.feed import Message, buffered, single, weighed
+from simulators.feed import Message, buffered, single, topic_of, weighed
 from simulators.fleet import Fleet, FleetOptions
 from simulators.motion import Line
+from simulators.plan import Plan, Sampling
 from simulators.publisher import BrokerOptions, connect
 from simulators.truth import Planned
 from simulators.truth_file import FORMAT, TruthWriter, rfc3339
 from simulators.world import World, load_world
+
+PART_US = 900_000_000
+"""How much of the past is computed in one piece."""
 
 STEP_US = 1_000_000
 """How much of real time is computed in one piece."""
@@ -118,12 +120,17 @@ class Simulation:
             options.codec,
             self.start_us,
             spread_s=options.backlog_s + 60.0 if options.backlog_s else 900.0,
+            live_us=live_from_us,
         )
         self.fleet = Fleet(world_of(options), fleet)
         self.progress = Progress()
-        # Who and when of those with a plan: an endless simulation must not keep every fix.
-        self._sent: list[tuple[I32, I64]] = []
+        self._plan = Plan(self.fleet)
+        # When was sampled, not what: an endless simulation must not keep its fixes.
+        self._sampled: list[Sampling] = []
         self._delayed: list[Message] = []
+        self._prompt = {
+            topic_of(self.fleet.vehicles[row]) for row in self.fleet.tampering.rows("ahead")
+        }
         self._until_us = self.start_us
 
     def probe(self) -> Message:
@@ -136,27 +143,19 @@ class Simulation:
         messages = single(self.fleet, first)
         return max(messages, key=lambda message: message.topic)
 
-    def backlog(self) -> list[Message]:
-        """Everything up to `live_from_us`, packed as trackers pack what they have stored."""
-        fixes = self.fleet.due(self.start_us, self.live_from_us, self.options.backlog_interval_s)
-        dirt = self.options.dirt
-        messages = buffered(self.fleet, self._taken(fixes, dirt))
-        messages = spoil_messages(messages, dirt, self.options.seed)
-        scales = self._weighed(self.start_us, self.live_from_us)
-        self._until_us = self.live_from_us
-        return sorted(messages + scales, key=lambda message: message.due_us)
+    def backlog(self) -> Iterator[list[Message]]:
+        """Everything up to `live_from_us`, packed as trackers pack what they have stored.
+
+        In parts of a quarter of an hour, each in order of time.
+        """
+        while self._until_us < self.live_from_us:
+            to_us = min(self._until_us + PART_US, self.live_from_us)
+            yield self._part(to_us, self.options.backlog_interval_s, self.options.dirt, buffered)
 
     def step(self, to_us: int) -> list[Message]:
         """What is to be sent from the end of the last step to `to_us`, in order of time."""
-        fixes = self.fleet.due(self._until_us, to_us, self.options.interval_s)
         dirt = self.options.dirt if self.options.live_dirt is None else self.options.live_dirt
-        messages = single(self.fleet, self._taken(fixes, dirt))
-        messages = spoil_messages(messages, dirt, self.options.seed)
-        messages += self._weighed(self._until_us, to_us) + self._delayed
-        messages.sort(key=lambda message: message.due_us)
-        self._delayed = [message for message in messages if message.due_us >= to_us]
-        self._until_us = to_us
-        return [message for message in messages if message.due_us < to_us]
+        return self._part(to_us, self.options.interval_s, dirt, single)
 
     def rest(self) -> list[Message]:
         """What faults of the feed still hold back."""
@@ -165,15 +164,7 @@ class Simulation:
 
     def planned(self) -> list[Planned]:
         """The violations that the fixes sent so far suffice to show."""
-        vehicle = np.concatenate([np.empty(0, np.int32), *(part[0] for part in self._sent)])
-        times = np.concatenate([np.empty(0, np.int64), *(part[1] for part in self._sent)])
-        order = np.lexsort((times, vehicle))
-        vehicle, times = vehicle[order], times[order]
-        bounds = np.searchsorted(vehicle, np.arange(self.fleet.offenders + 1))
-        of_vehicle: list[I64] = [
-            times[bounds[row] : bounds[row + 1]] for row in range(self.fleet.offenders)
-        ]
-        return self.fleet.planned(self._until_us, of_vehicle)
+        return self._plan.known(self._sampled)
 
     @property
     def until_us(self) -> int:
@@ -207,12 +198,36 @@ class Simulation:
             self.start_us, self.until_us,
         )  # fmt: skip
 
-    def _taken(self, fixes: FixBatch, dirt: Dirt) -> FixBatch:
-        has_plan = fixes.vehicle < self.fleet.offenders
-        self._sent.append((fixes.vehicle[has_plan], fixes.time[has_plan]))
+    def _part(
+        self,
+        to_us: int,
+        interval_s: int,
+        dirt: Dirt,
+        pack: Callable[[Fleet, FixBatch], list[Message]],
+    ) -> list[Message]:
+        """What is to be sent of what happens from the end of the last part to `to_us`."""
+        from_us, seed = self._until_us, self.options.seed
+        fixes = self.fleet.due(from_us, to_us, interval_s)
         self.progress.fixes += len(fixes)
-        can_swap = self.fleet.can_swap[fixes.vehicle]
-        return spoil_fixes(fixes, dirt, self.options.seed, self.start_us, can_swap)
+        of = fixes.vehicle
+        can_swap, can_jump = self.fleet.can_swap[of], self.fleet.can_jump[of]
+        messages = pack(
+            self.fleet, spoil_fixes(fixes, dirt, seed, self.start_us, can_swap, can_jump)
+        )
+        messages = spoil_messages(messages, dirt, seed, self._prompt)
+        messages += self._weighed(from_us, to_us) + self._delayed
+        messages.sort(key=lambda message: message.due_us)
+        self._delayed = [message for message in messages if message.due_us >= to_us]
+        self._note(Sampling(from_us, to_us, interval_s))
+        self._until_us = to_us
+        return [message for message in messages if message.due_us < to_us]
+
+    def _note(self, sampling: Sampling) -> None:
+        """Sampling that goes on as before is one."""
+        last = self._sampled[-1] if self._sampled else None
+        if last and (last.to_us, last.interval_s) == (sampling.from_us, sampling.interval_s):
+            sampling = replace(sampling, from_us=self._sampled.pop().from_us)
+        self._sampled.append(sampling)
 
     def _weighed(self, from_us: int, to_us: int) -> list[Message]:
         weighings = self.fleet.weighbridges.between(from_us, to_us)
@@ -240,6 +255,26 @@ async def drive(
         simulation.progress.messages += len(messages)
         on_progress(simulation.progress)
         at = to_us
+
+
+async def send_backlog(
+    simulation: Simulation,
+    publisher: Sender,
+    stop: asyncio.Event,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    truth: TruthWriter | None = None,
+) -> None:
+    """Send what the trackers have stored, as fast as the broker takes it, until `stop` is set."""
+    parts = simulation.backlog()
+    while not stop.is_set():
+        messages = await asyncio.to_thread(next, parts, None)
+        if messages is None:
+            return
+        if truth is not None:
+            truth.add(simulation.planned())
+        await publisher.send(messages)
+        simulation.progress.messages += len(messages)
+        on_progress(simulation.progress)
 
 
 async def simulate(
@@ -272,15 +307,14 @@ async def travel(
     # A whole second: then every format can say exactly when a fix was taken, and the truth's header
     # says all that makes the simulation.
     begins = live_from_us // 1_000_000 * 1_000_000
+    stop = stop or asyncio.Event()
     simulation = Simulation(options, begins)
     truth = None if options.truth is None else TruthWriter(options.truth, simulation.header())
     until = None if options.duration_s is None else begins + round(options.duration_s * 1e6)
     try:
         if options.backlog_s:
-            messages = simulation.backlog()
-            await publisher.send(messages)
-            simulation.progress.messages += len(messages)
-        await drive(simulation, publisher, until, stop or asyncio.Event(), on_progress, truth)
+            await send_backlog(simulation, publisher, stop, on_progress, truth)
+        await drive(simulation, publisher, until, stop, on_progress, truth)
         rest = simulation.rest()
         await publisher.send(rest)
         simulation.progress.messages += len(rest)

@@ -3,13 +3,13 @@
 Belongs here: times and masses of weighings. Does not belong here: verdicts about them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from devices.batch import F64, I32, I64, WeighingBatch
+from devices.batch import F64, I32, I64, Bool, WeighingBatch
 from geofence.registry import StationRule
 from simulators.drives import WEIGH_STAY_S
 from simulators.motion import Drive
@@ -32,41 +32,60 @@ def weigh_phase(drive: Drive, station: StationRule) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A vehicle that passes a station once in every period of its drive.
+    """A vehicle that passes a station once in every lap of its drive.
 
-    first_us: the first time after the fleet's start; period_us: to each next one.
-    axle_kg: what its axles bear.
+    row: of the vehicle in the fleet. phase_s: of its drive, there. axle_kg: what its axles bear.
     """
 
+    row: int
     vehicle: SimulatedVehicle
     station: StationRule
-    first_us: int
-    period_us: int
+    phase_s: float
     axle_kg: F64
     speed_kmh: float
+
+
+class Clock(Protocol):
+    """When vehicles of a fleet are where."""
+
+    def phases(self, row: I32, time: I64) -> tuple[F64, Bool, I32]: ...
+
+    def times(self, row: I32, phase: F64) -> I64: ...
 
 
 class Weighbridges:
     """All passages of a fleet, and the weighings that they make."""
 
-    def __init__(self, passages: Sequence[Passage], seed: int) -> None:
+    def __init__(
+        self, passages: Sequence[Passage], clock: Clock, lap_s: Mapping[int, float], seed: int
+    ) -> None:
+        """lap_s: the period of each vehicle's drive, by its row."""
         self._passages = tuple(passages)
+        self._clock = clock
         self._seed = seed
-        self._first: I64 = np.array([p.first_us for p in passages], np.int64)
-        self._period: I64 = np.array([p.period_us for p in passages], np.int64)
+        self._row: I32 = np.array([p.row for p in passages], np.int32)
+        self._phase: F64 = np.array([p.phase_s for p in passages])
+        self._lap: F64 = np.array([lap_s[p.row] for p in passages])
 
     def between(self, from_us: int, to_us: int) -> WeighingBatch:
         """The weighings of from_us <= time < to_us, in order of time."""
         if not self._passages:
             return WeighingBatch.empty()
-        begin = np.maximum(-((self._first - from_us) // self._period), 0)
-        end = np.maximum(-((self._first - to_us) // self._period), 0)
-        count = end - begin
-        row = np.repeat(np.arange(len(self._passages), dtype=np.int32), count)
-        turn = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + begin[row]
-        time = self._first[row] + turn * self._period[row]
-        order = np.argsort(time, kind="stable")
-        return self._batch(row[order], turn[order], time[order])
+        # A lap more at either end, and then by the clock: what is passed is passed once.
+        begin = self._laps(from_us) - 1
+        count = self._laps(to_us) + 2 - begin
+        which = np.repeat(np.arange(len(self._passages), dtype=np.int32), count)
+        turn = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count) + begin[which]
+        time = self._clock.times(self._row[which], self._phase[which] + turn * self._lap[which])
+        chosen = np.flatnonzero((time >= from_us) & (time < to_us))
+        order = chosen[np.argsort(time[chosen], kind="stable")]
+        return self._batch(which[order], turn[order], time[order])
+
+    def _laps(self, time_us: int) -> I64:
+        """How many laps each has begun behind its station."""
+        time = np.full(len(self._row), time_us, np.int64)
+        phase, _, _ = self._clock.phases(self._row, time)
+        return np.floor((phase - self._phase) / self._lap).astype(np.int64)
 
     def _batch(self, row: I32, turn: I64, time: I64) -> WeighingBatch:
         passages = [self._passages[i] for i in row.tolist()]

@@ -1,23 +1,41 @@
 """The truth: what was planned, when it really happened, and when a rule must have found it.
 
 Belongs here: planned violations as values. Does not belong here: how they are brought about
-(violators.py), and the file that keeps them (truth_file.py).
+(violators.py), when they are committed (plan.py), and the file that keeps them (truth_file.py).
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 
 from devices.batch import I64
 
-KINDS = (
-    "speeding", "zone_entry", "zone_exit", "zone_dwell", "banned_zone", "off_route", "data_gap",
+LONG_KINDS: Final = (
+    "late_departure", "continuous_driving", "daily_driving", "weekly_driving", "moved_unseen",
+    "clock_wrong",
+)  # fmt: skip
+"""Kinds that take longer than a quarter of an hour, or that no past can show: a clock that is ahead
+of what was stored is behind that of the server."""
+
+KINDS: Final = (
+    "speeding", "zone_entry", "zone_exit", "zone_dwell", "banned_zone", "crossing",
+    "off_route", "unscheduled_stop", "missed_stop", "wrong_order", "late_departure",
+    "continuous_driving", "daily_driving", "weekly_driving",
+    "data_gap", "moved_unseen", "gps_lost", "power_cut", "clock_wrong", "cloned_device",
     "overload_gross", "overload_axle", "overload_cargo",
-    "overloaded_stretch",
+    "overloaded_stretch", "station_avoided",
 )  # fmt: skip
 """Every kind that is planned, in the order of docs/rules.md."""
+
+QUICK_KINDS: Final = tuple(kind for kind in KINDS if kind not in LONG_KINDS)
+"""Those that a fleet commits within a quarter of an hour."""
+
+FaultKind = Literal["silent", "no_position", "no_power", "cloned", "ahead"]
+"""What is wrong with a tracker: it sends nothing; it does not know where it is; it runs on its own
+battery; another device has its identity; its clock is ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,7 @@ class Stretch:
     at_least_s, at_least_fixes: the rule reports the run once its fixes span so much; a stretch
         that the end of the feed cuts short earlier is no violation.
     after_fixes: fixes behind the end of the stretch without which it cannot be reported.
+    shown_by: the fixes that count: None: those that rules see; else those with that fault.
     details: of the planned violations that come of it.
     """
 
@@ -55,16 +74,21 @@ class Stretch:
     at_least_s: float = 0.0
     at_least_fixes: int = 1
     after_fixes: int = 0
+    shown_by: FaultKind | None = None
     details: Mapping[str, float] = field(default_factory=dict)
 
-    def is_known(self, started: int, ended: int, fix_times: I64) -> bool:
-        """Whether fixes taken at these times (ascending) suffice to report it."""
-        first, last = np.searchsorted(fix_times, (started, ended), side="left")
-        inside = fix_times[first : np.searchsorted(fix_times, ended, side="right")]
-        if len(inside) < self.at_least_fixes or len(fix_times) - last < self.after_fixes:
-            return False
+    def is_known(self, ended: int, fix_times: I64) -> bool | None:
+        """Whether fixes taken at these times (ascending) suffice to report it.
+
+        None: later fixes may. fix_times: from the beginning of the stretch on.
+        """
+        last = int(np.searchsorted(fix_times, ended, side="left"))
+        inside = fix_times[: np.searchsorted(fix_times, ended, side="right")]
+        after = len(fix_times) - last
         span = int(inside[-1] - inside[0]) if len(inside) else 0
-        return span >= self.at_least_s * 1e6
+        if len(inside) < self.at_least_fixes or span < self.at_least_s * 1e6:
+            return False if after > 0 else None
+        return True if after >= self.after_fixes else None
 
 
 def count_by_kind(planned: Iterable[Planned]) -> dict[str, int]:

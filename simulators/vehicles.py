@@ -39,6 +39,9 @@ WITHIN_POLES: Final = frozenset({"cellocator", "egts", "meitrack", "tk103"})
 NAMELESS: Final = frozenset({"json", "owntracks"})
 """Formats whose trackers leave it to the topic to say whose the payload is."""
 
+NAMES_DRIVERS: Final = frozenset({"json", "osmand", "traccar", "ufms"})
+"""Formats that say who drives."""
+
 NUMBERED: Final = frozenset({"jt808", "jt808-json"})
 """Formats whose terminals are known by a number of at most 12 digits, not by an IMEI."""
 
@@ -118,7 +121,6 @@ class SimulatedVehicle:
     ident: str
     codec: str
     operator: str
-    licence: str
     make: Make
     rule: VehicleRule
 
@@ -152,7 +154,6 @@ def make_vehicle(
         ident=f"{PROVIDER}/{imei}" if codec == "owntracks" else ident,
         codec=codec,
         operator=OPERATORS[which][0],
-        licence=f"0100{number:08d}",
         make=make,
         rule=rule,
     )

@@ -4,9 +4,9 @@ Belongs here: one builder for every way in which a vehicle of the fleet offends.
 here: the rules' own arithmetic; each stretch follows from where and how fast the drive goes.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, cycle, islice
 from typing import Final
 
 import numpy as np
@@ -21,22 +21,19 @@ from simulators.drives import (
     route_halts,
     route_line,
 )
+from simulators.faults import ahead, cloned, lost, silent, unpowered
+from simulators.hours import overtired
 from simulators.motion import Drive, Halt, Line, plan_drive
+from simulators.out_of_order import avoiding, elsewhere, late, unscheduled
+from simulators.script import CONFIRM, RESOLUTION_S, REST_S, Script, before, runs_where
 from simulators.stations import weigh_phase
 from simulators.truth import Stretch
 from simulators.vehicles import BUS, CAR, LORRIES, Make
 from simulators.world import World
 
-RESOLUTION_S: Final = 0.1
+UNSEEN_S: Final = 1000.0
 SPEEDING_S: Final = 20.0
 OFF_ROUTE_S: Final = 120.0
-SILENCE_S: Final = 190.0
-REST_S: Final = 480.0
-"""How long the drivers of short drives rest where they begin: the later they may join."""
-
-CONFIRM: Final = 2
-"""Fixes that a visit's beginning and its end take to be believed."""
-
 AXLES_OVERLOADED_KG: Final = {
     # Only the sum is too much: 34.4 t on four axles, each group within its limit.
     "overload_gross": (8_500.0, 8_500.0, 8_700.0, 8_700.0),
@@ -47,26 +44,8 @@ AXLES_OVERLOADED_KG: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A vehicle's part in the plan.
-
-    begins_s: (earliest, latest) phase of the drive at which it may join, before its first stretch.
-    silences: phases (from, to) in which its tracker sends nothing.
-    load_kg: its axles' masses, where it is not loaded as the law wants.
-    """
-
-    make: Make
-    drive: Drive
-    stretches: tuple[Stretch, ...]
-    begins_s: tuple[float, float]
-    route: str | None = None
-    silences: tuple[tuple[float, float], ...] = ()
-    load_kg: tuple[float, ...] = field(default=())
-
-
 def scripts(world: World) -> list[Script]:
-    """Every script there is, such that the first few already offend in every kind."""
+    """Every script there is, such that the first of them offend in every kind."""
     return [
         speeding_bus(world),
         banned(world, "CAM-NOIDO", "duong-tat-noi-do", LORRIES[0]),
@@ -76,6 +55,17 @@ def scripts(world: World) -> list[Script]:
         overloaded(world, "overload_gross", LORRIES[2]),
         overloaded(world, "overload_axle", LORRIES[0]),
         overloaded(world, "overload_cargo", LORRIES[1]),
+        unscheduled(world),
+        elsewhere(world, "missed_stop", "bo-diem-dung"),
+        elsewhere(world, "wrong_order", "nguoc-diem-dung"),
+        lost(LORRIES[0], lorry_drive(world, LORRIES[0], "vanh-dai-nam"), 0.15),
+        unpowered(CAR, car_drive(world, CAR, "vong-bac"), 0.75),
+        cloned(CAR, car_drive(world, CAR, "vong-bac"), 0.35),
+        avoiding(world, "CAN-BAC", "tranh-can-bac", LORRIES[1]),
+        ahead(CAR, car_drive(world, CAR, "vong-bac")),
+        late(world, "2999.1404.B"),
+        *overtired(world),
+        silent(LORRIES[0], lorry_drive(world, LORRIES[0], "vanh-dai-dong"), 0.45, UNSEEN_S),
         watched(world, "TDOI-MODA", "duong-mo-da", LORRIES[2], 45.0),
         speeding_on(world, CAR, "vong-bac", 99.0),
         banned(world, "CAM-CAUVAN", "duong-tat-cau-van", LORRIES[2]),
@@ -86,18 +76,19 @@ def scripts(world: World) -> list[Script]:
     ]
 
 
-def violators(world: World, count: int) -> list[Script]:
-    """`count` scripts, the same ones again once all are used."""
-    return list(islice(cycle(scripts(world)), count)) if count else []
+def violators(world: World, count: int, codec: str | None = None) -> list[Script]:
+    """`count` scripts, those that can be again once all are used.
 
-
-def runs_where(drive: Drive, holds: Callable[[F64, F64, F64], Bool]) -> list[tuple[float, float]]:
-    """The phases (from, to) over which holds(lon, lat, speed_kmh) is true along the drive."""
-    phase = np.arange(0.0, drive.period_s, RESOLUTION_S)
-    lon, lat, speed, _ = drive.sample(phase)
-    true = np.concatenate(([False], holds(lon, lat, speed), [False]))
-    begins, ends = np.flatnonzero(true[1:] & ~true[:-1]), np.flatnonzero(~true[1:] & true[:-1])
-    return [(float(phase[b]), float(phase[e - 1])) for b, e in zip(begins, ends, strict=True)]
+    codec: the only one that is spoken; None: every one is. Scripts that it cannot show are left
+    out.
+    """
+    shown = [
+        script
+        for script in scripts(world)
+        if codec is None or script.codecs is None or codec in script.codecs
+    ]
+    again = cycle(script for script in shown if not script.by_the_clock)
+    return list(islice(chain(shown, again), count)) if count else []
 
 
 def speeding_bus(world: World) -> Script:
@@ -142,7 +133,7 @@ def _speeding(world: World, make: Make, drive: Drive, route: str | None) -> Scri
         for begin, end in runs_where(drive, over)
         if end - begin >= SPEEDING_S
     )
-    return Script(make, drive, stretches, _before(stretches), route)
+    return Script(make, drive, stretches, before(stretches), route)
 
 
 def _fastest(drive: Drive, begin: float, end: float) -> dict[str, float]:
@@ -177,7 +168,19 @@ def watched(world: World, code: str, road: str, make: Make, stay_s: float) -> Sc
             over_s = zone.max_stay_s + 1e-6  # the bound itself is allowed
             stay = {"max_stay_s": zone.max_stay_s}
             stretches.append(Stretch("zone_dwell", code, begin, end, over_s, CONFIRM, details=stay))
+    stretches += crossings(world, drive)
     return Script(make, drive, tuple(stretches), (0.0, REST_S - 40.0))
+
+
+def crossings(world: World, drive: Drive) -> list[Stretch]:
+    """Where the drive passes zones that are too narrow to be in, and ask for it."""
+    found = []
+    for zone in world.zones:
+        if zone.crossings:
+            for along in world.meets_m(zone.code, drive.line):
+                at = drive.when(along)
+                found.append(Stretch("crossing", zone.code, at, at, 0.0, 0, 1))
+    return found
 
 
 def off_route(world: World, code: str) -> Script:
@@ -209,14 +212,6 @@ def off_route(world: World, code: str) -> Script:
     return Script(BUS, drive, stretches, (0.0, REST_S - 60.0), code)
 
 
-def silent(make: Make, drive: Drive, part: float) -> Script:
-    """A vehicle whose tracker falls silent in full motion for some minutes."""
-    begin = drive.when(part * drive.line.length_m)
-    silence = (begin, begin + SILENCE_S)
-    stretch = Stretch("data_gap", "", *silence, 0.0, 0, 1, details={"gap_s": SILENCE_S})
-    return Script(make, drive, (stretch,), _before((stretch,)), silences=(silence,))
-
-
 def overloaded(world: World, kind: str, make: Make) -> Script:
     """A lorry that carries too much past the static station, and on until it is weighed again."""
     station = world.station("CAN-DONG")
@@ -233,13 +228,7 @@ def overloaded(world: World, kind: str, make: Make) -> Script:
         details=mass,
     )
     plan = (stretch, onward)
-    return Script(make, drive, plan, _before(plan), load_kg=AXLES_OVERLOADED_KG[kind])
-
-
-def _before(stretches: Sequence[Stretch]) -> tuple[float, float]:
-    """Join long before the first stretch, or just a minute before it."""
-    first = min(stretch.from_s for stretch in stretches)
-    return max(0.0, first - 1800.0), max(0.0, first - 60.0)
+    return Script(make, drive, plan, before(plan), load_kg=AXLES_OVERLOADED_KG[kind])
 
 
 def _inside(world: World, code: str, line: Line, along_m: float) -> bool:

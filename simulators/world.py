@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from devices.batch import F64, Bool
-from geofence.registry import GeoJson, Route, RouteStop, StationRule, Zone
+from geofence.registry import GeoJson, Route, RouteSlot, RouteStop, StationRule, Zone
 from simulators.errors import LineError
 from simulators.motion import EARTH_RADIUS_M, Line
 
@@ -27,6 +27,9 @@ DEFAULT_LIMIT_KMH: Final = 80.0
 
 ASIDE_M: Final = 40.0
 """A way so far from a zone is outside for certain, whatever the receiver's noise."""
+
+TUNNEL_M: Final = 20.0
+"""Half the width of a tunnel."""
 
 SCALE_M: Final = 500.0
 """Lorries that pass nearer to a weigh station would have to be weighed there."""
@@ -43,9 +46,12 @@ class World:
     stations: tuple[StationRule, ...]
     roads: Mapping[str, Line]
     areas: Mapping[str, shapely.Geometry]
-    lines: tuple[str, ...] = ()
-    """Zones by code, and routes' outbound paths by code, in the local plane, metres."""
+    """In the local plane, metres: zones, routes' outbound paths, stations' approaches, tunnels."""
 
+    tunnels: tuple[str, ...] = ()
+    """Codes of the places where no receiver hears a satellite."""
+
+    lines: tuple[str, ...] = ()
     """The roads that a user added."""
 
     def with_lines(self, lines: Mapping[str, Line]) -> "World":
@@ -80,10 +86,17 @@ class World:
     def inside(self, code: str, lon: F64, lat: F64, margin_m: float = 0.0) -> Bool:
         """Which places lie in the zone, or within `margin_m` of it. Shape of lon."""
         x, y = _plane(lon, lat)
+        area = self.areas[code]
+        west, south, east, north = area.bounds
+        found = (x >= west - margin_m) & (x <= east + margin_m)
+        found &= (y >= south - margin_m) & (y <= north + margin_m)
+        # Nearly all places are far from nearly all zones.
+        rows = np.flatnonzero(found)
         if margin_m == 0.0:
-            return np.asarray(shapely.intersects_xy(self.areas[code], x, y), np.bool_)
-        near = shapely.dwithin(self.areas[code], shapely.points(x, y), margin_m)
-        return np.asarray(near, np.bool_)
+            found[rows] = shapely.intersects_xy(area, x[rows], y[rows])
+        else:
+            found[rows] = shapely.dwithin(area, shapely.points(x[rows], y[rows]), margin_m)
+        return np.asarray(found, np.bool_)
 
     def distance_m(self, code: str, lon: F64, lat: F64) -> F64:
         """How far from the zone (0 inside) or from the route's outbound path each place is."""
@@ -95,6 +108,15 @@ class World:
         x, y = _plane(lon, lat)
         centre = self.areas[code].centroid
         return np.asarray(np.hypot(x - centre.x, y - centre.y), np.float64)
+
+    def meets_m(self, code: str, line: Line) -> list[float]:
+        """How far along a line its middles of what it has in common with the zone lie."""
+        x, y = _plane(line.lon, line.lat)
+        way = shapely.LineString(np.column_stack((x, y)))
+        common = shapely.get_parts(shapely.intersection(way, self.areas[code]))
+        scale = line.length_m / way.length
+        middles = [way.project(part.centroid) * scale for part in common if part.length > 0.0]
+        return sorted(float(along) for along in middles)
 
     def limit_kmh(
         self, vehicle_class: str, own_kmh: float | None, lon: F64, lat: F64, margin_m: float = 0.0
@@ -110,6 +132,13 @@ class World:
         # Near a zone's edge its limit may not apply yet: whoever keeps a margin keeps both.
         return np.where(np.isinf(limit) | (margin_m > 0.0), np.minimum(limit, own), limit)
 
+    def in_tunnel(self, lon: F64, lat: F64) -> Bool:
+        """Which places lie in a tunnel. Shape of lon."""
+        dark = np.zeros(lon.shape, np.bool_)
+        for code in self.tunnels:
+            dark |= self.inside(code, lon, lat)
+        return dark
+
     def route(self, code: str) -> Route:
         return next(route for route in self.routes if route.code == code)
 
@@ -123,21 +152,26 @@ def load_world() -> World:
     features: list[dict[str, Any]] = json.loads(text)["features"]
     of = {
         what: [feature for feature in features if feature["properties"]["is"] == what]
-        for what in ("zone", "route", "weigh_station", "road")
+        for what in ("zone", "route", "weigh_station", "road", "tunnel")
     }
     zones = tuple(_zone(number, feature) for number, feature in enumerate(of["zone"], 1))
     routes = tuple(_route(number, feature) for number, feature in enumerate(of["route"], 1))
+    stations = tuple(_station(n, feature) for n, feature in enumerate(of["weigh_station"], 1))
+    tunnels = {feature["properties"]["code"]: feature["geometry"] for feature in of["tunnel"]}
     areas = {zone.code: _area(zone.geometry, zone.radius_m or zone.corridor_m) for zone in zones}
     areas.update({route.code: _area(route.outbound, None) for route in routes})
+    areas.update({each.code: _area(each.approach, None) for each in stations if each.approach})
+    areas.update({code: _area(way, TUNNEL_M) for code, way in tunnels.items()})
     return World(
         zones=zones,
         routes=routes,
-        stations=tuple(_station(n, feature) for n, feature in enumerate(of["weigh_station"], 1)),
+        stations=stations,
         roads={
             feature["properties"]["code"]: Line.of(feature["geometry"]["coordinates"])
             for feature in of["road"]
         },
         areas=areas,
+        tunnels=tuple(tunnels),
     )
 
 
@@ -167,7 +201,8 @@ def _zone(number: int, feature: Mapping[str, Any]) -> Zone:
 def _route(number: int, feature: Mapping[str, Any]) -> Route:
     values = {key: value for key, value in feature["properties"].items() if key != "is"}
     stops = tuple(RouteStop(**stop) for stop in values.pop("stops"))
-    return Route(id=number, outbound=feature["geometry"], stops=stops, **values)
+    slots = tuple(RouteSlot(**slot) for slot in values.pop("slots", ()))
+    return Route(id=number, outbound=feature["geometry"], stops=stops, slots=slots, **values)
 
 
 def _station(number: int, feature: Mapping[str, Any]) -> StationRule:

@@ -24,7 +24,7 @@ def score(
         typer.Option(
             "--slack",
             min=0,
-            help="Seconds that a match may lie outside; else the fleet's interval.",
+            help="Seconds that a match may lie outside; else its interval and 1 s.",
         ),
     ] = None,
     as_json: AsJson = False,

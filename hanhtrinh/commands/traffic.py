@@ -1,12 +1,16 @@
 """Verbs that publish to the broker: simulate and replay."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 from hanhtrinh.errors import UsageError
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MOST_BACKLOG_S: Final = 31 * 86_400
 
 
 def simulate(
@@ -19,6 +23,10 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed drives the same journeys.")] = 1,
     duration_s: Annotated[
         float | None, typer.Option("--duration", min=0, help="Seconds; else until Ctrl-C.")
+    ] = None,
+    backlog: Annotated[
+        str | None,
+        typer.Option(help="So much of the past is sent first, like 900s, 90m, 12h or 3d."),
     ] = None,
     dirty: Annotated[bool, typer.Option(help="With the faults of real feeds.")] = False,
     truth: Annotated[
@@ -60,6 +68,8 @@ def simulate(
         codec=codec,
         seed=seed,
         duration_s=duration_s,
+        backlog_s=0 if backlog is None else _backlog_s(backlog),
+        backlog_interval_s=interval_s,
         dirt=MILD if dirty else Dirt(),
         truth=truth,
         lines={} if lines is None else read_lines(lines),
@@ -139,6 +149,14 @@ def _listener(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise UsageError(f"--listener: expected HOST:PORT, got {text!r}")
     return host.strip("[]"), int(port)
+
+
+def _backlog_s(text: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not 0 < seconds <= MOST_BACKLOG_S:
+        raise UsageError(f"--backlog: expected 1s to 31d, like 90m, 12h or 3d, got {text!r}")
+    return seconds
 
 
 def _speedup(text: str) -> float | None:

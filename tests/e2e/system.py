@@ -57,6 +57,23 @@ class System:
         self._started.append(process)
         return process
 
+    def call(self, *arguments: str, is_tracker: bool = False) -> str:
+        """What `hanhtrinh ARGUMENTS` writes to standard output, whatever it exits with.
+
+        is_tracker: it publishes as the broker's devices do.
+        """
+        access = self.broker.device if is_tracker else self.broker.worker
+        as_whom = {
+            "HANHTRINH_BROKER__USERNAME": access.username,
+            "HANHTRINH_BROKER__PASSWORD": access.password,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "hanhtrinh", *arguments],
+            env=self._environment | as_whom, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        return done.stdout
+
     def start_worker(self) -> subprocess.Popen[bytes]:
         """A worker that has subscribed: what is published from now on waits for it."""
         worker = self.start("worker")

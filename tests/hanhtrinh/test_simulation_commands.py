@@ -56,7 +56,7 @@ def judged(database, tmp_path):
     simulation = Simulation(SimulateOptions(BrokerOptions(), 12, 10, backlog_s=900), START_US)
     file = tmp_path / "truth.jsonl"
     truth = TruthWriter(file, simulation.header())
-    simulation.backlog()
+    assert list(simulation.backlog())
     truth.finish(simulation.planned(), simulation.until_us)
     found = [
         Interval(
@@ -92,7 +92,7 @@ def test_what_was_found_as_planned_scores_perfectly(judged):
     assert said.exit_code == 0, said.output
     result = json.loads(said.stdout.splitlines()[-1])
     assert result["perfect"]
-    assert result["slack_s"] == 10
+    assert result["slack_s"] == 11
     assert sum(kind["matched"] for kind in result["kinds"].values()) == len(found)
     for kind in result["kinds"].values():
         assert kind["recall"] == kind["precision"] == 1.0
@@ -155,6 +155,13 @@ def test_a_file_of_lines_that_cannot_be_driven_is_refused_with_its_place(
     assert said.exit_code == 1, said.output
     assert f"{file}: " in said.stderr
     assert message in said.stderr
+
+
+@pytest.mark.parametrize("backlog", ["3", "d", "0h", "-1d", "32d", "1.5h", "9999999s"])
+def test_a_past_of_no_known_length_is_wrong_use(backlog):
+    said = call("simulate", f"--backlog={backlog}", "--duration", "1")
+    assert said.exit_code == 2
+    assert "--backlog: expected" in said.stderr
 
 
 def test_a_codec_that_no_tracker_speaks_is_wrong_use():

@@ -3,11 +3,12 @@
 import numpy as np
 
 from devices.batch import FixBatch
+from geofence.driving_time import WARNINGS, judge_drivers
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
-from geofence.quality import Delays, Region, mark_arrival
+from geofence.quality import Delays, Region, is_judged, mark_arrival
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from simulators.fleet import Fleet
@@ -24,6 +25,7 @@ def rulebook_of(fleet: Fleet) -> Rulebook:
         fleet.world.zones,
         fleet.world.routes,
         [vehicle.rule for vehicle in fleet.vehicles],
+        stations=fleet.world.stations,
     )
 
 
@@ -47,9 +49,12 @@ def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
     fixes = mark_arrival(
         fixes.with_columns(vehicle=fixes.vehicle + 1), Region(), Delays.of(shipped_profile())
     )
+    fixes = fixes.take(is_judged(fixes, Region()))
     ordered = fixes.take(fixes.order())
     rulebook = rulebook_of(fleet)
     loads = loads_of(fleet, rulebook, until_us)
     settled = np.zeros(len(ordered), np.bool_)
     found = Judge(rulebook).advance(ordered, settled, loads).intervals
-    return [interval for interval in found if interval.kind not in FACTS]
+    spans = [interval for interval in found if interval.kind == "driving"]
+    found = found + judge_drivers(rulebook, spans)
+    return [each for each in found if each.kind not in (*FACTS, *WARNINGS)]

@@ -73,7 +73,7 @@ def test_fixes_lie_as_far_apart_as_their_speeds_say():
     fleet = a_fleet()
     fixes = fleet.due(START_US, UNTIL_US, 1)
     for row in range(0, 100, 7):
-        mine = fixes.take(fixes.vehicle == row)
+        mine = fixes.take((fixes.vehicle == row) & (fixes.quality == 0))
         seconds = np.diff(mine.time) / 1e6
         driven = distances_m(mine.lon, mine.lat).sum()
         mean = (mine.speed_kmh[1:] + mine.speed_kmh[:-1]) / 2
@@ -84,6 +84,7 @@ def test_fixes_lie_as_far_apart_as_their_speeds_say():
 
 def test_doors_open_only_at_a_stand():
     fixes = a_fleet().due(START_US, UNTIL_US, 10)
+    fixes = fixes.take(fixes.quality == 0)
     for speed, word in zip(fixes.speed_kmh.tolist(), fixes.inputs.tolist(), strict=True):
         assert inputs_states(word)[Input.DOOR] == (speed == 0.0)
 
@@ -156,6 +157,39 @@ def test_duplicates_and_delays_lose_no_message():
     assert {m.payload for m in spoilt} == {m.payload for m in messages}
     assert [m.due_us for m in spoilt] == sorted(m.due_us for m in spoilt)
     assert spoil_messages(messages, Dirt(), 1) is messages
+
+
+def test_who_was_out_of_reach_sends_the_newest_first_and_loses_nothing():
+    fleet = a_fleet(40)
+    until = START_US + 1200 * US
+    messages = single(fleet, fleet.due(START_US, until, 10))
+    spoilt = spoil_messages(messages, Dirt(outages=0.5), 1)
+    assert Counter(m.payload for m in spoilt) == Counter(m.payload for m in messages)
+    when = {(m.topic, m.payload): m.due_us for m in messages}
+    late = [m for m in spoilt if m.due_us > when[m.topic, m.payload]]
+    assert len(late) > 0.05 * len(messages)
+    backwards = forwards = 0
+    for one, next_ in pairwise(sorted(late, key=lambda m: (m.topic, m.due_us))):
+        if one.topic == next_.topic and next_.due_us - one.due_us < 2 * US:
+            is_newer = when[one.topic, one.payload] >= when[next_.topic, next_.payload]
+            backwards, forwards = backwards + is_newer, forwards + (not is_newer)
+    assert backwards > 50
+    assert forwards == 0
+    assert spoil_messages(messages, Dirt(outages=1.0), 1, {m.topic for m in messages}) == messages
+
+
+def test_in_a_tunnel_trackers_are_silent_or_know_no_place_and_come_back_as_they_drove():
+    fleet = a_fleet()
+    fixes = fleet.due(START_US, START_US + 3600 * US, 10)
+    lost = (fixes.quality & Quality.NO_POSITION) != 0
+    assert lost.any()
+    assert not fixes.lon[lost].any()
+    seen = fixes.take(~lost)
+    # A receiver's noise may put the last place before a tunnel into it.
+    assert WORLD.in_tunnel(seen.lon, seen.lat).sum() < 0.2 * lost.sum()
+    gaps = [np.diff(seen.time[seen.vehicle == row]).max() / US for row in range(22, 100)]
+    assert sum(gap > 40 for gap in gaps) > 3
+    assert max(gaps) <= 120
 
 
 @pytest.mark.parametrize("codec", CODECS)

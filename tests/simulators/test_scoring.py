@@ -122,3 +122,12 @@ def test_a_kind_that_was_not_planned_has_no_recall_and_one_not_found_no_precisio
     assert result.kinds["speeding"].recall == 0.0
     assert result.kinds["speeding"].precision is None
     assert result.kinds["speeding"].delay is None
+
+
+def test_what_is_stamped_on_arrival_may_be_found_as_late_as_the_server_is_behind():
+    ahead = replace(PLAN, kind="clock_wrong")
+    late = replace(ahead, started=ahead.started + 300 * S, ended=ahead.ended + 300 * S)
+    assert fits(ahead, late, 0)
+    assert not fits(late, ahead, 0)
+    assert not fits(ahead, replace(late, started=ahead.ended + 901 * S, ended=ahead.ended * 9), 0)
+    assert not fits(PLAN, replace(late, kind=PLAN.kind), 0)

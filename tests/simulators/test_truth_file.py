@@ -8,7 +8,7 @@ import pytest
 from simulators.errors import TruthFileError
 from simulators.publisher import BrokerOptions
 from simulators.simulate import STEP_US, SimulateOptions, Simulation
-from simulators.truth import KINDS
+from simulators.truth import QUICK_KINDS
 from simulators.truth_file import TruthWriter, micros, read_truth
 from tests.simulators.offline import START_US, US
 
@@ -29,7 +29,7 @@ def driven(file: Path, seconds: int = 40, seed: int = 1, finishes: bool = True) 
     )
     simulation = Simulation(options, START_US)
     truth = TruthWriter(file, simulation.header())
-    messages = simulation.backlog()
+    messages = [message for part in simulation.backlog() for message in part]
     for step in range(1, seconds + 1):
         messages += simulation.step(START_US + step * STEP_US)
         truth.add(simulation.planned())
@@ -54,7 +54,7 @@ def test_a_header_comes_first_and_then_one_object_for_each_planned_violation(tmp
     assert header["seed"] == 1
     assert header["started_at"].endswith("Z")
     assert len(header["fleet"]) == header["vehicles"] == 60
-    assert {line["kind"] for line in lines} == set(KINDS)
+    assert {line["kind"] for line in lines} >= set(QUICK_KINDS)
     starts = [line["started_at"] for line in lines]
     assert starts == sorted(starts)
     assert all(line["ended_at"] <= header["ended_at"] for line in lines)
