@@ -5,15 +5,20 @@ codecs. A codec says which members its messages mostly have; payloads that are o
 reader of single payloads. Both must say the same; tests hold them together.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from devices.batch import F64, I32, I64, Bool
-from devices.codec import MAX_PAYLOAD_BYTES
+from devices.batch import F64, I32, I64, U32, UNKNOWN, Bool
+from devices.checks import assemble
+from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.distinct import distinct
+from devices.errors import DecodeError
+from devices.extra import extra_bytes
+from devices.input_names import OFF, ON
 from devices.json_input import JSON_ERRORS
 from devices.json_kernel import (
     HASHES,
@@ -29,6 +34,9 @@ from devices.json_kernel import (
     hash_of,
     read_messages,
 )
+from devices.merging import merged
+from devices.rows import FixRows, decode_each
+from devices.texts import Names, known_licence
 
 Path = tuple[str, ...]
 
@@ -36,6 +44,7 @@ _BYTES_A_NOTE: Final = 8
 """Payloads of more unknown members than one in so many bytes are odd."""
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_OBJECTS: Final = msgspec.json.Decoder(list[dict[str, Any]])
 _BEHIND: Final = b"\0" * 32
 """Stands behind the last payload: nothing that the kernel looks at together reaches over it."""
 
@@ -156,24 +165,52 @@ class Columns:
         rows = np.flatnonzero(places[:, 1]).tolist()
         return {row: data[slice(*places[row].tolist())] for row in rows}
 
-    def others(self) -> dict[int, dict[Path, dict[str, Any]]]:
-        """By row, the members that are not known, as objects by the path of what they stand in.
+    def unread(self, *path: str) -> dict[int, bytes]:
+        """By row, the members of an object that are not known, as they are written."""
+        row, _, begin, end = self._out.noted[self._out.noted[:, 1] == self._shape.objects[path]].T
+        # Members side by side are one text.
+        first = np.ones(len(row), np.bool_)
+        first[1:] = (row[1:] != row[:-1]) | (begin[1:] != end[:-1] + 1)
+        last = np.append(first[1:], True)[: len(row)]
+        data, written = self._data, dict[int, bytes]()
+        places = zip(row[first].tolist(), begin[first].tolist(), end[last].tolist(), strict=True)
+        for number, a, b in places:
+            before = written.get(number)
+            written[number] = data[a:b] if before is None else b"%b,%b" % (before, data[a:b])
+        return written
 
-        Members that are no JSON make the payload odd.
-        """
-        paths = list(self._shape.objects)
-        written: dict[int, dict[Path, list[bytes]]] = {}
-        data = self._data
-        members = self._out.noted[self._out.noted[:, 1] >= 0]
-        for row, inside, begin, end in members.tolist():
-            written.setdefault(row, {}).setdefault(paths[inside], []).append(data[begin:end])
-        found: dict[int, dict[Path, dict[str, Any]]] = {}
-        for row, objects in written.items():
+    def others(self, *path: str) -> dict[int, dict[str, Any]]:
+        """`unread` as objects; bad JSON makes the payload odd."""
+        written = self.unread(*path)
+        try:
+            found = _OBJECTS.decode(b"[{%b}]" % b"},{".join(written.values()) if written else b"[]")
+        except JSON_ERRORS:
+            return self._one_by_one(written)
+        return dict(zip(written, found, strict=True))
+
+    def _one_by_one(self, written: Mapping[int, bytes]) -> dict[int, dict[str, Any]]:
+        found = {}
+        for row, text in written.items():
             try:
-                found[row] = {path: _object(members) for path, members in objects.items()}
+                found[row] = _OBJECT.decode(b"{%b}" % text)
             except JSON_ERRORS:
                 self.odd[self.owner[row]] = True
         return found
+
+    def stored(self, values: Mapping[int, Mapping[str, Any]]) -> dict[int, bytes]:
+        """`extra` of objects by row, without empty ones; what cannot be stored is odd."""
+        extra = {}
+        for row, kept in values.items():
+            try:
+                if kept:
+                    extra[row] = extra_bytes(kept)
+            except DecodeError:
+                self.odd[self.owner[row]] = True
+        return extra
+
+    def leave(self, rows: Bool) -> None:
+        """Make the payloads of these rows odd."""
+        self.odd[self.owner[rows]] = True
 
     def drop_odd(self) -> bool:
         """Drop the rows of payloads that were found odd since; whether there were any."""
@@ -197,6 +234,74 @@ class Columns:
                 self.odd[out.owner[row]] = True
 
 
-def _object(members: list[bytes]) -> dict[str, Any]:
-    """The object of members as they are written. Raises JSON_ERRORS."""
-    return _OBJECT.decode(b"{%b}" % b",".join(members))
+class Said(NamedTuple):
+    """What the rows of Columns say.
+
+    columns: by FixBatch's names, shape (n,) each. ident, driver: of each row
+    the number of a text (-1 none), and the texts; none where nobody is named. extra: by row.
+    """
+
+    columns: Mapping[str, Any]
+    ident: tuple[I32, Sequence[bytes]] | None
+    driver: tuple[I32, Sequence[bytes]] | None
+    extra: Mapping[int, bytes]
+
+
+def decode_columns(
+    payloads: Sequence[bytes],
+    received: I64,
+    shape: Shape,
+    say: Callable[[Columns], Said],
+    read: Callable[[bytes, FixRows], None],
+    written: Sequence[bytes] | None = None,
+) -> Decoded:
+    """Decode payloads: those of the shape as columns, the others one by one with `read`.
+
+    say: what rows say; marks those that cannot be said as odd, and is then asked for the others.
+    written: the JSON in each payload, if that is not all of it; b"" for none.
+    """
+    columns = Columns(shape, payloads if written is None else written)
+    with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
+        said = say(columns)
+        if columns.drop_odd():
+            said = say(columns)
+    idents, drivers = Names(), Names()
+    found = assemble(
+        {
+            **said.columns,
+            "time": np.rint(said.columns["time"]),
+            "driver": _named(said.driver, len(columns), _licence, drivers),
+        },
+        payload=columns.owner,
+        at=columns.at,
+        received=received,
+        extra=said.extra,
+        ident=_named(said.ident, len(columns), bytes.decode, idents),
+        idents=idents.known(),
+        drivers=drivers.known(),
+    )
+    odd = np.flatnonzero(columns.odd).tolist()
+    return merged([found, decode_each(payloads, received, read, odd)]) if odd else found
+
+
+def _named(
+    texts: tuple[I32, Sequence[bytes]] | None, n: int, name: Callable[[bytes], str], names: Names
+) -> I32:
+    """The number of each row's name, -1 for nobody."""
+    if texts is None:
+        return np.full(n, UNKNOWN, np.int32)
+    return np.array([*names.numbers(map(name, texts[1])), UNKNOWN], np.int32)[texts[0]]
+
+
+@lru_cache(maxsize=1 << 17)
+def _licence(raw: bytes) -> str:
+    return known_licence(raw.decode())
+
+
+def words_of(states: Mapping[str, F64]) -> U32:
+    """The words of inputs by name: 1 is on, 0 is off, NaN unknown."""
+    word: Any = np.uint32(0)
+    for name, state in states.items():
+        on, off = np.uint32(ON[name]), np.uint32(OFF[name])
+        word = word | np.where(state == 1, on, np.where(state == 0, off, np.uint32(0)))
+    return word  # type: ignore[no-any-return]

@@ -18,9 +18,9 @@ from devices.texts import MAX_IDENT_CHARACTERS
 
 NUMBER, INSTANT, TEXT, TRUTH, RAW, OBJECT, NULL, KEPT, REQUIRED = (1 << bit for bit in range(9))
 """Kinds of a member, together where it may be of several: a number; an instant of RFC 3339, as
-seconds since 1970; 1 to 64 characters of printable ASCII; true or false, as 1 and 0; anything, as
-it is written; an object with known members. NULL: may be null, as if absent. KEPT: is noted as an
-unknown one, too. REQUIRED: a message without it is odd."""
+seconds since 1970; 1 to 64 printable ASCII characters without blanks around; true or false, as 1
+and 0; anything, as it is written; an object with known members. NULL: may be null, as if absent.
+KEPT: is noted as an unknown one, too. REQUIRED: a message without it is odd."""
 
 HASHES: Final = 256
 """Places of the table in which members are looked up, at least twice as many as members."""
@@ -187,7 +187,9 @@ def _value(  # noqa: C901, PLR0911 a case for each kind
         if flags & TEXT:
             end = _text_end(data, at + 1)
             out.places[row, slot, 0], out.places[row, slot, 1] = at + 1, end
-            return (end + 1 if 0 < end - at - 1 <= MAX_IDENT_CHARACTERS else _ODD), note
+            blank = data[at + 1] == _SPACE or data[end - 1] == _SPACE
+            usual = 0 < end - at - 1 <= MAX_IDENT_CHARACTERS and not blank
+            return (end + 1 if usual else _ODD), note
         if flags & INSTANT:
             out.values[row, slot], end = instant_at(data, at)
             return end, note

@@ -14,14 +14,12 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from devices.batch import I64, U32, UNKNOWN, FixBatch, Quality
-from devices.checks import assemble
+from devices.batch import I64, U32, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.columns import rounded
 from devices.errors import DecodeError, Reject
-from devices.extra import extra_bytes
 from devices.input_names import INPUT_NAMES, named_states, named_word
-from devices.json_columns import Columns, Shape
+from devices.json_columns import Columns, Said, Shape, decode_columns
 from devices.json_input import (
     JSON_ERRORS,
     as_object,
@@ -31,9 +29,7 @@ from devices.json_input import (
     whole_us,
 )
 from devices.json_kernel import INSTANT, NULL, NUMBER, RAW, REQUIRED, TEXT, TRUTH
-from devices.merging import merged
-from devices.rows import FixRows, decode_each
-from devices.texts import Names, known_licence
+from devices.rows import FixRows
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
@@ -90,13 +86,7 @@ def _inputs(raw: bytes) -> tuple[int, Mapping[str, bool]]:
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: those of the shape as columns, the others one by one."""
-    columns = Columns(_SHAPE, payloads)
-    words, extra = _words(columns), _extra(columns)
-    if columns.drop_odd():
-        words, extra = _words(columns), _extra(columns)
-    found = _assembled(columns, words, extra, received)
-    odd = np.flatnonzero(columns.odd).tolist()
-    return merged([found, decode_each(payloads, received, read, odd)]) if odd else found
+    return decode_columns(payloads, received, _SHAPE, _say, read)
 
 
 _SHAPE: Final = Shape({
@@ -112,6 +102,24 @@ _SHAPE: Final = Shape({
 })  # fmt: skip
 
 
+def _say(columns: Columns) -> Said:
+    number = columns.number
+    said = {
+        "time": number("time") * 1e6,
+        "lon": number("lon"),
+        "lat": number("lat"),
+        "speed_kmh": number("speed_kmh"),
+        "heading": number("heading"),
+        "altitude": number("altitude_m"),
+        "hdop": number("hdop"),
+        "satellites": number("satellites"),
+        "odometer": number("odometer_m"),
+        "inputs": _words(columns),
+        "quality": np.where(number("valid") == 0, int(Quality.NO_POSITION), 0),
+    }
+    return Said(said, columns.texts("ident"), columns.texts("driver"), _extra(columns))
+
+
 def _words(columns: Columns) -> U32:
     """The word of each row's inputs; those that have no name here make the payload odd."""
     number, sent = columns.texts("inputs")
@@ -122,56 +130,21 @@ def _words(columns: Columns) -> U32:
             odd[at] = bool(unknown)
         except DecodeError:
             odd[at] = True
-    columns.odd[columns.owner[odd[number]]] = True
+    columns.leave(odd[number])
     return words[number]
 
 
 def _extra(columns: Columns) -> dict[int, bytes]:
     """`extra` by row, with the fields that are not known; what cannot be kept is odd."""
-    sent, unknown = columns.written("extra"), columns.others()
-    extra = {}
-    for row in [*sent, *(unknown.keys() - sent.keys())]:
+    found: dict[int, dict[str, Any]] = {}
+    for row, written in columns.written("extra").items():
         try:
-            values = _EXTRA.decode(sent.get(row, b"null")) or {}
-            if row in unknown:
-                values.update(unknown[row][()])
-            if values:
-                extra[row] = extra_bytes(values)
-        except (*JSON_ERRORS, DecodeError):
+            found[row] = _EXTRA.decode(written) or {}
+        except JSON_ERRORS:
             columns.odd[columns.owner[row]] = True
-    return extra
-
-
-def _assembled(columns: Columns, words: U32, extra: Mapping[int, bytes], received: I64) -> Decoded:
-    ident, idents = columns.texts("ident")
-    driver, licences = columns.texts("driver")
-    drivers = Names()
-    numbered = np.array([*drivers.numbers(map(_licence, licences)), UNKNOWN], np.int32)
-    with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
-        time = np.rint(columns.number("time") * 1e6)
-    return assemble(
-        {
-            "time": time,
-            "lon": columns.number("lon"),
-            "lat": columns.number("lat"),
-            "speed_kmh": columns.number("speed_kmh"),
-            "heading": columns.number("heading"),
-            "altitude": columns.number("altitude_m"),
-            "hdop": columns.number("hdop"),
-            "satellites": columns.number("satellites"),
-            "odometer": columns.number("odometer_m"),
-            "driver": numbered[driver],
-            "inputs": words,
-            "quality": np.where(columns.number("valid") == 0, int(Quality.NO_POSITION), 0),
-        },
-        payload=columns.owner,
-        at=columns.at,
-        received=received,
-        extra=extra,
-        ident=ident,
-        idents=tuple(map(bytes.decode, idents)),
-        drivers=drivers.known(),
-    )
+    for row, members in columns.others().items():
+        found[row] = {**found.get(row, {}), **members}
+    return columns.stored(found)
 
 
 def read(payload: bytes, rows: FixRows) -> None:
@@ -227,7 +200,7 @@ def _add(element: Any, at: int, rows: FixRows) -> None:
         hdop=_number(fix.hdop),
         satellites=_number(fix.satellites),
         odometer=_number(fix.odometer_m),
-        driver=known_licence(fix.driver or ""),
+        driver=fix.driver or "",
         ident=fix.ident or "",
         inputs=word,
         quality=Quality.NO_POSITION if fix.valid is False else 0,
@@ -257,11 +230,6 @@ def _lenient_fix(element: Any) -> Fix:
 def _microseconds(time: datetime | float) -> float:
     """An instant, or seconds since 1970, as microseconds."""
     return whole_us((time if isinstance(time, float) else time.timestamp()) * 1e6)
-
-
-@lru_cache(maxsize=1 << 17)
-def _licence(raw: bytes) -> str:
-    return known_licence(raw.decode())
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
