@@ -72,13 +72,31 @@ _MODULE_BYTES: Final = {_PLACE_MODULE: 19, _TIME_MODULE: 7}
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: messages cut one by one, places as columns."""
     records = Records()
+    usual = _usual(payloads)
     for index, payload in enumerate(payloads):
+        if index in usual:
+            records.add(index, _HEAD.size, "MCGP 0", payload[_HEAD.size : -1], usual[index])
+            continue
         try:
             check_size(payload)
             _split(payload, index, records)
         except DecodeError as error:
             records.refuse(index, error)
     return read(records, _KINDS, received)
+
+
+def _usual(payloads: Sequence[bytes]) -> dict[int, str]:
+    """The payloads that are one MCGP status with a right sum, by index, and whose each is."""
+    begin, n = MARK + bytes((STATUS,)), _STATUS_BYTES
+    taken = [k for k, one in enumerate(payloads) if len(one) == n and one.startswith(begin)]
+    raw = np.frombuffer(b"".join([payloads[index] for index in taken]), np.uint8).reshape(-1, n)
+    right = raw[:, 4:-1].sum(axis=1, dtype=np.uint8) == raw[:, -1]
+    units = raw[:, 5 : _HEAD.size].copy().view("<u4")[:, 0].tolist()
+    return {
+        index: str(unit) if unit else ""
+        for index, unit, whole in zip(taken, units, right.tolist(), strict=True)
+        if whole
+    }
 
 
 def _split(payload: bytes, index: int, records: Records) -> None:
