@@ -5,13 +5,15 @@ byte), reads every shape here as columns, and leaves whatever has no common shap
 single frames. Both must say the same; tests hold them together.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.batch import F32, F64, U8
+
+T = TypeVar("T")
 
 DAY_US: Final = 86_400_000_000
 SECOND_US: Final = 1_000_000
@@ -28,6 +30,17 @@ def decimals(texts: Sequence[bytes]) -> F64:
         return np.fromiter(map(float, texts), np.float64, len(texts))
     except ValueError:  # some are empty
         return np.array([float(text) if text else np.nan for text in texts], np.float64)
+
+
+def few_decimals(texts: Sequence[bytes]) -> F64:
+    """`decimals` of texts of which most are equal, as counts are; shape (len(texts),)."""
+    return np.array(of_each(lambda text: float(text or b"nan"), texts), np.float64)
+
+
+def of_each(function: Callable[[bytes], T], texts: Sequence[bytes]) -> list[T]:
+    """`function` of each text, computed once for all that are equal."""
+    known = {text: function(text) for text in set(texts)}
+    return [*map(known.__getitem__, texts)]
 
 
 def digits(texts: Sequence[bytes], width: int) -> U8:

@@ -24,6 +24,7 @@ from devices.checks import assemble
 from devices.codec import Decoded, Refusal
 from devices.errors import DecodeError, Reject
 from devices.extra import MAX_EXTRA_BYTES
+from devices.records import Records
 from devices.texts import Names
 
 _MAX_LAYOUTS: Final = 16
@@ -163,34 +164,6 @@ class Kind:
 
     walk: Callable[[Walk], None]
     meaning: Callable[[Values], Meaning]
-
-
-class Records:
-    """Records cut out of payloads, each of a kind, and what was refused before that."""
-
-    def __init__(self) -> None:
-        self.data: list[bytes] = []
-        self.kind: list[str] = []
-        self.payload: list[int] = []
-        self.at: list[int] = []
-        self.ident: list[str] = []
-        self.refusals: list[Refusal] = []
-
-    def add(self, payload: int, at: int, kind: str, data: bytes, ident: str = "") -> None:
-        """A record that begins at this byte of that payload, and whose it says it is."""
-        self.data.append(data)
-        self.kind.append(kind)
-        self.payload.append(payload)
-        self.at.append(at)
-        self.ident.append(ident)
-
-    def refuse(self, payload: int, error: DecodeError) -> None:
-        """A part of a payload, or all of it, that is refused."""
-        self.refusals.append(Refusal.of(payload, error))
-
-    def __len__(self) -> int:
-        """Records and refusals so far."""
-        return len(self.data) + len(self.refusals)
 
 
 def read(records: Records, kinds: Mapping[str, Kind], received: I64) -> Decoded:

@@ -10,7 +10,7 @@ from devices.checks import assemble, check_bad_parts, check_size
 from devices.codec import Decoded, Refusal, Registration
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
-from devices.texts import Names
+from devices.texts import Names, known_licence
 
 _NAMES = (
     "time", "lon", "lat", "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer",
@@ -58,12 +58,15 @@ class FixRows:
         quality: int = 0,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """One fix of the payload. Raises DecodeError if `extra` cannot be stored."""
+        """One fix of the payload. Raises DecodeError if `extra` cannot be stored.
+
+        driver: the licence as it was sent; placeholders are nobody's.
+        """
         if extra:
             self._extra[len(self._rows)] = extra_bytes(extra)
         self._rows.append((
             time_us, lon, lat, speed_kmh, heading, altitude, hdop, satellites, odometer,
-            self._drivers.number(driver), inputs, quality,
+            self._drivers.number(known_licence(driver)), inputs, quality,
         ))  # fmt: skip
         self._payload.append(self.payload)
         self._at.append(at)

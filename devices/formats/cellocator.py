@@ -17,11 +17,12 @@ from typing import Any, Final
 import numpy as np
 
 from devices.batch import I64, FixBatch, Input, Quality, inputs_states
-from devices.checks import check_bad_parts, check_size
+from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.columns import instants
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.layouts import Kind, Meaning, Records, Values, Walk, inputs_of, read
+from devices.layouts import Kind, Meaning, Values, Walk, inputs_of, read
+from devices.records import Records
 
 MARK: Final = b"MCGP"
 OTHER_MARK: Final = b"MCPG"
@@ -72,26 +73,42 @@ _MODULE_BYTES: Final = {_PLACE_MODULE: 19, _TIME_MODULE: 7}
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: messages cut one by one, places as columns."""
     records = Records()
-    for index, payload in enumerate(payloads):
-        try:
-            check_size(payload)
+    usual = _usual(payloads)
+
+    def split(index: int, payload: bytes) -> None:
+        if index in usual:
+            records.add(index, _HEAD.size, "MCGP 0", payload[_HEAD.size : -1], usual[index])
+        else:
             _split(payload, index, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+
+    records.each(split, range(len(payloads)), payloads)
     return read(records, _KINDS, received)
+
+
+def _usual(payloads: Sequence[bytes]) -> dict[int, str]:
+    """The payloads that are one MCGP status with a right sum, by index, and whose each is."""
+    begin, n = MARK + bytes((STATUS,)), _STATUS_BYTES
+    taken = [k for k, one in enumerate(payloads) if len(one) == n and one.startswith(begin)]
+    raw = np.frombuffer(b"".join([payloads[index] for index in taken]), np.uint8).reshape(-1, n)
+    right = raw[:, 4:-1].sum(axis=1, dtype=np.uint8) == raw[:, -1]
+    units = raw[:, 5 : _HEAD.size].copy().view("<u4")[:, 0].tolist()
+    return {
+        index: str(unit) if unit else ""
+        for index, unit, whole in zip(taken, units, right.tolist(), strict=True)
+        if whole
+    }
 
 
 def _split(payload: bytes, index: int, records: Records) -> None:
     """Cut a payload into messages; each is refused by itself."""
-    start = refused = 0
+    check_size(payload)
+    start = 0
     while start < len(payload):
         message = payload[start : start + _size(payload, start)]
         try:
             _add(message, start, index, records)
         except DecodeError as error:
-            records.refuse(index, error)
-            refused += 1
-            check_bad_parts(refused, start)
+            records.refuse_part(index, error, start)
         start += len(message)
 
 

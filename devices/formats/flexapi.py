@@ -10,15 +10,24 @@ and the short names that are met are read too.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from devices.batch import I64, FixBatch, Quality
+from devices.batch import F64, I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.crc16 import crc16_ibm
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.input_names import OFF, ON
+from devices.json_columns import (
+    Columns,
+    Said,
+    Shape,
+    decode_columns,
+    words_of,
+)
 from devices.json_input import (
     as_object,
     number,
@@ -27,7 +36,8 @@ from devices.json_input import (
     seconds_us,
     switch,
 )
-from devices.messages import Row, decode_messages, known, spoken
+from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
+from devices.messages import known, spoken
 from devices.rows import FixRows
 from devices.texts import is_ident
 from devices.units import KNOT_KMH
@@ -56,40 +66,72 @@ NO_FIX: Final = frozenset({0, 5})
 _TAIL: Final = 4
 """What may stand behind the JSON: two bytes of CRC and the end of the line."""
 
-_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 _ENCODER: Final = msgspec.json.Encoder()
-_SCALE: Final = {"time": 1e6, "speed_kmh": KNOT_KMH, "odometer": KILOMETRE_M}
-_WORDS: Final = [(key, {0: OFF[name], 1: ON[name]}) for key, name in INPUTS.items()]
 _TOPIC: Final = re.compile(r"v1/([^/\x00-\x20\x7f]{1,64})/(.+)")
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one message each."""
-    return decode_messages(payloads, received, _shape, read, _SCALE)
+    return decode_columns(payloads, received, _SHAPE, _say, read, [*map(_written, payloads)])
 
 
-def _shape(payload: bytes) -> Sequence[Row]:
-    end = payload.index(b"}}", max(len(payload) - _TAIL - 2, 0)) + 2
-    if payload[:2] != b"${":
-        raise ValueError
-    message = _DECODER.decode(payload[1:end])
-    topic, values = message.pop("topic"), message.pop("payload")
-    version, serial, group = topic.split("/", 2)
-    if version != "v1" or group != _USUAL or message:
-        raise ValueError
-    take = values.pop
-    fix = values.get("gnss.fix", 3)
-    if type(fix) is not int:
-        raise TypeError
-    word = 0
-    for key, words in _WORDS:
-        if key in values:
-            word |= words[take(key)]
-    return [(
-        take("gnss.ts"), take("gnss.longitude"), take("gnss.latitude"), take("gnss.speed", None),
-        take("gnss.heading", None), take("gnss.altitude", None), take("gnss.hdop", None),
-        take("gnss.num_sv", None), take("obd.odo", None), serial, None, word, fix in NO_FIX, values,
-    )]  # fmt: skip
+def _written(payload: bytes) -> bytes:
+    """The JSON between "$" and the checksum, b"" if it is not there."""
+    end = payload.find(b"}}", max(len(payload) - _TAIL - 2, 0)) + 2
+    return payload[1:end] if end > 1 and payload[:2] == b"${" else b""
+
+
+_SHAPE: Final = Shape({
+    ("topic",): TEXT | REQUIRED,
+    ("payload", "gnss.ts"): NUMBER | REQUIRED,
+    ("payload", "gnss.longitude"): NUMBER | REQUIRED,
+    ("payload", "gnss.latitude"): NUMBER | REQUIRED,
+    ("payload", "gnss.fix"): NUMBER | KEPT,
+    **{("payload", f"gnss.{name}"): NUMBER | NULL
+       for name in ("speed", "heading", "altitude", "hdop", "num_sv")},
+    ("payload", "obd.odo"): NUMBER | NULL,
+    **{("payload", key): NUMBER for key in INPUTS},
+})  # fmt: skip
+
+
+def _say(columns: Columns) -> Said:
+    def number(name: str) -> F64:
+        return columns.number("payload", name)
+
+    for key in INPUTS:
+        columns.leave(~np.isin(number(key), [0, 1]) & ~np.isnan(number(key)))
+    topic, topics = columns.texts("topic")
+    serials = [*map(_usual_serial, topics)]
+    columns.leave(np.array([not serial for serial in serials], np.bool_)[topic])
+    said = {
+        "time": number("gnss.ts") * 1e6,
+        "lon": number("gnss.longitude"),
+        "lat": number("gnss.latitude"),
+        "speed_kmh": number("gnss.speed") * KNOT_KMH,
+        "heading": number("gnss.heading"),
+        "altitude": number("gnss.altitude"),
+        "hdop": number("gnss.hdop"),
+        "satellites": number("gnss.num_sv"),
+        "odometer": number("obd.odo") * KILOMETRE_M,
+        "inputs": words_of({name: number(key) for key, name in INPUTS.items()}),
+        "quality": np.where(np.isin(number("gnss.fix"), [*NO_FIX]), int(Quality.NO_POSITION), 0),
+    }
+    return Said(said, (topic, serials), None, columns.stored(_kept(columns)))
+
+
+@lru_cache(maxsize=1 << 17)
+def _usual_serial(topic: bytes) -> bytes:
+    """The serial number of v1/SERIAL/gnss/info, b"" for another topic."""
+    found = _TOPIC.fullmatch(topic.decode())
+    usual = found and found[2] == _USUAL and found[1] == found[1].strip()
+    return found[1].encode() if found and usual else b""
+
+
+def _kept(columns: Columns) -> dict[int, dict[str, Any]]:
+    kept = columns.others("payload")
+    for row, members in columns.others().items():
+        kept[row] = {**kept.get(row, {}), **members}
+    return kept
 
 
 def read(payload: bytes, rows: FixRows) -> None:

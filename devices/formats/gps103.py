@@ -33,7 +33,7 @@ from devices.text_fields import (
 )
 from devices.texts import known_licence
 from devices.units import KNOT_KMH
-from devices.usual import Usual, angles, decode_usual, said
+from devices.usual import Fields, Usual, Way, angles, decode_usual, said
 
 EAST_OF_US: Final = 13 * 3_600_000_000 + 2_700_000_000
 """Local time is at most 13:45 h ahead of UTC (Chatham, in summer), and so at most 10:15 h behind:
@@ -65,15 +65,15 @@ _NAMED: Final = re.compile(
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: single usual messages as columns, the others message by message."""
-    return decode_usual(USUAL, payloads, received, _say, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
-def _say(groups: list[tuple[bytes, ...]]) -> Usual:
+def _say(fields: Fields) -> Usual:
     """The columns of usual messages."""
     (
         idents, events, locals_, phones, clocks, millis, states, lats, norths, lons, easts, knots,
         courses, altitudes, tails,
-    ) = zip(*groups, strict=True)  # fmt: skip
+    ) = fields  # fmt: skip
     local, clock = pairs(locals_, 12).T, pairs(clocks, 6).T
     there = instants(*local)
     same_day = instants(*local[:3], *clock)
@@ -89,9 +89,12 @@ def _say(groups: list[tuple[bytes, ...]]) -> Usual:
             "inputs": np.array([inputs for inputs, _ in parts], np.uint32),
             "quality": np.where(said(states, "V"), int(Quality.NO_POSITION), 0),
         },
-        [text.decode() for text in idents],
         [extra for _, extra in parts],
+        idents,
     )
+
+
+WAYS: Final = (Way(USUAL, _say),)
 
 
 def _days_off(ahead_us: Any) -> Any:

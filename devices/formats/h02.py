@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import I64, FixBatch, Input, Quality, inputs_word
+from devices.batch import F64, I64, U8, Bool, FixBatch, Input, Quality, inputs_word
 from devices.codec import Codec, Decoded, register
-from devices.columns import decimals, instants, pairs
+from devices.columns import bcd_numbers, bcd_pairs, decimals, degrees, instants, pairs
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
@@ -31,7 +31,7 @@ from devices.text_fields import (
     written_times,
 )
 from devices.units import KNOT_KMH
-from devices.usual import Usual, angles, decode_usual, said
+from devices.usual import Fields, Usual, Way, angles, decode_usual, said
 
 USUAL: Final = re.compile(
     rb"\*[A-Za-z]{2},([0-9A-Za-z]{1,20}),(V[124-9]),(\d{6}),([AV]),(\d{4}\.\d{4,6}),([NS]),"
@@ -59,10 +59,10 @@ UNPLACED: Final = frozenset({b"LINK", b"NBR", b"V3", b"HTBT"})
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: single usual messages as columns, the others message by message."""
-    return decode_usual(USUAL, payloads, received, _say, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
-def _say(groups: list[tuple[bytes, ...]]) -> Usual:
+def _say(fields: Fields) -> Usual:
     """The columns of usual messages."""
     (
         idents,
@@ -78,7 +78,7 @@ def _say(groups: list[tuple[bytes, ...]]) -> Usual:
         dates,
         flags,
         rests,
-    ) = zip(*groups, strict=True)
+    ) = fields
     clock, date = pairs(clocks, 6).T, pairs(dates, 6).T
     return Usual(
         {
@@ -90,9 +90,62 @@ def _say(groups: list[tuple[bytes, ...]]) -> Usual:
             "inputs": np.array([inputs_of(text) for text in flags], np.uint32),
             "quality": np.where(said(states, "V"), int(Quality.NO_POSITION), 0),
         },
-        [text.decode() for text in idents],
         list(map(_extra, kinds, flags, rests)),
+        idents,
     )
+
+
+_BCD: Final = b"[" + b"".join(rb"\x%d0-\x%d9" % (high, high) for high in range(10)) + b"]"
+BINARY: Final = re.compile(
+    rb"\$((?:%(bcd)s){5})((?:%(bcd)s){6})((?:%(bcd)s){4})(.)((?:%(bcd)s){4}[\x00-\x9f])"
+    rb"((?:%(bcd)s){3})(.{4})(.{0,34})" % {b"bcd": _BCD},
+    re.DOTALL,
+)
+"""A binary message with a short identity, alone in its payload and shorter than two stored ones."""
+
+
+def _say_binary(fields: Fields) -> Usual:
+    """The columns of binary messages."""
+    idents, instants_, lats, batteries, lons, motions, statuses, rests = fields
+    clock_date = bcd_pairs(_bytes(instants_, 6)).T
+    lon_bytes = _bytes(lons, 5)
+    flags = lon_bytes[:, 4] & 0xF
+    lon = bcd_numbers(lon_bytes[:, :4]) * 10 + (lon_bytes[:, 4] >> 4)
+    motion = bcd_numbers(_bytes(motions, 3))
+    flagged = [status.hex().upper().encode() for status in statuses]
+    return Usual(
+        {
+            "time": instants(*clock_date[[5, 4, 3, 0, 1, 2]]),
+            "lon": _whole_angle(lon, flags & _EAST == 0),
+            "lat": _whole_angle(bcd_numbers(_bytes(lats, 4)), flags & _NORTH == 0),
+            "speed_kmh": motion // 1000 * KNOT_KMH,
+            "heading": motion % 1000,
+            "inputs": np.array([inputs_of(text) for text in flagged], np.uint32),
+            "quality": np.where(flags & _VALID == 0, int(Quality.NO_POSITION), 0),
+        },
+        list(map(_binary_extra, flagged, rests, batteries)),
+        [ident.hex().encode() for ident in idents],
+    )
+
+
+def _bytes(texts: Sequence[bytes], width: int) -> U8:
+    return np.frombuffer(b"".join(texts), np.uint8).reshape(-1, width)
+
+
+def _whole_angle(written: F64, negative: Bool) -> F64:
+    """Degrees of dddmm.mmmm without its dot; NaN for 60 minutes and over."""
+    value = written / 10_000
+    found: F64 = np.where(value % 100 < 60, degrees(value), np.nan)
+    return np.where(negative, -found, found)
+
+
+@lru_cache(maxsize=4096)
+def _binary_extra(status: bytes, rest: bytes, battery: bytes) -> bytes:
+    kept = _kept(b"binary", status, rest.hex().encode())
+    return extra_bytes({**kept, "battery_raw": battery[0]})
+
+
+WAYS: Final = (Way(USUAL, _say), Way(BINARY, _say_binary))
 
 
 @lru_cache(maxsize=4096)

@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from devices.batch import I64, FixBatch, Input, Quality, inputs_states
-from devices.checks import check_bad_parts, check_size
+from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.layouts import Kind, Meaning, Records, Splits, Values, Walk, inputs_of, known, read
+from devices.layouts import Kind, Meaning, Splits, Values, Walk, inputs_of, known, read
+from devices.records import Records
 from devices.texts import printable
 
 VERSION: Final = 2
@@ -114,12 +115,12 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: blocks cut one by one, records as columns."""
     records = Records()
     splits = Splits(_split)
-    for index, payload in enumerate(payloads):
-        try:
-            check_size(payload)
-            _add(payload, index, splits, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+
+    def add(index: int, payload: bytes) -> None:
+        check_size(payload)
+        _add(payload, index, splits, records)
+
+    records.each(add, range(len(payloads)), payloads)
     return read(records, _KINDS, received)
 
 
@@ -145,7 +146,7 @@ def _add(payload: bytes, index: int, splits: Splits, records: Records) -> None:
         raise DecodeError(Reject.BAD_CHECKSUM, at=end, detail=detail)
     if not blocks:
         raise DecodeError(Reject.NO_CONTENT, at=1, detail="no blocks")
-    ident, refused, before = "", 0, len(records)
+    ident, before = "", len(records)
     for kind, start, stop in blocks:
         if kind == RECORD:
             records.add(index, start, "record", payload[start:stop], ident)
@@ -155,9 +156,8 @@ def _add(payload: bytes, index: int, splits: Splits, records: Records) -> None:
         else:
             name = "an event" if kind == EVENT else "unknown"
             detail = f"block {kind} ({name}): no place"
-            records.refuse(index, DecodeError(Reject.UNSUPPORTED, at=start, detail=detail))
-            refused += 1
-            check_bad_parts(refused, start)
+            error = DecodeError(Reject.UNSUPPORTED, at=start, detail=detail)
+            records.refuse_part(index, error, start)
     if len(records) == before:
         raise DecodeError(Reject.NO_CONTENT, at=1, detail="no record")
 

@@ -1,13 +1,11 @@
 """Codec "json": hanhtrinh's own format, one fix or an array of fixes (docs/codecs/json.md).
 
-The published schema is devices/schemas/json_fix.schema.json. The fast path knows exactly the
-fields of `Fix`; a payload that it refuses is read again leniently, element by element, so that
-unknown fields are kept in `extra` and one bad fix does not take the others with it. Elements may
-also stand on lines of their own.
+The published schema is devices/schemas/json_fix.schema.json. Payloads as they mostly are are read
+as columns; all others element by element, so that one bad fix does not take the others with it.
+Elements may also stand on lines of their own. Unknown fields are kept in `extra`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from math import nan
@@ -16,15 +14,22 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from devices.batch import F64, I64, FixBatch, Quality
-from devices.checks import assemble, check_bad_parts, check_size
-from devices.codec import MAX_PAYLOAD_BYTES, Codec, Decoded, Refusal, register
+from devices.batch import I64, U32, FixBatch, Quality
+from devices.codec import Codec, Decoded, register
 from devices.columns import rounded
 from devices.errors import DecodeError, Reject
-from devices.extra import extra_bytes
 from devices.input_names import INPUT_NAMES, named_states, named_word
-from devices.json_input import JSON_ERRORS, as_object, json_error, read_json, read_objects
-from devices.texts import Names, known_licence
+from devices.json_columns import Columns, Said, Shape, decode_columns
+from devices.json_input import (
+    JSON_ERRORS,
+    as_object,
+    json_error,
+    read_json,
+    read_objects,
+    whole_us,
+)
+from devices.json_kernel import INSTANT, NULL, NUMBER, RAW, REQUIRED, TEXT, TRUTH
+from devices.rows import FixRows
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
@@ -55,60 +60,11 @@ class Fix(msgspec.Struct, gc=False, forbid_unknown_fields=True, omit_defaults=Tr
 FIELDS: Final = frozenset(Fix.__struct_fields__)
 
 _DECODER: Final = msgspec.json.Decoder(Fix | list[Fix])
-_LINES: Final = msgspec.json.Decoder(Fix)
+_EXTRA: Final = msgspec.json.Decoder(dict[str, Any] | None)
 _STATES: Final = msgspec.json.Decoder(dict[str, bool] | None)
 _ENCODER: Final = msgspec.json.Encoder()
 _NO_SATELLITES: Final = 255
 _MEASURED: Final = ("speed_kmh", "heading", "altitude_m", "hdop", "satellites", "odometer_m")
-
-
-class _Read:
-    """What was read so far: a fix, its payload and its place inside, and refusals."""
-
-    def __init__(self) -> None:
-        self.fixes: list[Fix] = []
-        self.payload: list[int] = []
-        self.at: list[int] = []
-        self.refusals: list[Refusal] = []
-
-    def refuse(self, payload: int, at: int, error: DecodeError) -> None:
-        self.refusals.append(replace(Refusal.of(payload, error), at=at))
-
-    def refuse_rows(self, wrong: dict[int, DecodeError]) -> None:
-        """Drop rows, each for its reason."""
-        for row, error in wrong.items():
-            self.refuse(self.payload[row], self.at[row], error)
-        keep = [row for row in range(len(self.fixes)) if row not in wrong]
-        self.fixes = [self.fixes[row] for row in keep]
-        self.payload = [self.payload[row] for row in keep]
-        self.at = [self.at[row] for row in keep]
-
-    def words(self) -> list[int]:
-        """The word of each fix's inputs; those without a name here are moved into its `extra`."""
-        try:
-            found = [_inputs(bytes(fix.inputs)) for fix in self.fixes]
-        except DecodeError:
-            self.refuse_rows(_errors(lambda fix: _inputs(bytes(fix.inputs)), self.fixes))
-            found = [_inputs(bytes(fix.inputs)) for fix in self.fixes]
-        for row in [row for row, (_, unknown) in enumerate(found) if unknown]:
-            fix = self.fixes[row]
-            fix.extra = {**(fix.extra or {}), "inputs": dict(found[row][1])}
-        return [word for word, _ in found]
-
-    def extras(self) -> dict[int, bytes]:
-        """`extra` by row."""
-        return {row: extra_bytes(fix.extra) for row, fix in enumerate(self.fixes) if fix.extra}
-
-
-def _errors(read: Callable[[Fix], object], fixes: list[Fix]) -> dict[int, DecodeError]:
-    """What `read` raises, by row."""
-    wrong: dict[int, DecodeError] = {}
-    for row, fix in enumerate(fixes):
-        try:
-            read(fix)
-        except DecodeError as error:
-            wrong[row] = error
-    return wrong
 
 
 @lru_cache(maxsize=4096)
@@ -129,63 +85,84 @@ def _inputs(raw: bytes) -> tuple[int, Mapping[str, bool]]:
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
-    """Decode payloads: one look at all of them where each is one plain fix, columns in bulk."""
-    read = _Read()
-    together = b"\n".join(payloads)
-    # A line cannot reach into the next one: what was sent apart stays apart.
-    largest = max(map(len, payloads), default=0)
-    if together.count(b"\n") == len(payloads) - 1 and largest <= MAX_PAYLOAD_BYTES:
+    """Decode payloads: those of the shape as columns, the others one by one."""
+    return decode_columns(payloads, received, _SHAPE, _say, read)
+
+
+_SHAPE: Final = Shape({
+    ("time",): NUMBER | INSTANT | REQUIRED,
+    ("lat",): NUMBER | REQUIRED,
+    ("lon",): NUMBER | REQUIRED,
+    **{(name,): NUMBER | NULL for name in _MEASURED},
+    ("driver",): TEXT | NULL,
+    ("ident",): TEXT | NULL,
+    ("valid",): TRUTH | NULL,
+    ("inputs",): RAW,
+    ("extra",): RAW,
+})  # fmt: skip
+
+
+def _say(columns: Columns) -> Said:
+    number = columns.number
+    said = {
+        "time": number("time") * 1e6,
+        "lon": number("lon"),
+        "lat": number("lat"),
+        "speed_kmh": number("speed_kmh"),
+        "heading": number("heading"),
+        "altitude": number("altitude_m"),
+        "hdop": number("hdop"),
+        "satellites": number("satellites"),
+        "odometer": number("odometer_m"),
+        "inputs": _words(columns),
+        "quality": np.where(number("valid") == 0, int(Quality.NO_POSITION), 0),
+    }
+    return Said(said, columns.texts("ident"), columns.texts("driver"), _extra(columns))
+
+
+def _words(columns: Columns) -> U32:
+    """The word of each row's inputs; those that have no name here make the payload odd."""
+    number, sent = columns.texts("inputs")
+    words, odd = np.zeros(len(sent) + 1, np.uint32), np.zeros(len(sent) + 1, np.bool_)
+    for at, raw in enumerate(sent):
         try:
-            read.fixes = _LINES.decode_lines(together)
-        except JSON_ERRORS:
-            read.fixes = []
-    if payloads and len(read.fixes) == len(payloads):
-        read.payload = list(range(len(payloads)))
-        read.at = [0] * len(payloads)
-    else:
-        read.fixes = []
-        _read_each(read, payloads)
-    return _decoded(read, received)
+            words[at], unknown = _inputs(raw)
+            odd[at] = bool(unknown)
+        except DecodeError:
+            odd[at] = True
+    columns.leave(odd[number])
+    return words[number]
 
 
-def _read_each(read: _Read, payloads: Sequence[bytes]) -> None:
-    one: Callable[[bytes], Fix | list[Fix]] = _DECODER.decode
-    for index, payload in enumerate(payloads):
+def _extra(columns: Columns) -> dict[int, bytes]:
+    """`extra` by row, with the fields that are not known; what cannot be kept is odd."""
+    found: dict[int, dict[str, Any]] = {}
+    for row, written in columns.written("extra").items():
         try:
-            if len(payload) > MAX_PAYLOAD_BYTES:
-                check_size(payload)
-            found = one(payload)
+            found[row] = _EXTRA.decode(written) or {}
         except JSON_ERRORS:
-            _read_leniently(read, index, payload)
-        except DecodeError as error:
-            read.refuse(index, error.at, error)
-        else:
-            if isinstance(found, Fix):
-                read.fixes.append(found)
-                read.payload.append(index)
-                read.at.append(0)
-            elif found:
-                read.fixes.extend(found)
-                read.payload.extend([index] * len(found))
-                read.at.extend(range(len(found)))
-            else:
-                read.refuse(index, 0, _nothing())
+            columns.odd[columns.owner[row]] = True
+    for row, members in columns.others().items():
+        found[row] = {**found.get(row, {}), **members}
+    return columns.stored(found)
 
 
-def _nothing() -> DecodeError:
-    return DecodeError(Reject.NO_CONTENT, detail="expected at least one fix, got an empty array")
-
-
-def _read_leniently(read: _Read, index: int, payload: bytes) -> None:
-    """Read a payload that the fast path refused: keep what is good, say what is not."""
+def read(payload: bytes, rows: FixRows) -> None:
+    """Read one payload, element by element, leniently where it is not exactly one of fixes."""
     try:
-        check_size(payload)
+        found = _DECODER.decode(payload)
+    except JSON_ERRORS:
         elements = _elements(payload)
-        if not elements:
-            raise _nothing()
-        _read_elements(read, index, elements)
-    except DecodeError as error:
-        read.refuse(index, error.at, error)
+    else:
+        elements = found if isinstance(found, list) else [found]
+    if not elements:
+        detail = "expected at least one fix, got an empty array"
+        raise DecodeError(Reject.NO_CONTENT, detail=detail)
+    for at, element in enumerate(elements):
+        try:
+            _add(element, at, rows)
+        except DecodeError as error:
+            rows.refuse(error, at)
 
 
 def _elements(payload: bytes) -> list[Any]:
@@ -205,21 +182,34 @@ def _elements(payload: bytes) -> list[Any]:
     return elements
 
 
-def _read_elements(read: _Read, index: int, elements: list[Any]) -> None:
-    bad = 0
-    for at, element in enumerate(elements):
-        try:
-            if isinstance(element, DecodeError):
-                raise element
-            fix = _lenient_fix(element)
-        except DecodeError as error:
-            read.refuse(index, at, error)
-            bad += 1
-            check_bad_parts(bad, at)
-            continue
-        read.fixes.append(fix)
-        read.payload.append(index)
-        read.at.append(at)
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    """Add a fix, or what may become one. Raises DecodeError."""
+    if isinstance(element, DecodeError):
+        raise element
+    fix = element if isinstance(element, Fix) else _lenient_fix(element)
+    word, unknown = _inputs(bytes(fix.inputs))
+    extra = fix.extra or {}
+    rows.add(
+        _microseconds(fix.time),
+        fix.lon,
+        fix.lat,
+        at=at,
+        speed_kmh=_number(fix.speed_kmh),
+        heading=_number(fix.heading),
+        altitude=_number(fix.altitude_m),
+        hdop=_number(fix.hdop),
+        satellites=_number(fix.satellites),
+        odometer=_number(fix.odometer_m),
+        driver=fix.driver or "",
+        ident=fix.ident or "",
+        inputs=word,
+        quality=Quality.NO_POSITION if fix.valid is False else 0,
+        extra={**extra, "inputs": dict(unknown)} if unknown else extra,
+    )
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value
 
 
 def _lenient_fix(element: Any) -> Fix:
@@ -237,51 +227,9 @@ def _lenient_fix(element: Any) -> Fix:
     return fix
 
 
-def _decoded(read: _Read, received: I64) -> Decoded:
-    words = read.words()
-    try:
-        extra = read.extras()
-    except DecodeError:
-        read.refuse_rows(_errors(lambda fix: extra_bytes(fix.extra or {}), read.fixes))
-        words, extra = read.words(), read.extras()
-    width = len(Fix.__struct_fields__)
-    rows = zip(*map(msgspec.structs.astuple, read.fixes), strict=True)
-    columns: list[Sequence[Any]] = list(rows) if read.fixes else [()] * width
-    (time, lat, lon, speed_kmh, heading, altitude, hdop, satellites, odometer,
-     driver, ident, valid, _, _) = columns  # fmt: skip
-    drivers, idents = Names(), Names()
-    licences = {raw: drivers.number(known_licence(raw or "")) for raw in dict.fromkeys(driver)}
-    return assemble(
-        {
-            "time": _microseconds(time),
-            "lon": lon,
-            "lat": lat,
-            "speed_kmh": speed_kmh,
-            "heading": heading,
-            "altitude": altitude,
-            "hdop": hdop,
-            "satellites": satellites,
-            "odometer": odometer,
-            "driver": [licences[raw] for raw in driver],
-            "inputs": words,
-            "quality": [int(Quality.NO_POSITION) if ok is False else 0 for ok in valid],
-        },
-        payload=read.payload,
-        at=read.at,
-        received=received,
-        extra=extra,
-        refusals=read.refusals,
-        ident=idents.numbers([name or "" for name in ident]),
-        idents=idents.known(),
-        drivers=drivers.known(),
-    )
-
-
-def _microseconds(times: Sequence[datetime | float]) -> F64:
-    """Instants, or seconds since 1970, as microseconds in float64."""
-    seconds = [time if type(time) is float else time.timestamp() for time in times]  # type: ignore[union-attr]
-    with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
-        return np.rint(np.array(seconds, np.float64) * 1e6)
+def _microseconds(time: datetime | float) -> float:
+    """An instant, or seconds since 1970, as microseconds."""
+    return whole_us((time if isinstance(time, float) else time.timestamp()) * 1e6)
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:

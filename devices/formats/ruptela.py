@@ -22,7 +22,8 @@ from devices.codec import Codec, Decoded, register
 from devices.crc16 import KERMIT
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
-from devices.layouts import Kind, Meaning, Records, Values, Walk, inputs_of, known, read
+from devices.layouts import Kind, Meaning, Values, Walk, inputs_of, known, read
+from devices.records import Records
 from devices.texts import printable
 
 RECORDS: Final = 1
@@ -61,19 +62,9 @@ _TROUBLE_BYTES: Final = 19
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: frames one by one, records as columns."""
     records = Records()
-    framed: list[int] = []
-    for index, payload in enumerate(payloads):
-        try:
-            _check_frame(payload)
-            framed.append(index)
-        except DecodeError as error:
-            records.refuse(index, error)
+    framed = records.each(lambda index: _check_frame(payloads[index]), range(len(payloads)))
     crcs = KERMIT.of_each([payloads[index][2:-2] for index in framed])
-    for index, crc in zip(framed, crcs, strict=True):
-        try:
-            _split(payloads[index], crc, index, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+    records.each(lambda index, crc: _split(payloads[index], crc, index, records), framed, crcs)
     return read(records, _KINDS, received)
 
 

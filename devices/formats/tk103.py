@@ -30,7 +30,7 @@ from devices.text_fields import (
     written_number,
     written_times,
 )
-from devices.usual import Usual, angles, decode_usual, said
+from devices.usual import Fields, Usual, Way, angles, decode_usual, said
 
 USUAL: Final = re.compile(
     rb"\(([0-9A-Za-z]{12}|\d{15})(BR0\d)(\d{6})([AV])(\d{4}\.\d{4})([NS])(\d{5}\.\d{4})([EW])"
@@ -67,15 +67,15 @@ _LISTED_POSITION: Final = re.compile(
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: single usual messages as columns, the others message by message."""
-    return decode_usual(USUAL, payloads, received, _say, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
-def _say(groups: list[tuple[bytes, ...]]) -> Usual:
+def _say(fields: Fields) -> Usual:
     """The columns of usual messages."""
     (
         idents, kinds, dates, states, lats, norths, lons, easts, speeds, clocks, courses, flags,
         metres,
-    ) = zip(*groups, strict=True)  # fmt: skip
+    ) = fields  # fmt: skip
     return Usual(
         {
             "time": instants(*pairs(dates, 6).T, *pairs(clocks, 6).T),
@@ -87,9 +87,12 @@ def _say(groups: list[tuple[bytes, ...]]) -> Usual:
             "inputs": np.array([state_inputs(text) for text in flags], np.uint32),
             "quality": np.where(said(states, "V"), int(Quality.NO_POSITION), 0),
         },
-        [text.decode() for text in idents],
         list(map(_extra, kinds, flags)),
+        idents,
     )
+
+
+WAYS: Final = (Way(USUAL, _say),)
 
 
 @lru_cache(maxsize=4096)

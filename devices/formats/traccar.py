@@ -12,21 +12,28 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from devices.batch import I64, FixBatch, Quality
+from devices.batch import F64, I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.input_names import OFF, ON
+from devices.json_columns import (
+    Columns,
+    Said,
+    Shape,
+    decode_columns,
+    words_of,
+)
 from devices.json_input import (
     as_object,
     identity,
     instant_us,
-    iso_us,
     number,
     read_objects,
     required_number,
     switch,
 )
-from devices.messages import Row, decode_messages, known, spoken
+from devices.json_kernel import INSTANT, NULL, NUMBER, REQUIRED, TEXT, TRUTH
+from devices.messages import known, spoken
 from devices.rows import FixRows
 from devices.texts import is_ident
 from devices.units import KNOT_KMH
@@ -43,46 +50,61 @@ INPUTS: Final = {
 }
 """Attributes that are an input; each true or false."""
 
-_DECODER: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
 _ENCODER: Final = msgspec.json.Encoder()
-_SCALE: Final = {"speed_kmh": KNOT_KMH}
-_WORDS: Final = [(key, {True: ON[name], False: OFF[name]}) for key, name in INPUTS.items()]
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of forwarded positions."""
-    return decode_messages(payloads, received, _shape, read, _SCALE)
+    return decode_columns(payloads, received, _SHAPE, _say, read)
 
 
-def _shape(payload: bytes) -> Sequence[Row]:
-    found = _DECODER.decode(payload)
-    return [_row(found)] if type(found) is dict else [_row(values) for values in found]
+_SHAPE: Final = Shape({
+    ("position", "fixTime"): INSTANT | REQUIRED,
+    ("position", "latitude"): NUMBER | REQUIRED,
+    ("position", "longitude"): NUMBER | REQUIRED,
+    **{("position", name): NUMBER | NULL for name in ("speed", "course", "altitude")},
+    ("position", "valid"): TRUTH,
+    ("position", "attributes"): NULL,
+    **{("position", "attributes", name): NUMBER | NULL for name in ("hdop", "sat", "odometer")},
+    ("position", "attributes", "driverUniqueId"): TEXT,
+    **{("position", "attributes", name): TRUTH for name in INPUTS},
+    ("device", "uniqueId"): TEXT | REQUIRED,
+})  # fmt: skip
 
 
-def _row(values: dict[str, Any]) -> Row:
-    position, device = values.pop("position"), values.pop("device")
-    said = position.pop("attributes", None)
-    if said is None:
-        said = {}
-    time, valid = position.pop("fixTime"), position.pop("valid", True)
-    if type(time) is not str or type(valid) is not bool or type(said) is not dict:
-        raise TypeError
-    ident = device.pop("uniqueId")
-    word = 0
-    for key, words in _WORDS:
-        if key in said:
-            state = said.pop(key)
-            if type(state) is not bool:
-                raise TypeError
-            word |= words[state]
-    take, attribute = position.pop, said.pop
-    return (
-        iso_us(time), take("longitude"), take("latitude"), take("speed", None),
-        take("course", None), take("altitude", None), attribute("hdop", None),
-        attribute("sat", None), attribute("odometer", None), ident,
-        attribute("driverUniqueId", None), word, not valid,
-        _others(values, position, said, device),
-    )  # fmt: skip
+def _say(columns: Columns) -> Said:
+    def number(name: str) -> F64:
+        return columns.number("position", name)
+
+    def attribute(name: str) -> F64:
+        return columns.number("position", "attributes", name)
+
+    said = {
+        "time": number("fixTime") * 1e6,
+        "lon": number("longitude"),
+        "lat": number("latitude"),
+        "speed_kmh": number("speed") * KNOT_KMH,
+        "heading": number("course"),
+        "altitude": number("altitude"),
+        "hdop": attribute("hdop"),
+        "satellites": attribute("sat"),
+        "odometer": attribute("odometer"),
+        "inputs": words_of({ours: attribute(name) for name, ours in INPUTS.items()}),
+        "quality": np.where(number("valid") == 0, int(Quality.NO_POSITION), 0),
+    }
+    driver = columns.texts("position", "attributes", "driverUniqueId")
+    return Said(said, columns.texts("device", "uniqueId"), driver, columns.stored(_kept(columns)))
+
+
+def _kept(columns: Columns) -> dict[int, dict[str, Any]]:
+    message, position, said, device = (columns.others(*path) for path in _OBJECTS)
+    return {
+        row: _others(*(members.get(row, {}) for members in (message, position, said, device)))
+        for row in {**message, **position, **said, **device}
+    }
+
+
+_OBJECTS: Final = ((), ("position",), ("position", "attributes"), ("device",))
 
 
 def _others(

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from devices.batch import FixBatch, Input, Quality, WeighingBatch, inputs_word
+from devices.batch import INPUT_KNOWN_SHIFT, FixBatch, Input, Quality, WeighingBatch
 from devices.catalogue import CODECS
 from devices.extra import extra_bytes
 
@@ -29,7 +29,6 @@ def arrived(n: int):
     return np.full(n, NOW_US, np.int64)
 
 
-inputs = st.dictionaries(st.sampled_from(list(Input)), st.booleans(), max_size=5).map(inputs_word)
 extras = st.none() | st.dictionaries(
     st.text("abcxyz", min_size=1, max_size=5),
     st.integers(-(2**40), 2**40) | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
@@ -38,36 +37,52 @@ extras = st.none() | st.dictionaries(
 )
 
 
+NO_EXTRA = st.none()
+ALL_INPUTS = sum(Input)
+
+
 def or_none(values, none=np.nan):
     return st.just(none) | values
 
 
 @st.composite
 def fix_batches(draw, max_size=5, extra=extras, most_kmh=300):
-    """Fixes that every format can carry to its own precision: whole seconds, whole numbers."""
+    """Fixes that every format can carry to its own precision: whole seconds, whole numbers.
+
+    Values come of one drawn seed: drawn one by one they would cost more than the decoding.
+    """
     n = draw(st.integers(1, max_size))
-
-    def column(values):
-        return draw(st.lists(values, min_size=n, max_size=n))
-
-    with_extra = {row: value for row, value in enumerate(column(extra)) if value}
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    with_extra = [] if extra is NO_EXTRA else draw(st.lists(extra, min_size=n, max_size=n))
+    known = rng.integers(0, ALL_INPUTS, n) & rng.integers(0, ALL_INPUTS, n, endpoint=True)
     return FixBatch.blank(
         n,
-        time=[NOW_US - 1_000_000 * second for second in column(st.integers(0, 10**7))],
+        time=NOW_US - 1_000_000 * whole(rng, n, 0, 10**7),
         received=[NOW_US] * n,
-        lon=[e7 / 1e7 for e7 in column(st.integers(-1_800_000_000, 1_800_000_000))],
-        lat=[e7 / 1e7 for e7 in column(st.integers(-900_000_000, 900_000_000))],
-        speed_kmh=column(or_none(st.integers(0, most_kmh))),
-        heading=column(or_none(st.integers(0, 359))),
-        altitude=column(or_none(st.integers(-400, 9000))),
-        hdop=column(or_none(st.integers(1, 500).map(lambda tenths: tenths / 10))),
-        satellites=column(or_none(st.integers(1, 60), 255)),
-        odometer=column(or_none(st.integers(0, 2**32 - 1))),
-        driver=column(st.sampled_from([-1, 0, 1])),
-        inputs=column(inputs),
-        quality=column(st.sampled_from([0, 0, 0, int(Quality.NO_POSITION)])),
-        extra={row: extra_bytes(value) for row, value in with_extra.items()},
+        lon=whole(rng, n, -1_800_000_000, 1_800_000_000) / 1e7,
+        lat=whole(rng, n, -900_000_000, 900_000_000) / 1e7,
+        speed_kmh=some(rng, whole(rng, n, 0, most_kmh)),
+        heading=some(rng, whole(rng, n, 0, 359)),
+        altitude=some(rng, whole(rng, n, -400, 9000)),
+        hdop=some(rng, whole(rng, n, 1, 500) / 10),
+        satellites=some(rng, whole(rng, n, 1, 60), 255),
+        odometer=some(rng, whole(rng, n, 0, 2**32 - 1)),
+        driver=rng.integers(-1, 1, n, endpoint=True),
+        inputs=known << INPUT_KNOWN_SHIFT | known & rng.integers(0, ALL_INPUTS, n, endpoint=True),
+        quality=rng.choice([0, 0, 0, int(Quality.NO_POSITION)], n),
+        extra={row: extra_bytes(value) for row, value in enumerate(with_extra) if value},
     )
+
+
+def whole(rng, n, low, high):
+    """Whole numbers, every third one at an end or as close to 0 as can be."""
+    special = rng.choice([low, high, min(max(low, 0), high), min(max(low, 1), high)], n)
+    return np.where(rng.random(n) < 1 / 3, special, rng.integers(low, high, n, endpoint=True))
+
+
+def some(rng, values, none=np.nan):
+    """Values of which every fourth one is not known."""
+    return np.where(rng.random(len(values)) < 1 / 4, none, values)
 
 
 @st.composite
@@ -98,6 +113,5 @@ def encoded(name: str):
         return weighing_batches(min_axles=min_axles).map(codec.encode_weighings)
     encode = codec.encode
     assert encode
-    no_extra = st.none()  # free extras have no place in the binary formats
-    fixes = fix_batches(extra=no_extra, most_kmh=MOST_KMH.get(name, 300))
+    fixes = fix_batches(extra=NO_EXTRA, most_kmh=MOST_KMH.get(name, 300))
     return fixes.map(lambda f: encode(f, idents_of(name)[:1] * len(f), LICENCES))

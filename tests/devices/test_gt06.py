@@ -13,7 +13,7 @@ from devices.describe import describe
 from devices.errors import EncodeError, Reject
 from devices.formats.gt06.codec import SHORT_READERS, decode_slowly
 from devices.formats.gt06.encoding import encode, frame
-from tests.devices.made_up import NOW_US, arrived, fix_batches
+from tests.devices.made_up import NO_EXTRA, NOW_US, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.test_jt808 import assert_same, reasons
 
@@ -68,7 +68,7 @@ def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
 
 
 @settings(max_examples=60, deadline=None)
-@given(fixes=fix_batches(max_size=20, extra=st.none(), most_kmh=255))
+@given(fixes=fix_batches(max_size=20, extra=NO_EXTRA, most_kmh=255))
 def test_encoded_frames_come_back_both_ways(fixes):
     decoded = decode(*encode(fixes, [""] * len(fixes), ())).fixes
     assert len(decoded) == len(fixes)

@@ -15,7 +15,7 @@ from devices.formats.jt808.codec import decode_slowly
 from devices.formats.jt808.encoding import encode, encode_2019, encode_batch, message
 from devices.formats.jt808.framing import luhn
 from devices.xor8 import xor8
-from tests.devices.made_up import LICENCES, NOW_US, NUMBERS, arrived, fix_batches
+from tests.devices.made_up import LICENCES, NO_EXTRA, NOW_US, NUMBERS, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 
 moderate = settings(max_examples=60, deadline=None)
@@ -111,7 +111,7 @@ def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
 
 
 @moderate
-@given(fixes=fix_batches(max_size=20, extra=st.none()))
+@given(fixes=fix_batches(max_size=20, extra=NO_EXTRA))
 def test_encoded_messages_of_any_fixes_read_the_same_both_ways(fixes):
 
     payloads = encode(fixes, NUMBERS[:1] * len(fixes), LICENCES)
@@ -119,7 +119,7 @@ def test_encoded_messages_of_any_fixes_read_the_same_both_ways(fixes):
 
 
 @moderate
-@given(fixes=fix_batches(max_size=10, extra=st.none()))
+@given(fixes=fix_batches(max_size=10, extra=NO_EXTRA))
 def test_messages_of_2019_and_batches_come_back(fixes):
     number = "01234567890123456789"
     one_each = decode(*encode_2019(fixes, [number] * len(fixes), LICENCES))

@@ -11,7 +11,7 @@ from devices.errors import Reject
 from devices.formats.jt808.encoding import encode as encode_binary
 from devices.formats.jt808.json_encoding import encode
 from devices.formats.jt808.json_messages import decode_slowly
-from tests.devices.made_up import LICENCES, NUMBERS, arrived, fix_batches
+from tests.devices.made_up import LICENCES, NO_EXTRA, NUMBERS, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.test_jt808 import assert_same, made, reasons
 
@@ -74,7 +74,7 @@ def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
 
 
 @settings(max_examples=60, deadline=None)
-@given(fixes=fix_batches(max_size=10, extra=st.none()))
+@given(fixes=fix_batches(max_size=10, extra=NO_EXTRA))
 def test_the_gateways_json_says_what_the_binary_message_says(fixes):
     idents = NUMBERS[:1] * len(fixes)
     binary = encode_binary(fixes, idents, LICENCES)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from devices.batch import COLUMNS, FixBatch
 from devices.catalogue import CODECS
 from devices.errors import DecodeError, Reject
-from devices.layouts import Kind, Meaning, Records, Walk, objects, read
+from devices.layouts import Kind, Meaning, Walk, objects, read
+from devices.records import Records
 from tests.devices.made_up import NOW_US, arrived, encoded
 from tests.devices.plausible import assert_plausible
 from tests.devices.sealing import SEALS

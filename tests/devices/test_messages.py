@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from devices.batch import COLUMNS
 from devices.catalogue import CODECS
-from devices.formats import flespi, flexapi, osmand, pui, traccar
+from devices.formats import flespi, flexapi, json_fix, osmand, pui, traccar
 from devices.formats.teltonika import cbor_messages as teltonika_cbor
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.rows import decode_each
@@ -22,6 +22,7 @@ from tests.devices.test_bad_input import mutations
 READERS = {
     "flespi": flespi.read,
     "flexapi": flexapi.read,
+    "json": json_fix.read,
     "osmand": osmand.read,
     "pui": pui.read,
     "teltonika-cbor": teltonika_cbor.read,
@@ -35,6 +36,7 @@ WORDS = [
     "longitude", "valid", "uniqueId", "ignition", "sat", "location", "coords", "device_id", "speed",
     "heading", "battery", "is_charging", "is_moving", "lat", "lon", "ts", "id", "ign", "topic",
     "state", "reported", "latlng", "sp", "239", "182", "16", "pr",
+    "time", "speed_kmh", "satellites", "driver", "inputs", "extra",
     "payload", "gnss.ts", "gnss.latitude", "gnss.longitude", "gnss.fix", "io.IGT", "event", "x",
 ]  # fmt: skip
 INSTANT = "2026-01-05T11:59:30.000Z"

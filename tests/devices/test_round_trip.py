@@ -15,6 +15,7 @@ from devices.formats.ufms.codec import encode_batch, encode_registration
 from tests.devices.made_up import (
     LICENCES,
     MOST_KMH,
+    NO_EXTRA,
     NOW_US,
     PLATES,
     arrived,
@@ -106,7 +107,7 @@ minute, TopFlyTech floats of 32 bits)."""
 @given(data=st.data())
 def test_fixes_come_back(name, data):
     carried = CARRIES[name]
-    extra = extras if "extra" in carried else st.none()
+    extra = extras if "extra" in carried else NO_EXTRA
     fixes = data.draw(fix_batches(extra=extra, most_kmh=MOST_KMH.get(name, 300)))
     idents = data.draw(
         st.lists(st.sampled_from(idents_of(name)), min_size=len(fixes), max_size=len(fixes))
@@ -144,7 +145,7 @@ def same_fixes(sent: FixBatch, got: FixBatch, columns, place_e7):
 
 
 @moderate
-@given(fixes=fix_batches(max_size=20, extra=st.none()), extended=st.booleans())
+@given(fixes=fix_batches(max_size=20, extra=NO_EXTRA), extended=st.booleans())
 def test_a_packet_of_many_records_comes_back(fixes, extended):
     packet = encode_packet(fixes, codec=0x8E if extended else 0x08)
     decoded = codec("teltonika").decode([packet], arrived(1))
@@ -157,7 +158,7 @@ def test_a_packet_of_many_records_comes_back(fixes, extended):
 
 
 @moderate
-@given(fixes=fix_batches(max_size=20, extra=st.none()))
+@given(fixes=fix_batches(max_size=20, extra=NO_EXTRA))
 def test_a_batch_of_way_points_comes_back(fixes):
     payload = encode_batch(fixes, PLATES[:1] * len(fixes), LICENCES)
     decoded = codec("ufms").decode([payload], arrived(1))

@@ -12,7 +12,7 @@ from devices.errors import Reject
 from devices.formats.teltonika.encoding import encode_packet
 from devices.formats.teltonika.packet import decode, decode_slowly
 from tests.data_folder import real_data
-from tests.devices.made_up import NOW_US, arrived, fix_batches
+from tests.devices.made_up import NO_EXTRA, NOW_US, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.same import assert_same_decoded
 
@@ -109,7 +109,7 @@ def channel(body: bytes) -> bytes:
 @st.composite
 def packets(draw):
     """Packets of all codecs: whole, or with bytes of their bodies changed under a right CRC."""
-    fixes = draw(fix_batches(max_size=4, extra=st.none()))
+    fixes = draw(fix_batches(max_size=4, extra=NO_EXTRA))
     packet = encode_packet(fixes, codec=draw(st.sampled_from([0x08, 0x8E])))
     body = bytearray(packet[8:-4])
     if draw(st.booleans()):

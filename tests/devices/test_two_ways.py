@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from devices.catalogue import CODECS
 from devices.describe import describe
 from devices.formats.meitrack import codec as meitrack
-from devices.formats.meitrack import swift as meitrack_swift
+from devices.formats.meitrack import usual as meitrack_usual
 from devices.formats.queclink import codec as queclink
-from devices.formats.queclink import swift as queclink_swift
+from devices.formats.queclink import usual as queclink_usual
 from devices.formats.suntech import codec as suntech
-from devices.formats.suntech import swift as suntech_swift
+from devices.formats.suntech import usual as suntech_usual
 from devices.formats.wialon import codec as wialon
-from devices.formats.wialon import swift as wialon_swift
+from devices.formats.wialon import usual as wialon_usual
 from devices.rows import decode_each
-from tests.devices.made_up import PLATES, arrived, encoded, fix_batches
+from devices.usual import read_usual
+from tests.devices.made_up import NO_EXTRA, PLATES, arrived, encoded, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.test_bad_input import mutations
 
@@ -28,11 +29,11 @@ SINGLE = {
 }
 """By codec, the reader of single frames."""
 
-SWIFT = {
-    "meitrack": meitrack_swift.swift,
-    "queclink": queclink_swift.swift,
-    "suntech": suntech_swift.swift,
-    "wialon": wialon_swift.swift,
+WAYS = {
+    "meitrack": meitrack_usual.WAYS,
+    "queclink": queclink_usual.WAYS,
+    "suntech": suntech_usual.WAYS,
+    "wialon": wialon_usual.WAYS,
 }
 
 moderate = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,19 +70,18 @@ def same_decoded(name, payloads):
         assert extra == other.fixes.extra[row]
 
 
-@pytest.mark.parametrize("name", sorted(SWIFT))
+@pytest.mark.parametrize("name", sorted(WAYS))
 @moderate
-@given(fixes=fix_batches(extra=st.none()))
+@given(fixes=fix_batches(extra=NO_EXTRA))
 def test_the_fast_path_takes_every_frame_of_the_encoder(name, fixes):
     encode = CODECS[name].encode
     assert encode
     payloads = encode(fixes, PLATES[:1] * len(fixes), ())
-    _, rest = SWIFT[name](payloads, arrived(len(payloads)))
+    _, rest = read_usual(WAYS[name], payloads, arrived(len(payloads)))
     assert rest == []
 
 
-@pytest.mark.parametrize("name", sorted(SWIFT))
+@pytest.mark.parametrize("name", sorted(WAYS))
 def test_the_fast_path_of_nothing_is_nothing(name):
-    decoded, rest = SWIFT[name]([], np.empty(0, np.int64))
-    assert_plausible(decoded, 0)
-    assert rest == []
+    assert read_usual(WAYS[name], [], np.empty(0, np.int64)) == ([], [])
+    assert_plausible(CODECS[name].decode([], np.empty(0, np.int64)), 0)

@@ -9,7 +9,7 @@ from devices.codec import MAX_PAYLOAD_BYTES
 from devices.errors import Reject
 from devices.formats.ufms.codec import decode, decode_slowly, encode, encode_batch
 from devices.formats.ufms.schema import BODIES, BUS_WAY_POINT, BaseMessage
-from tests.devices.made_up import LICENCES, NOW_US, PLATES, arrived, fix_batches
+from tests.devices.made_up import LICENCES, NO_EXTRA, NOW_US, PLATES, arrived, fix_batches
 from tests.devices.same import assert_same_decoded
 
 texts = st.sampled_from(
@@ -78,7 +78,7 @@ def test_columns_say_what_messages_read_one_by_one_say(payloads):
 
 
 @settings(deadline=None)
-@given(fixes=fix_batches(extra=st.none()), together=st.booleans())
+@given(fixes=fix_batches(extra=NO_EXTRA), together=st.booleans())
 def test_columns_say_the_same_of_what_the_encoder_writes(fixes, together):
     idents = (PLATES * len(fixes))[: len(fixes)]
     made = encode_batch if together else encode

@@ -10,7 +10,8 @@ from devices.catalogue import codec
 from devices.errors import EncodeError
 from devices.formats import gps103, h02, tk103
 from devices.rows import decode_each
-from tests.devices.made_up import NOW_US, arrived, fix_batches
+from devices.usual import read_usual
+from tests.devices.made_up import NO_EXTRA, NOW_US, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 from tests.devices.same import assert_same_decoded
 from tests.devices.test_bad_input import flipped, mutations
@@ -84,7 +85,7 @@ def test_columns_and_the_reader_say_the_same(name, data):
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 @many
-@given(fixes=fix_batches(extra=st.none()), data=st.data())
+@given(fixes=fix_batches(extra=NO_EXTRA), data=st.data())
 def test_columns_and_the_reader_say_the_same_of_what_the_encoder_writes(name, fixes, data):
     encode = codec(name).encode
     assert encode
@@ -117,6 +118,30 @@ def test_what_the_encoder_writes_of_a_tracker_is_usual(name):
     assert encode
     for payload in encode(fixes, [IMEI] * 3, []):
         assert MODULES[name].USUAL.fullmatch(payload), payload
+
+
+BINARY = [
+    "2490010000021159300501262101710006105512520e046275fffffbffff0001",
+    "2490010000022359602902242159999900179599990f999359fffbfbff",
+    "24900100000211593029022321017100061055125200000000fffffbff00010203040506070809101112131415161718",
+    "2490010000021159300501262160710006105512520e046275fffffbff0001",
+    "2486217001000001701159300501262101710006105512520e046275fffffbffff0001",
+]
+"""Binary messages of H02: usual ones, no such day, 60 minutes, a long identity."""
+
+
+@pytest.mark.parametrize("message", BINARY)
+def test_binary_columns_and_the_reader_say_the_same_whichever_bit_is_wrong(message):
+    whole = bytes.fromhex(message)
+    both("h02", [flipped(whole, at, bit) for at in range(len(whole)) for bit in range(8)])
+    both("h02", [whole, *(whole[:cut] for cut in range(len(whole))), whole * 2, whole + whole[:3]])
+
+
+def test_a_usual_binary_message_is_read_as_columns():
+    payloads = [bytes.fromhex(message) for message in BINARY]
+    found, left = read_usual(h02.WAYS, payloads, arrived(len(payloads)))
+    assert left == [2, 3, 4]
+    assert [idents for made in found for idents in made.idents] == ["9001000002"]
 
 
 @pytest.mark.parametrize("offset_h", [-10, -9.5, 0, 7, 12, 13, 13.75])

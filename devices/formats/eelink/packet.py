@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 
 from devices.batch import I64, FixBatch, Input, Quality, inputs_states
-from devices.checks import check_bad_parts, check_size
+from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.eelink.packages import KINDS, LOCATION, NAMES, UNITS_OF_DEGREE
-from devices.layouts import Records, read
+from devices.layouts import read
+from devices.records import Records
 
 MARK: Final = b"\x67\x67"
 UDP_MARK: Final = b"EL"
@@ -36,15 +37,15 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     records = Records()
     over_udp = [index for index, payload in enumerate(payloads) if payload[:2] == UDP_MARK]
     sums = dict(zip(over_udp, rotating_sums([payloads[index] for index in over_udp]), strict=True))
-    for index, payload in enumerate(payloads):
-        try:
-            check_size(payload)
-            start, ident = 0, ""
-            if index in sums:
-                start, ident = _UDP.size, _udp_ident(payload, sums[index])
-            _split(payload, start, ident, index, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+
+    def split(index: int, payload: bytes) -> None:
+        check_size(payload)
+        start, ident = 0, ""
+        if index in sums:
+            start, ident = _UDP.size, _udp_ident(payload, sums[index])
+        _split(payload, start, ident, index, records)
+
+    records.each(split, range(len(payloads)), payloads)
     return read(records, KINDS, received)
 
 
@@ -109,7 +110,6 @@ def bcd_ident(raw: bytes) -> str:
 
 def _split(payload: bytes, start: int, ident: str, index: int, records: Records) -> None:
     """Cut a payload into packages; those without a place are refused one by one."""
-    refused = 0
     if start == len(payload):
         raise DecodeError(Reject.NO_CONTENT, at=start, detail="no package")
     while start < len(payload):
@@ -132,10 +132,9 @@ def _split(payload: bytes, start: int, ident: str, index: int, records: Records)
             if kind == LOGIN and end - start >= len(head) + _IMEI_BYTES:
                 at = start + len(head)
                 ident = bcd_ident(payload[at : at + _IMEI_BYTES]) or ident
-            refused += 1
             detail = f"package {name} ({NAMES.get(kind, 'unknown')}) carries no place"
-            records.refuse(index, DecodeError(Reject.UNSUPPORTED, at=start, detail=detail))
-            check_bad_parts(refused, start)
+            error = DecodeError(Reject.UNSUPPORTED, at=start, detail=detail)
+            records.refuse_part(index, error, start)
         start = end
 
 

@@ -29,7 +29,8 @@ from devices.formats.egts.subrecords import (
     divided,
     walk_subrecord,
 )
-from devices.layouts import Kind, Meaning, Records, Splits, Values, Walk, inputs_of, read
+from devices.layouts import Kind, Meaning, Splits, Values, Walk, inputs_of, read
+from devices.records import Records
 
 SERVICES: Final = {1: "authentication", 2: "teledata", 4: "commands", 9: "firmware", 10: "eCall"}
 
@@ -44,45 +45,40 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: packets cut one by one, positions as columns."""
     records = Records()
     splits = Splits(_split)
-    headed: list[tuple[int, int]] = []
-    for index, payload in enumerate(payloads):
-        try:
-            headed.append((index, _header_size(payload)))
-        except DecodeError as error:
-            records.refuse(index, error)
-    framed: list[tuple[int, int]] = []
-    crcs = crc8_each([payloads[index][: size - 1] for index, size in headed])
-    for (index, size), crc in zip(headed, crcs, strict=True):
-        try:
-            _check_header(payloads[index], size, crc)
-            framed.append((index, size))
-        except DecodeError as error:
-            records.refuse(index, error)
-    contents = [payloads[index][start:-_CRC_BYTES] for index, start in framed]
-    crcs = CCITT_FALSE.of_each(contents)
-    for (index, start), content, crc in zip(framed, contents, crcs, strict=True):
-        try:
-            _check_crc(payloads[index], crc)
-            _add(content, start, payloads[index][9] == SIGNED, index, splits, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+
+    def add(index: int, content: bytes, crc: int) -> None:
+        payload = payloads[index]
+        _check_crc(payload, crc)
+        _add(content, payload[_SIZE_AT], payload[9] == SIGNED, index, splits, records)
+
+    headed = records.each(lambda index: _check_size(payloads[index]), range(len(payloads)))
+    heads = [payloads[index][: payloads[index][_SIZE_AT] - 1] for index in headed]
+    crcs = crc8_each(heads)
+    framed = records.each(lambda index, crc: _check_header(payloads[index], crc), headed, crcs)
+    contents = [payloads[index][payloads[index][_SIZE_AT] : -_CRC_BYTES] for index in framed]
+    records.each(add, framed, contents, CCITT_FALSE.of_each(contents))
     return read(records, _KINDS, received)
 
 
-def _header_size(payload: bytes) -> int:
+_SIZE_AT: Final = 3
+"""Where a packet gives the length of its header."""
+
+
+def _check_size(payload: bytes) -> None:
+    """Check that there is a whole header."""
     check_size(payload)
-    size = payload[3] if len(payload) > 3 else 0
+    size = payload[_SIZE_AT] if len(payload) > _SIZE_AT else 0
     if payload[0] != _VERSION or (size and size not in _HEADERS):
         detail = f"expected version 01 and a header of 11 or 16 bytes, got {payload[:4].hex()}"
         raise DecodeError(Reject.BAD_SYNTAX, detail=detail)
     if not size or len(payload) < size:
         detail = f"expected a header of 11 or 16 bytes, got {len(payload)}"
         raise DecodeError(Reject.TRUNCATED, at=len(payload), detail=detail)
-    return size
 
 
-def _check_header(payload: bytes, size: int, crc: int) -> None:
+def _check_header(payload: bytes, crc: int) -> None:
     """Check a header and the length, and that there are records to read."""
+    size = payload[_SIZE_AT]
     _, _, flags, _, _, length, _, kind = HEADER.unpack_from(payload)
     if crc != payload[size - 1]:
         detail = f"header crc: expected {crc:02x}, got {payload[size - 1]:02x}"

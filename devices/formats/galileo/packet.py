@@ -20,7 +20,8 @@ from devices.crc16 import MODBUS
 from devices.errors import DecodeError, Reject
 from devices.formats.galileo import tags
 from devices.formats.galileo.encoding import encode
-from devices.layouts import Kind, Meaning, Records, Splits, Values, Walk, inputs_of, read
+from devices.layouts import Kind, Meaning, Splits, Values, Walk, inputs_of, read
+from devices.records import Records
 from devices.texts import printable
 
 PACKET: Final = 0x01
@@ -40,27 +41,26 @@ _MINIMAL_BYTES: Final = 10
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: packets cut one by one, records as columns."""
     records = Records()
-    framed: list[int] = []
     splits = {PACKET: Splits(_split_tags), COMPRESSED: Splits(_split_compressed)}
-    for index, payload in enumerate(payloads):
-        try:
-            check_size(payload)
-            if payload[3:6] == _IRIDIUM and payload[0] == PACKET:
-                _add_iridium(payload, index, splits, records)
-            else:
-                _check_frame(payload)
-                framed.append(index)
-        except DecodeError as error:
-            records.refuse(index, error)
-    crcs = MODBUS.of_each([payloads[index][:-_CRC_BYTES] for index in framed])
-    for index, crc in zip(framed, crcs, strict=True):
+    framed: list[int] = []
+
+    def frame(index: int, payload: bytes) -> None:
+        check_size(payload)
+        if payload[3:6] == _IRIDIUM and payload[0] == PACKET:
+            _add_iridium(payload, index, splits, records)
+        else:
+            _check_frame(payload)
+            framed.append(index)
+
+    def add(index: int, crc: int) -> None:
         payload = payloads[index]
-        try:
-            _check_crc(payload, crc)
-            content = payload[_HEADER_BYTES:-_CRC_BYTES]
-            _add(content, _HEADER_BYTES, index, payload[0], splits, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+        _check_crc(payload, crc)
+        content = payload[_HEADER_BYTES:-_CRC_BYTES]
+        _add(content, _HEADER_BYTES, index, payload[0], splits, records)
+
+    records.each(frame, range(len(payloads)), payloads)
+    crcs = MODBUS.of_each([payloads[index][:-_CRC_BYTES] for index in framed])
+    records.each(add, framed, crcs)
     return read(records, _KINDS, received)
 
 

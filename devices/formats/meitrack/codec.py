@@ -9,15 +9,15 @@ from devices.errors import DecodeError
 from devices.formats.meitrack.batches import read_ccc, read_cce
 from devices.formats.meitrack.encoding import encode
 from devices.formats.meitrack.frame import read_frame
-from devices.formats.meitrack.swift import swift
 from devices.formats.meitrack.text import read_text
+from devices.formats.meitrack.usual import WAYS
 from devices.rows import FixRows
-from devices.two_ways import decode_two_ways
+from devices.usual import decode_usual
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one or more frames."""
-    return decode_two_ways(payloads, received, swift, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
 def read(payload: bytes, rows: FixRows) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from devices.batch import F64, I64, U8
 from devices.compile import inlined_kernel, kernel
+from devices.scanning import POWERS, days_since_1970, digit_at, is_date, whole_at
 from devices.units import KNOT_KMH
 
 TIME, LON, LAT, SPEED, HEADING, ALTITUDE, HDOP, SATELLITES = range(8)
@@ -22,7 +23,6 @@ NOT_PLAIN, VALID, LOST = range(3)
 PAD: Final = b"\0" * 8
 """Stands behind the last payload: no field goes on over it."""
 
-_POWERS: Final = 10.0 ** np.arange(17)
 _MOST_DIGITS: Final = 15
 """So many digits, divided by a power of ten, are rounded as `float` rounds the text."""
 
@@ -34,19 +34,13 @@ _BAD: Final = -1
 
 
 @inlined_kernel
-def _digit(raw: U8, at: int) -> int:
-    """The value of a decimal digit; something else than 0 to 9 if there is none."""
-    return np.int64(raw[at]) - _ZERO  # type: ignore[return-value]
-
-
-@inlined_kernel
 def _decimal(raw: U8, at: int) -> tuple[float, int]:
     """A number without a sign, NaN for none, and where it ends; -1 for what is no number."""
     if at < 0:
         return np.nan, _BAD
     value, digits, dot = 0, 0, -1
     while digits <= _MOST_DIGITS:
-        digit = _digit(raw, at)
+        digit = digit_at(raw, at)
         if 0 <= digit <= 9:
             value = value * 10 + digit
             digits += 1
@@ -59,7 +53,7 @@ def _decimal(raw: U8, at: int) -> tuple[float, int]:
         return np.nan, at if dot < 0 else _BAD
     if digits > _MOST_DIGITS:
         return np.nan, _BAD
-    return (value / _POWERS[digits - dot] if dot >= 0 else float(value)), at
+    return (value / POWERS[digits - dot] if dot >= 0 else float(value)), at
 
 
 @inlined_kernel
@@ -70,21 +64,9 @@ def _number(raw: U8, at: int) -> tuple[float, int]:
 
 
 @inlined_kernel
-def _whole(raw: U8, at: int, width: int) -> int:
-    """A number of so many digits; -1 if one of them is none."""
-    value = 0
-    for k in range(at, at + width):
-        digit = _digit(raw, k)
-        if digit < 0 or digit > 9:
-            return _BAD
-        value = value * 10 + digit
-    return value
-
-
-@inlined_kernel
 def _clock(raw: U8, at: int) -> tuple[int, int]:
     """Microseconds of hhmmss or hhmmss.s to .ssssss and a comma, and where it ends; or -1, -1."""
-    clock = _whole(raw, at, 6) if at >= 0 else _BAD
+    clock = whole_at(raw, at, 6) if at >= 0 else _BAD
     hour, minute, second = clock // 10_000, clock // 100 % 100, clock % 100
     if clock < 0 or hour > 23 or minute > 59 or second > 60:
         return _BAD, _BAD
@@ -93,8 +75,8 @@ def _clock(raw: U8, at: int) -> tuple[int, int]:
     if raw[at] == _DOT:
         at += 1
         unit = 100_000
-        while unit and 0 <= _digit(raw, at) <= 9:
-            micros += _digit(raw, at) * unit
+        while unit and 0 <= digit_at(raw, at) <= 9:
+            micros += digit_at(raw, at) * unit
             unit //= 10
             at += 1
     return (micros, at + 1) if raw[at] == _COMMA else (_BAD, _BAD)
@@ -104,8 +86,8 @@ def _clock(raw: U8, at: int) -> tuple[int, int]:
 def _angle(raw: U8, at: int, plus: int, minus: int) -> tuple[float, int]:
     """Degrees of dddmm.mmmm, a comma, a side and a comma, and where they end; or NaN, -1."""
     whole, digits = 0, 0
-    while at >= 0 and digits < 6 and 0 <= _digit(raw, at) <= 9:
-        whole = whole * 10 + _digit(raw, at)
+    while at >= 0 and digits < 6 and 0 <= digit_at(raw, at) <= 9:
+        whole = whole * 10 + digit_at(raw, at)
         digits += 1
         at += 1
     if digits < 3 or digits > 5 or whole % 100 > 59:
@@ -113,11 +95,11 @@ def _angle(raw: U8, at: int, plus: int, minus: int) -> tuple[float, int]:
     minutes, parts = whole % 100, 0
     if raw[at] == _DOT:
         at += 1
-        while parts < 13 and 0 <= _digit(raw, at) <= 9:
-            minutes = minutes * 10 + _digit(raw, at)
+        while parts < 13 and 0 <= digit_at(raw, at) <= 9:
+            minutes = minutes * 10 + digit_at(raw, at)
             parts += 1
             at += 1
-    value = whole // 100 + minutes / _POWERS[parts] / 60
+    value = whole // 100 + minutes / POWERS[parts] / 60
     if raw[at] != _COMMA or raw[at + 2] != _COMMA:
         return np.nan, _BAD
     if raw[at + 1] == plus:
@@ -128,18 +110,12 @@ def _angle(raw: U8, at: int, plus: int, minus: int) -> tuple[float, int]:
 @inlined_kernel
 def _days(raw: U8, at: int) -> tuple[int, int]:
     """Days since 1970 of a date ddmmyy, and where it ends; 80 to 99 are of the last century."""
-    date = _whole(raw, at, 6) if at >= 0 else _BAD
+    date = whole_at(raw, at, 6) if at >= 0 else _BAD
     day, month, year = date // 10_000, date // 100 % 100, date % 100
     year += 1900 if year >= 80 else 2000
-    if date < 0 or month < 1 or month > 12 or day < 1 or day > 30 + (month + month // 8) % 2:
+    if date < 0 or not is_date(year, month, day):
         return _BAD, _BAD
-    # Every fourth year from 1980 to 2079 is a leap year.
-    if month == 2 and day > (29 if year % 4 == 0 else 28):
-        return _BAD, _BAD
-    # Counted in years that begin in March, so that the leap day is the last of its year.
-    march_year, march_month = (year, month - 3) if month > 2 else (year - 1, month + 9)
-    days = march_year * 365 + march_year // 4 - march_year // 100 + march_year // 400
-    return days + (153 * march_month + 2) // 5 + day - 1 - 719_468, at + 6
+    return days_since_1970(year, month, day), at + 6
 
 
 @inlined_kernel
@@ -245,7 +221,7 @@ def _read_gga(raw: U8, start: int, row: int, clock: int, out: F64) -> int:
     if own != clock or at < 0 or np.isnan(quality) or (below and np.isnan(altitude)):
         return _BAD
     fields = 11
-    while raw[at] in _REST or 0 <= _digit(raw, at) <= 9:
+    while raw[at] in _REST or 0 <= digit_at(raw, at) <= 9:
         fields += raw[at] == _COMMA
         at += 1
     out[SATELLITES, row], out[HDOP, row] = satellites, hdop

@@ -9,10 +9,10 @@ from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.formats.queclink.binary import HEX_OTHERS, HEX_REPORTS, read_hex, read_tlv
 from devices.formats.queclink.encoding import encode
-from devices.formats.queclink.swift import swift
 from devices.formats.queclink.text import read_text
+from devices.formats.queclink.usual import WAYS
 from devices.rows import FixRows
-from devices.two_ways import decode_two_ways
+from devices.usual import decode_usual
 
 _BETWEEN: Final = re.compile(r"\$[\r\n\0]*(?=\+[A-Z]{3,4}:GT)", re.ASCII)
 _BEHIND: Final = "$\r\n\0 "
@@ -20,7 +20,7 @@ _BEHIND: Final = "$\r\n\0 "
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one or more reports."""
-    return decode_two_ways(payloads, received, swift, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
 def read(payload: bytes, rows: FixRows) -> None:

@@ -9,11 +9,11 @@ from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.formats.suntech.encoding import encode
 from devices.formats.suntech.families import HEADER, read_family
-from devices.formats.suntech.swift import swift
 from devices.formats.suntech.universal import ZIPPED, read_universal, read_zipped_universal
+from devices.formats.suntech.usual import WAYS
 from devices.formats.suntech.zipped import read_zipped
 from devices.rows import FixRows
-from devices.two_ways import decode_two_ways
+from devices.usual import decode_usual
 
 _BETWEEN: Final = re.compile(r"[\r\n]+(?=S[AT][0-9]{3}[A-Z]*;|[A-Z]{3};)", re.ASCII)
 _UNIVERSAL: Final = re.compile(r"[A-Z]{3};", re.ASCII)
@@ -22,7 +22,7 @@ _STX: Final = 0x02
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one report, or of several lines of text."""
-    return decode_two_ways(payloads, received, swift, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
 def read(payload: bytes, rows: FixRows) -> None:

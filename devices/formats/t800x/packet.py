@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 
 from devices.batch import I64, FixBatch, Input, Quality, inputs_states
-from devices.checks import check_bad_parts, check_size
+from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.t800x.messages import BEHAVIOR, GPS, KINDS, PLACE_BIT
-from devices.layouts import Records, read
+from devices.layouts import read
+from devices.records import Records
 
 MARKS: Final = frozenset({b"##", b"%%", b"&&", b"''"})
 
@@ -37,18 +38,14 @@ _BEHAVIOR_BYTES: Final = 24
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads: messages cut one by one, places as columns."""
     records = Records()
-    for index, payload in enumerate(payloads):
-        try:
-            check_size(payload)
-            _split(payload, index, records)
-        except DecodeError as error:
-            records.refuse(index, error)
+    records.each(lambda index: _split(payloads[index], index, records), range(len(payloads)))
     return read(records, KINDS, received)
 
 
 def _split(payload: bytes, index: int, records: Records) -> None:
     """Cut a payload into messages; those without a place are refused one by one."""
-    start = refused = 0
+    check_size(payload)
+    start = 0
     while start < len(payload):
         head = payload[start : start + _HEAD_BYTES]
         if head[:2] not in MARKS:
@@ -64,9 +61,7 @@ def _split(payload: bytes, index: int, records: Records) -> None:
         try:
             _add(payload[start : start + size], start, index, records)
         except DecodeError as error:
-            records.refuse(index, error)
-            refused += 1
-            check_bad_parts(refused, start)
+            records.refuse_part(index, error, start)
         start += size
 
 

@@ -6,14 +6,16 @@
 One object or an array; numbers are sometimes written as text.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import isnan
+from math import isnan, nan
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
-from devices.batch import I64, FixBatch, Input, Quality, inputs_states
+from devices.batch import F64, I64, FixBatch, Input, Quality, inputs_states
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
@@ -25,7 +27,7 @@ from devices.formats.teltonika.elements import (
     elements,
     measured,
 )
-from devices.input_names import OFF, ON
+from devices.json_columns import Columns, Said, Shape, decode_columns, words_of
 from devices.json_input import (
     as_number,
     as_object,
@@ -34,67 +36,120 @@ from devices.json_input import (
     required_number,
     whole_us,
 )
-from devices.messages import Row, decode_messages
+from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
 from devices.rows import FixRows
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
 _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)}
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads, element by element."""
-    return decode_messages(payloads, received, _shape, read, SCALE)
+    return decode_columns(payloads, received, _SHAPE, _say, read)
 
 
-SCALE: Final = {"time": 1e3, "hdop": HDOP_UNIT}
-"""Milliseconds; tenths."""
-
-_WORDS: Final = [
-    (str(element), OFF[str(bit.name).lower()], ON[str(bit.name).lower()])
-    for element, bit in INPUTS.items()
-]
-
-
-def _shape(payload: bytes) -> Sequence[Row]:
-    found = _DECODER.decode(payload)
-    messages = [found] if type(found) is dict else found
-    return [row_of(message["state"]["reported"]) for message in messages]
+NAMES: Final = {"pr": "priority", "evt": "event"}
+_REPORTED: Final = ("state", "reported")
+_SHAPE: Final = Shape({
+    (*_REPORTED, "ts"): NUMBER | REQUIRED,
+    (*_REPORTED, "latlng"): TEXT | REQUIRED,
+    **{(*_REPORTED, name): NUMBER | NULL for name in ("alt", "ang", "sat", "sp", *NAMES)},
+    **{(*_REPORTED, str(element)): NUMBER | KEPT for element in (*INPUTS, HDOP, ODOMETER_M)},
+})  # fmt: skip
 
 
-def row_of(values: dict[str, Any]) -> Row:
-    """The row of a "reported" as it mostly is; whatever is odd may raise."""
-    take = values.pop
-    lat, _, lon = take("latlng").partition(",")
-    time, altitude, heading = take("ts"), take("alt", None), take("ang", None)
-    satellites, speed = take("sat", None), take("sp", None)
-    extra: dict[str, Any] = {}
-    for key, name in _NAMES.items():
-        if key in values:
-            extra[name] = take(key)
-            if type(extra[name]) is not int or abs(extra[name]) > _LARGEST:
-                raise ValueError
-    word, io = 0, values.get
-    if values:
-        if not "".join(values).isdecimal() or set(map(type, values.values())) != _WHOLE:
-            raise ValueError
-        if max(values.values()) > _LARGEST or min(values.values()) < -_LARGEST:
-            raise ValueError
-        for element, off, on in _WORDS:
-            if element in values:
-                word |= on if values[element] else off
-        extra["io"] = values
-    return (
-        time, float(lon), float(lat), speed, heading, altitude, io(_HDOP), satellites,
-        io(_ODOMETER), None, None, word, satellites == 0, _ENCODER.encode(extra) if extra else None,
-    )  # fmt: skip
+def _say(columns: Columns) -> Said:
+    def number(name: str | int) -> F64:
+        return columns.number(*_REPORTED, str(name))
+
+    lat, lon = _places(columns)
+    states = {
+        str(bit.name).lower(): np.where(np.isnan(number(element)), np.nan, number(element) != 0)
+        for element, bit in INPUTS.items()
+    }
+    said = {
+        "time": number("ts") * 1e3,
+        "lon": lon,
+        "lat": lat,
+        "speed_kmh": number("sp"),
+        "heading": number("ang"),
+        "altitude": number("alt"),
+        "hdop": number(HDOP) * HDOP_UNIT,
+        "satellites": number("sat"),
+        "odometer": number(ODOMETER_M),
+        "inputs": words_of(states),
+        "quality": np.where(number("sat") == 0, int(Quality.NO_POSITION), 0),
+    }
+    return Said(said, None, None, _extra(columns))
 
 
-_WHOLE: Final = {int}
-_LARGEST: Final = 1 << 63
-_HDOP: Final = str(HDOP)
-_ODOMETER: Final = str(ODOMETER_M)
-_NAMES: Final = {"pr": "priority", "evt": "event"}
+def _places(columns: Columns) -> F64:
+    """Latitudes and longitudes, shape (2, n)."""
+    written, texts = columns.texts(*_REPORTED, "latlng")
+    places = np.array([*map(_lat_lon, texts), (np.nan, np.nan)]).T
+    columns.leave(np.isnan(places).any(axis=0)[written])
+    found: F64 = places[:, written]
+    return found
+
+
+def _lat_lon(text: bytes) -> tuple[float, float]:
+    """NaN for what is no place."""
+    lat, _, lon = text.partition(b",")
+    try:
+        return float(lat), float(lon)
+    except ValueError:
+        return nan, nan
+
+
+def _extra(columns: Columns) -> dict[int, bytes]:
+    """`extra` by row: priority and event, what is no element, and the elements."""
+    numbers = [columns.number(*_REPORTED, key) for key in NAMES]
+    for column in numbers:
+        columns.leave(~np.isnan(column) & (np.rint(column) != column))
+    elements = columns.unread(*_REPORTED)
+    extra, others = dict[int, bytes](), dict[int, tuple[float, ...]]()
+    for row, said in enumerate(zip(*map(np.ndarray.tolist, numbers), strict=True)):
+        written = elements.get(row, b"")
+        if _ELEMENTS.fullmatch(written) and not _is_one_twice(written):
+            extra[row] = b'{%b"io":{%b}}' % (_before(*said), written)
+        else:
+            others[row] = said
+    if others:
+        extra |= columns.stored(_kept(others, columns.others(*_REPORTED)))
+    return extra
+
+
+_ELEMENTS: Final = re.compile(
+    rb'"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})(?:,"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})){0,999}'
+)
+"""Elements that are written as we would write them."""
+
+
+def _is_one_twice(written: bytes) -> bool:
+    keys = written.split(b'"')[1::2]
+    return len({*keys}) < len(keys)
+
+
+def _before(priority: float, event: float) -> bytes:
+    """The members in front of the elements."""
+    written = b"" if isnan(priority) else b'"priority":%d,' % priority
+    return written if isnan(event) else b'%b"event":%d,' % (written, event)
+
+
+def _kept(
+    numbers: Mapping[int, tuple[float, ...]], others: Mapping[int, dict[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """As `_extra`, of rows whose members may be anything."""
+    found = {}
+    for row, said in numbers.items():
+        reported = others.get(row, {})
+        io = {key: value for key, value in reported.items() if key.isdecimal()}
+        found[row] = {
+            **{n: int(v) for n, v in zip(NAMES.values(), said, strict=True) if not isnan(v)},
+            **{key: value for key, value in reported.items() if key not in io},
+            **({"io": io} if io else {}),
+        }
+    return found
 
 
 def read(payload: bytes, rows: FixRows) -> None:
@@ -160,7 +215,7 @@ def _numbers(values: dict[str, Any], *keys: str) -> dict[str, int]:
         if not isnan(value):
             if not value.is_integer():
                 raise DecodeError(Reject.BAD_VALUE, detail=f"{key}: expected a number, got {value}")
-            out[_NAMES[key]] = int(value)
+            out[NAMES[key]] = int(value)
     return out
 
 

@@ -28,7 +28,7 @@ from devices.formats.ufms.schema import (
 from devices.input_names import OFF, ON, named_states
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
-from devices.texts import is_plain, known_licence, normal_plate
+from devices.texts import is_plain, normal_plate
 
 BATCHES: Final = frozenset(number for number, _ in LISTS.values())
 KINDS: Final[dict[int, tuple[str, Literal["vehicle", "driver", "company"]]]] = {
@@ -102,7 +102,7 @@ def _add(point: Any, kind: int, at: int, rows: FixRows) -> None:
         speed_kmh=point.speed,
         heading=point.heading,
         altitude=point.z,
-        driver=known_licence(_text(point.driver, "driver")),
+        driver=_text(point.driver, "driver"),
         ident=plate,
         inputs=word,
         extra=_extra(point, raw if raw != plate else "", kind),

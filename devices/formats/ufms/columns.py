@@ -13,10 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.batch import F64, I32, I64, U8, U32, Bool
+from devices.batch import F64, I32, I64, U8, U32, UNKNOWN, Bool
 from devices.checks import assemble
 from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.compile import kernel
+from devices.distinct import distinct
 from devices.errors import DecodeError
 from devices.extra import extra_bytes
 from devices.formats.ufms.schema import (
@@ -123,9 +124,9 @@ class _Points:
         self.bad: Bool = np.zeros(len(values), np.bool_)
         x, y = self._doubles("x"), self._doubles("y")
         self.bad |= np.isnan(x) | np.isnan(y)
-        self._plates = self._texts("vehicle")
-        self._ident = self._named(self._plates, _plate, self._idents)
-        self._driver = self._named(self._texts("driver"), _licence, self._drivers)
+        self._plate, self._plates = self._texts("vehicle")
+        self._ident = self._named(self._plate, self._plates, _plate, self._idents)
+        self._driver = self._named(*self._texts("driver"), _licence, self._drivers)
         self.bad |= self._ident < 0
         self._extra = self._extras()
 
@@ -144,45 +145,50 @@ class _Points:
         with np.errstate(invalid="ignore"):  # a NaN that signals becomes a quiet one
             return bits.view(np.float32).astype(np.float64)
 
-    def _texts(self, name: str) -> list[bytes]:
-        """The bytes of a text field; empty where it is absent."""
+    def _texts(self, name: str) -> tuple[I32, list[bytes]]:
+        """The number of each point's text in a field, -1 where it has none, and the texts."""
         places = np.where(self._has(name), self._column(name), 0)
         start = (places >> np.uint64(_LENGTH_BITS)).astype(np.int64)
-        end = start + (places & np.uint64((1 << _LENGTH_BITS) - 1)).astype(np.int64)
-        data = self._data
-        return [data[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+        size = (places & np.uint64((1 << _LENGTH_BITS) - 1)).astype(np.int64)
+        return distinct(self._data, start, start + size)
 
-    def _named(self, texts: list[bytes], name: Callable[[bytes], str], names: Names) -> I32:
+    def _named(
+        self, number: I32, texts: list[bytes], name: Callable[[bytes], str], names: Names
+    ) -> I32:
         """The number of each text's name; -1 nobody; a text that is none makes its point bad."""
-        try:
-            return np.array(names.numbers(map(name, texts)), np.int32)
-        except UnicodeDecodeError:
-            self.bad |= np.array([not _is_utf8(text) for text in texts])
-            return np.array(names.numbers(map(name, _or_empty(texts, self.bad))), np.int32)
+        named, bad = np.full(len(texts) + 1, UNKNOWN, np.int32), np.zeros(len(texts) + 1, np.bool_)
+        for at, text in enumerate(texts):
+            try:
+                named[at] = names.number(name(text))
+            except UnicodeDecodeError:
+                bad[at] = True
+        self.bad |= bad[number]
+        return named[number]
 
     def _extras(self) -> dict[int, bytes]:
         """`extra` by row; one that cannot be stored makes its point bad."""
-        good = np.flatnonzero(~self.bad).tolist()
-        extra = {row: text for row in good if (text := _plate_extra(self._plates[row]))}
+        plates = [*map(_plate_extra, self._plates), b""]
+        rows = np.flatnonzero(np.array([*map(bool, plates)])[self._plate] & ~self.bad).tolist()
+        extra = {row: plates[self._plate[row]] for row in rows}
         numbers = {
             name: self._doubles(name) if name == "maxvalidspeed" else self._floats(name)
             for name in NUMBERS[self._kind]
         }
-        texts = self._texts("location") if self._kind == WAY_POINT else []
-        more = np.array([bool(text) for text in texts] or [False] * len(self.bad), np.bool_)
+        location, texts = self._texts("location") if self._kind == WAY_POINT else (None, [])
+        more = np.zeros(len(self.bad), np.bool_) if location is None else location >= 0
         for column in numbers.values():
             more |= ~np.isnan(column)
         for row in np.flatnonzero(more & ~self.bad).tolist():
             said: dict[str, Any] = {}
             try:
                 if row in extra:
-                    said["vehicle"] = self._plates[row].decode()
+                    said["vehicle"] = self._plates[self._plate[row]].decode()
                 for name, column in numbers.items():
                     value = float(column[row])
                     if not isnan(value):
                         said[name] = value if isfinite(value) else str(value)
-                if texts and texts[row]:
-                    said["location"] = texts[row].decode()
+                if location is not None and location[row] >= 0:
+                    said["location"] = texts[location[row]].decode()
                 extra[row] = extra_bytes(said)
             except (DecodeError, UnicodeDecodeError):
                 self.bad[row] = True
@@ -222,18 +228,6 @@ class _Points:
         )
 
 
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _or_empty(texts: list[bytes], bad: Bool) -> list[bytes]:
-    return [b"" if wrong else text for text, wrong in zip(texts, bad.tolist(), strict=True)]
-
-
 # The same vehicles and drivers come again and again.
 @lru_cache(maxsize=1 << 17)
 def _plate(raw: bytes) -> str:
@@ -243,7 +237,10 @@ def _plate(raw: bytes) -> str:
 @lru_cache(maxsize=1 << 17)
 def _plate_extra(raw: bytes) -> bytes:
     """The `extra` of a plate that is not written in its normal form; empty where it is."""
-    plate = raw.decode()
+    try:
+        plate = raw.decode()
+    except UnicodeDecodeError:  # of a point that is bad
+        return b""
     return extra_bytes({"vehicle": plate}) if _plate(raw) not in {"", plate} else b""
 
 

@@ -16,9 +16,9 @@ from devices.crc16 import crc16_ibm
 from devices.errors import DecodeError, Reject
 from devices.formats.wialon.encoding import encode
 from devices.formats.wialon.messages import SIZES, add_message
-from devices.formats.wialon.swift import swift
+from devices.formats.wialon.usual import WAYS
 from devices.rows import FixRows
-from devices.two_ways import decode_two_ways
+from devices.usual import decode_usual
 
 _LINE: Final = re.compile(
     rb"(?:[0-9]\.[0-9];)?([0-9A-Za-z_-]{0,64})(?:;[^#]{0,64})?#([A-Z]{1,3})#(.*)", re.DOTALL
@@ -32,7 +32,7 @@ _COMPRESSED: Final = 0xFF
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one or more packets."""
-    return decode_two_ways(payloads, received, swift, read)
+    return decode_usual(WAYS, payloads, received, read)
 
 
 def read(payload: bytes, rows: FixRows) -> None:

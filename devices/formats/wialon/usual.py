@@ -9,50 +9,46 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import F64, I64, Quality
-from devices.checks import assemble
-from devices.codec import Decoded
-from devices.columns import decimals, degrees, digits, instants, pairs
+from devices.batch import F64, Bool, Quality
+from devices.columns import decimals, degrees, digits, few_decimals, instants, of_each, pairs
 from devices.crc16 import crc16_ibm_each
 from devices.extra import extra_bytes
 from devices.formats.wialon.messages import described
-from devices.two_ways import few_decimals, fields_of, of_each
+from devices.usual import Fields, Usual, Way
 
 _NUMBER: Final = rb"(?:NA|(-?[0-9]{1,9}(?:\.[0-9]{1,9})?))?"
 _D: Final = re.compile(
-    rb"#D#([0-9]{6});([0-9]{6});([0-9]{3,5}\.[0-9]{1,15});([NS]);([0-9]{3,5}\.[0-9]{1,15});([EW]);"
+    rb"(#D#([0-9]{6});([0-9]{6});([0-9]{3,5}\.[0-9]{1,15});([NS]);([0-9]{3,5}\.[0-9]{1,15});([EW]);"
     rb"%(n)s;%(n)s;%(n)s;%(n)s;%(n)s;"
     rb"((?:NA|[0-9]{1,9})?;(?:NA|[0-9]{1,9})?;[0-9NA.,-]{0,99};[0-9A-Za-z]{0,32};[ -:<-~]{0,999})"
-    rb"(?:;([0-9A-F]{4}))?\r\n" % {b"n": _NUMBER}
+    rb"(?:;([0-9A-F]{4}))?\r\n)" % {b"n": _NUMBER}
 )
 _BODY: Final = slice(len("#D#"), -len("FFFF\r\n"))
 """What the CRC of a packet counts."""
 
 
-def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
-    """What could be read as columns, and the indices of all other payloads."""
-    found, taken, rest = fields_of(_D, payloads)
-    sums = found[_D.groups - 1 :: _D.groups]
+def _whole(packets: Sequence[bytes], sums: Sequence[bytes]) -> Bool:
+    """Whether the CRC of each packet is right, or it has none; shape (n,)."""
+    whole = np.ones(len(packets), np.bool_)
     summed = [row for row, one in enumerate(sums) if one]
-    made = crc16_ibm_each([payloads[taken[row]][_BODY] for row in summed])
+    made = crc16_ibm_each([packets[row][_BODY] for row in summed])
     sent = np.frombuffer(bytes.fromhex(b"".join(sums).decode()), ">u2")
-    for wrong in np.flatnonzero(sent != np.array(made, np.uint16)).tolist()[::-1]:
-        row = summed[wrong]
-        rest.append(taken.pop(row))
-        del found[row * _D.groups : (row + 1) * _D.groups]
-    return _columns(found, taken, received), sorted(rest)
+    whole[summed] = sent == np.array(made, np.uint16)
+    return whole
 
 
-def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+def _say(fields: Fields) -> Usual:
     (
-        day, clock, lat, north, lon, east, speed, course, altitude, satellites, hdop, more, _,
-    ) = (found[field :: _D.groups] for field in range(_D.groups))  # fmt: skip
+        packets, day, clock, lat, north, lon, east, speed, course, altitude, satellites, hdop,
+        more, sums,
+    ) = fields  # fmt: skip
     date = pairs(day, 6)
+    time = instants(date[:, 2], date[:, 1], date[:, 0], *pairs(clock, 6).T)
     seen = few_decimals(satellites)
     behind = of_each(_behind, more)
-    return assemble(
+    return Usual(
         {
-            "time": instants(date[:, 2], date[:, 1], date[:, 0], *pairs(clock, 6).T),
+            "time": np.where(_whole(packets, sums), time, np.nan),
             "lon": _signed(lon, east, "W"),
             "lat": _signed(lat, north, "S"),
             "speed_kmh": decimals(speed),
@@ -63,11 +59,11 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
             "inputs": [word for _, word in behind],
             "quality": np.where(seen == 0, int(Quality.NO_POSITION), 0),
         },
-        payload=taken,
-        at=[0] * len(taken),
-        received=received,
-        extra=dict(enumerate(extra for extra, _ in behind)),
+        [extra for extra, _ in behind],
     )
+
+
+WAYS: Final = (Way(_D, _say),)
 
 
 def _signed(angles: Sequence[bytes], sides: Sequence[bytes], negative: str) -> F64:

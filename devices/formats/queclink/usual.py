@@ -4,18 +4,15 @@ Whatever the pattern does not take is left to `text.py`, which says the same of 
 """
 
 import re
-from collections.abc import Sequence
 from math import nan
 from typing import Final
 
 import numpy as np
 
-from devices.batch import I64, Quality
-from devices.checks import assemble
-from devices.codec import Decoded
-from devices.columns import decimals, instants, pairs
+from devices.batch import Quality
+from devices.columns import decimals, few_decimals, instants, of_each, pairs
 from devices.formats.queclink.reports import status_inputs
-from devices.two_ways import few_decimals, fields_of, numbered, of_each
+from devices.usual import Fields, Usual, Way
 
 _FRI: Final = re.compile(
     rb"\+RESP:GTFRI,((?!11|40|44|52|55|66|DE)[0-9A-F]{6}),([0-9A-Za-z]{1,20}),([0-9A-Za-z_-]{0,16}),([0-9]*),([0-9A-F]{2}),1,"
@@ -27,24 +24,17 @@ _FRI: Final = re.compile(
 )
 
 
-def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
-    """What could be read as columns, and the indices of all other payloads."""
-    found, taken, rest = fields_of(_FRI, payloads)
-    return _columns(found, taken, received), rest
-
-
-def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+def _say(fields: Fields) -> Usual:
     (
         version, ident, name, power, kind, accuracy, speed, azimuth, altitude, lon, lat, time,
         cell, satellites, odometer, hours, battery, status, sent, count,
-    ) = (found[field :: _FRI.groups] for field in range(_FRI.groups))  # fmt: skip
+    ) = fields  # fmt: skip
     parts = pairs(time, 14)
     hdop = few_decimals(accuracy)
     lost = hdop == 0
     hdop[lost] = nan
-    owner, idents = numbered(ident)
     extra = map(_extra, version, name, sent, count, power, kind, cell, hours, battery, status)
-    return assemble(
+    return Usual(
         {
             "time": instants(parts[:, 0] * 100 + parts[:, 1], *parts[:, 2:].T),
             "lon": decimals(lon),
@@ -58,13 +48,12 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
             "inputs": of_each(lambda one: status_inputs(one.decode()), status),
             "quality": np.where(lost, int(Quality.NO_POSITION), 0),
         },
-        payload=taken,
-        at=[0] * len(taken),
-        received=received,
-        extra=dict(enumerate(extra)),
-        ident=owner,
-        idents=idents,
+        list(extra),
+        ident,
     )
+
+
+WAYS: Final = (Way(_FRI, _say),)
 
 
 def _extra(

@@ -4,17 +4,14 @@ Whatever the pattern does not take is left to `families.py`, which says the same
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from devices.batch import I64, Quality
-from devices.checks import assemble
-from devices.codec import Decoded
-from devices.columns import decimals, digits, instants
+from devices.batch import Quality
+from devices.columns import decimals, digits, few_decimals, instants, of_each
 from devices.formats.suntech.columns import io_inputs
-from devices.two_ways import few_decimals, fields_of, numbered, of_each
+from devices.usual import Fields, Usual, Way
 
 _STT: Final = re.compile(
     rb"(S(?:T3|A2)[0-9]{2})STT;([0-9A-Za-z]{1,20});(?:([0-9]{1,3});)?([0-9A-Za-z]{1,8});"
@@ -25,22 +22,15 @@ _STT: Final = re.compile(
 )
 
 
-def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
-    """What could be read as columns, and the indices of all other payloads."""
-    found, taken, rest = fields_of(_STT, payloads)
-    return _columns(found, taken, received), rest
-
-
-def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+def _say(fields: Fields) -> Usual:
     (
         family, ident, model, version, time, cell, lat, lon, speed, course,
         satellites, fix, distance, power, io, mode, number, hours, backup, live,
-    ) = (found[field :: _STT.groups] for field in range(_STT.groups))  # fmt: skip
+    ) = fields  # fmt: skip
     digit = digits(time, len("yyyymmdd;hh:mm:ss")).astype(np.int64)
     tens = digit[:, [0, 2, 4, 6, 9, 12, 15]] * 10 + digit[:, [1, 3, 5, 7, 10, 13, 16]]
-    owner, idents = numbered(ident)
     extra = map(_extra, family, model, version, cell, power, io, mode, number, hours, backup, live)
-    return assemble(
+    return Usual(
         {
             "time": instants(tens[:, 0] * 100 + tens[:, 1], *tens[:, 2:].T),
             "lon": decimals(lon),
@@ -52,13 +42,12 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
             "inputs": of_each(lambda one: io_inputs(one.decode()), io),
             "quality": np.where(digits(fix, 1)[:, 0] == 1, 0, int(Quality.NO_POSITION)),
         },
-        payload=taken,
-        at=[0] * len(taken),
-        received=received,
-        extra=dict(enumerate(extra)),
-        ident=owner,
-        idents=idents,
+        list(extra),
+        ident,
     )
+
+
+WAYS: Final = (Way(_STT, _say),)
 
 
 def _extra(

@@ -10,22 +10,20 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import I64, Bool, Quality
-from devices.checks import assemble
-from devices.codec import Decoded
-from devices.columns import decimals, digits, instants, pairs
+from devices.batch import Bool, Quality
+from devices.columns import decimals, digits, few_decimals, instants, of_each, pairs
 from devices.extra import extra_bytes
 from devices.formats.meitrack.text import io_inputs, tail_columns
-from devices.two_ways import few_decimals, fields_of, numbered, of_each
+from devices.usual import Fields, Usual, Way
 
 _NUMBER: Final = rb"0|[1-9][0-9]{0,9}"
 _AAA: Final = re.compile(
-    rb"\$\$[\x21-\x7e]([0-9]{1,5}),([0-9A-Za-z]{1,20}),AAA,(0|[1-9][0-9]{0,3}),"
+    rb"(\$\$[\x21-\x7e]([0-9]{1,5}),([0-9A-Za-z]{1,20}),AAA,(0|[1-9][0-9]{0,3}),"
     rb"(-?[0-9]{1,2}\.[0-9]{1,9}),(-?[0-9]{1,3}\.[0-9]{1,9}),([0-9]{12}),([AV]),([0-9]{1,3})?,"
     rb"(%(number)s),([0-9]{1,4}(?:\.[0-9]{1,3})?)?,([0-9]{1,3}(?:\.[0-9]{1,3})?)?,"
     rb"([0-9]{1,3}(?:\.[0-9]{1,3})?)?,(-?[0-9]{1,5}(?:\.[0-9]{1,3})?)?,([0-9]{1,12})?,"
     rb"(%(number)s),([0-9A-Fa-f|]{1,40}),([0-9A-Fa-f]{4}),([0-9A-Za-z|.,:_-]{0,400})\*"
-    rb"[0-9A-Fa-f]{2}\r\n" % {b"number": _NUMBER}
+    rb"[0-9A-Fa-f]{2}\r\n)" % {b"number": _NUMBER}
 )
 _LENGTH_FROM: Final = 3
 """The length stands behind `$$` and a letter, and counts what is behind it."""
@@ -36,20 +34,8 @@ _DIGIT[list(b"0123456789abcdef")] = range(16)
 _DIGIT[list(b"ABCDEF")] = range(10, 16)
 
 
-def swift(payloads: Sequence[bytes], received: I64) -> tuple[Decoded, list[int]]:
-    """What could be read as columns, and the indices of all other payloads."""
-    found, taken, rest = fields_of(_AAA, payloads)
-    wrong = np.flatnonzero(~_whole([payloads[one] for one in taken], found[:: _AAA.groups]))
-    for row in wrong.tolist()[::-1]:
-        rest.append(taken.pop(row))
-        del found[row * _AAA.groups : (row + 1) * _AAA.groups]
-    return _columns(found, taken, received), sorted(rest)
-
-
 def _whole(frames: Sequence[bytes], lengths: Sequence[bytes]) -> Bool:
     """Whether length and checksum of each frame are right; shape (len(frames),)."""
-    if not frames:
-        return np.empty(0, np.bool_)
     sizes = np.fromiter(map(len, frames), np.int64, len(frames))
     counted = sizes - _LENGTH_FROM - np.fromiter(map(len, lengths), np.int64, len(frames))
     data = np.frombuffer(b"".join(frames), np.uint8)
@@ -62,16 +48,15 @@ def _whole(frames: Sequence[bytes], lengths: Sequence[bytes]) -> Bool:
     return whole
 
 
-def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
+def _say(fields: Fields) -> Usual:
     (
-        _, ident, event, lat, lon, time, status, satellites, rssi, speed, course, hdop,
-        altitude, mileage, run, cell, io, tail,
-    ) = (found[field :: _AAA.groups] for field in range(_AAA.groups))  # fmt: skip
-    owner, idents = numbered(ident)
+        frames, lengths, ident, event, lat, lon, time, status, satellites, rssi, speed, course,
+        hdop, altitude, mileage, run, cell, io, tail,
+    ) = fields  # fmt: skip
     extra = map(_extra, event, rssi, run, cell, io, of_each(_tail, tail))
-    return assemble(
+    return Usual(
         {
-            "time": instants(*pairs(time, 12).T),
+            "time": np.where(_whole(frames, lengths), instants(*pairs(time, 12).T), np.nan),
             "lon": decimals(lon),
             "lat": decimals(lat),
             "speed_kmh": decimals(speed),
@@ -85,13 +70,12 @@ def _columns(found: list[bytes], taken: list[int], received: I64) -> Decoded:
                 digits(status, 1)[:, 0] == ord("A") - ord("0"), 0, int(Quality.NO_POSITION)
             ),
         },
-        payload=taken,
-        at=[0] * len(taken),
-        received=received,
-        extra=dict(enumerate(extra)),
-        ident=owner,
-        idents=idents,
+        list(extra),
+        ident,
     )
+
+
+WAYS: Final = (Way(_AAA, _say),)
 
 
 @lru_cache(maxsize=4096)
