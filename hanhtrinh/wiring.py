@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from geofence.roads.matcher import RoadIndex
     from hanhtrinh.embedded import EmbeddedNats
     from ingest.bridge.options import BridgeOptions
-    from ingest.mqtt import MqttOptions
+    from ingest.mqtt.source import MqttOptions
     from ingest.pipeline import JudgingOptions
     from ingest.rejudge import Rejudged
     from ingest.release import Release
@@ -55,7 +55,7 @@ def act_of_command(command: str, subject: str) -> "Act":
 
 def mqtt_options(settings: Settings) -> "MqttOptions":
     """How the worker receives."""
-    from ingest.mqtt import MqttOptions  # noqa: PLC0415
+    from ingest.mqtt.source import MqttOptions  # noqa: PLC0415
     from ingest.topics import subscriptions  # noqa: PLC0415
 
     broker, ingest = settings.broker, settings.ingest
@@ -183,7 +183,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     from ingest.jetstream.source import JetStreamSource  # noqa: PLC0415
     from ingest.late import LateRoom  # noqa: PLC0415
     from ingest.metrics import WorkerMetrics  # noqa: PLC0415
-    from ingest.mqtt import MqttSource  # noqa: PLC0415
+    from ingest.mqtt.source import MqttSource  # noqa: PLC0415
     from ingest.pipeline import Pipeline  # noqa: PLC0415
     from ingest.topics import TopicRouter  # noqa: PLC0415
     from ingest.worker import Worker, WorkerOptions  # noqa: PLC0415

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from devices.batch import I32, I64, UNKNOWN
+from storage.registry import RegistrySnapshot
 
 
 class Tenure(NamedTuple):
@@ -80,3 +81,12 @@ class Directory:
     plates: TimedNames
     stations: Mapping[str, int]
     """Station code -> registry id."""
+
+
+def directory_of(snapshot: RegistrySnapshot) -> Directory:
+    """The directory that a picture of the registry gives."""
+    return Directory(
+        devices=TimedNames.of(Tenure(*row) for row in snapshot.devices),
+        plates=TimedNames.of(Tenure(*row) for row in snapshot.plates),
+        stations={station.code: station.id for station in snapshot.stations},
+    )

@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 from psycopg import AsyncConnection
 
-from devices.batch import DISQUALIFYING, I32, Bool, FixBatch, Quality
+from devices.batch import I32, Bool, FixBatch, Quality
 from devices.catalogue import CODECS
 from devices.codec import Codec
 from devices.errors import DevicesError
@@ -28,9 +28,8 @@ from geofence.profile import Profile
 from geofence.quality import Region
 from geofence.roads.matcher import RoadIndex
 from geofence.rulebook import Rulebook
-from geofence.rules.driving import KIND as DRIVING
 from ingest.clocks import LiveClocks
-from ingest.directory import Directory, Tenure, TimedNames
+from ingest.directory import Directory, TimedNames, directory_of
 from ingest.driving import LiveDriving
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
@@ -38,6 +37,7 @@ from ingest.judging import Judgement, LiveJudge
 from ingest.late import LateRoom
 from ingest.source import MessageBatch
 from ingest.stages import Stages
+from ingest.storing import store
 from ingest.timetables import Timetables
 from ingest.topics import Address, TopicRouter
 from ingest.weighing import Weigher
@@ -49,7 +49,7 @@ from storage import violations as violation_table
 from storage import weighings as weighing_table
 from storage.quarantine_limits import Limits
 from storage.registry import RegistrySnapshot
-from storage.violations import NO_CHANGES, Changes
+from storage.violations import Changes
 
 UNKNOWN = frozenset({Unusable.UNKNOWN_DEVICE, Unusable.UNKNOWN_PLATE, Unusable.UNKNOWN_STATION})
 """Refusals that registering somebody mends."""
@@ -277,7 +277,7 @@ class Pipeline:
                 # Workers have judged more of these vehicles since they were last looked at.
                 self._forget(vehicles)
                 judgement = await self._live.rejudge(conn, vehicles, since_us)
-                changes = await _store(conn, judgement, reason)
+                changes = await store(conn, judgement, reason)
                 await self._timetables.compare(conn, changes.departures)
                 await self._driving.take(conn, judgement)
                 since = np.full(len(vehicles), since_us, np.int64)
@@ -362,7 +362,7 @@ class Pipeline:
             "batch.judged", fixes=len(judgement.new), repeats=len(judgement.repeats),
             replayed=len(judgement.replayed), intervals=len(judgement.intervals),
         )  # fmt: skip
-        changes = await _store(conn, judgement, LATE)
+        changes = await store(conn, judgement, LATE)
         await self._timetables.compare(conn, changes.departures)
         driven = await self._driving.take(conn, judgement)
         clocks = await self._clocks.take(conn, judgement.new)
@@ -451,59 +451,6 @@ def _tell_decoded(batch: MessageBatch, intake: Intake) -> None:
             "batch.refused", reasons=dict(Counter(str(part.reason) for part in intake.refused)),
             topic=batch.topics[first.message], reason=str(first.reason), detail=first.detail,
         )  # fmt: skip
-
-
-async def _store(conn: AsyncConnection, judgement: Judgement, reason: str) -> Changes:
-    """Write what the judge concluded; reason: why what was judged before may have changed.
-
-    Returns what became of the violations of vehicles that were judged again, and the departures of
-    all, which have to be compared with timetables.
-    """
-    await fix_table.insert_fixes(conn, judgement.new)
-    if len(judgement.repeats):
-        await fix_table.insert_repeats(conn, judgement.repeats)
-    changed = judgement.changed
-    if len(changed):
-        await fix_table.update_quality(conn, changed.vehicle, changed.time, changed.quality)
-    replayed = set(judgement.replayed.tolist())
-    found = [i for i in judgement.intervals if i.kind != DRIVING]
-    written = await violation_table.write(conn, [i for i in found if i.vehicle not in replayed])
-    changes = replace(NO_CHANGES, departures=written.departures)
-    if replayed:
-        changes = await violation_table.reconcile(
-            conn,
-            judgement.replayed,
-            judgement.settled_until,
-            [key for key in judgement.pending if key[0] != DRIVING],
-            [i for i in found if i.vehicle in replayed],
-            reason,
-        )
-        changes = replace(changes, departures=changes.departures | written.departures)
-        await progress_table.drop_marks(conn, judgement.replayed, judgement.settled_until)
-    marks = judgement.marks
-    if len(marks):
-        await progress_table.add_marks(conn, marks.vehicle, marks.time, judgement.mark_needs_from)
-    if len(judgement.vehicles):
-        # Without a clean fix there is none in what was judged again, nor stored: the newest stays.
-        clean = judgement.shown.quality & np.uint16(DISQUALIFYING) == 0
-        await progress_table.upsert_latest(
-            conn,
-            judgement.shown,
-            judgement.stored_until,
-            judgement.judged_until,
-            judgement.needs_from,
-            np.isin(judgement.vehicles, judgement.replayed) & clean,
-        )
-    return changes
-
-
-def directory_of(snapshot: RegistrySnapshot) -> Directory:
-    """The directory that a picture of the registry gives."""
-    return Directory(
-        devices=TimedNames.of(Tenure(*row) for row in snapshot.devices),
-        plates=TimedNames.of(Tenure(*row) for row in snapshot.plates),
-        stations={station.code: station.id for station in snapshot.stations},
-    )
 
 
 def is_live(fixes: FixBatch) -> Bool:

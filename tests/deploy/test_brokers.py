@@ -27,7 +27,7 @@ from ingest.jetstream.layout import Layout
 from ingest.jetstream.requests import ask
 from ingest.jetstream.source import JetStreamSource
 from ingest.jetstream.stream import establish
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from mqtt.errors import MqttError
 from mqtt.publisher import Publisher
 from tests.authority import Authority

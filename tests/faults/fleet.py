@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from devices.batch import Quality
 from ingest.late import LateRoom
 from ingest.metrics import WorkerMetrics
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from ingest.pipeline import Pipeline
 from ingest.topics import TopicRouter
 from ingest.worker import Worker, WorkerOptions

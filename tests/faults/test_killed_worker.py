@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from tests.faults.fleet import ask, assert_nothing_happened, fixes_in, fleet, messages, until
 from tests.faults.worker import POISON, STAGES, Doom, WorkerProcess
 from tests.ingest.publishing import mqtt_options, publish

@@ -20,7 +20,7 @@ from ingest import worker as worker_module
 from ingest.clock import SteadyClock
 from ingest.late import LateRoom
 from ingest.metrics import WorkerMetrics
-from ingest.mqtt import MqttOptions, MqttSource
+from ingest.mqtt.source import MqttOptions, MqttSource
 from ingest.pipeline import Pipeline
 from ingest.topics import TopicRouter
 from ingest.worker import Worker, WorkerOptions

@@ -10,7 +10,7 @@ from hanhtrinh import connections, wiring
 from hanhtrinh.doctor import check_broker
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import load
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from mqtt.errors import LinkError
 from mqtt.outbox import Letter, Outbox
 from simulators.errors import PublishError

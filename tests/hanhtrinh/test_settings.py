@@ -173,7 +173,7 @@ def test_the_example_of_the_page_of_settings_can_be_used(here):
 def test_the_defaults_are_those_of_the_parts():
     from geofence.quality import Region
     from hanhtrinh import wiring
-    from ingest.mqtt import MqttOptions
+    from ingest.mqtt.source import MqttOptions
     from ingest.topics import DEFAULT_PATTERNS
 
     settings = load(environment={}).settings

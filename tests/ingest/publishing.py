@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import aiomqtt
 
 from hanhtrinh.embedded import EmbeddedNats
-from ingest.mqtt import MqttOptions
+from ingest.mqtt.source import MqttOptions
 
 DEADLINE_S = 60.0
 

@@ -6,7 +6,7 @@ import time
 import aiomqtt
 import pytest
 
-from ingest.mqtt import MqttOptions, MqttSource
+from ingest.mqtt.source import MqttOptions, MqttSource
 from ingest.source import MessageBatch
 from tests.ingest.publishing import until
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.mqtt import MqttSource
-from ingest.mqtt_inbox import Inbox
-from ingest.mqtt_wire import Messages
+from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.source import MqttSource
+from ingest.mqtt.wire import Messages
 from ingest.source import MessageBatch
 from tests.ingest.publishing import mqtt_options, publish, until
 

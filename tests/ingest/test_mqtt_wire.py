@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.mqtt_packets import PINGREQ, PINGRESP, publish_packet, remaining_length
-from ingest.mqtt import MqttOptions, MqttSource
-from ingest.mqtt_wire import (
+from ingest.mqtt.source import MqttOptions, MqttSource
+from ingest.mqtt.wire import (
     Accepted,
     Granted,
     Left,

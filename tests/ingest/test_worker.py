@@ -16,7 +16,7 @@ from hanhtrinh.embedded import DataFolder, EmbeddedPostgres
 from ingest.errors import ShardTakenError
 from ingest.intake import take_in
 from ingest.metrics import WorkerMetrics
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from ingest.release import release
 from ingest.stages import STAGES
 from ingest.worker import Worker, WorkerOptions

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from devices.mqtt_packets import CONNACK_ACCEPTED, PUBACK, publish_packet
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from simulators.connections import room
 from simulators.connections.publisher import CrowdOptions, connect_crowd
 from simulators.connections.tracker import Tracker

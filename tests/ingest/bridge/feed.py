@@ -9,7 +9,7 @@ import aio_pika
 from ingest.bridge.bridge import Bridge
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.bridge.options import BridgeOptions, FeedOptions
-from ingest.mqtt import MqttSource
+from ingest.mqtt.source import MqttSource
 from mqtt.options import BrokerOptions
 from tests.ingest.publishing import mqtt_options, until
 

@@ -1,7 +1,7 @@
 """Line: one TCP or TLS connection to the broker, in bytes, with MQTT's keep-alive.
 
-Belongs here: the socket. Does not belong here: packets (mqtt_wire.py), and when to connect again
-(mqtt.py).
+Belongs here: the socket. Does not belong here: packets (wire.py), and when to connect again
+(source.py).
 """
 
 import contextlib

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ingest.mqtt_wire import Messages
+from ingest.mqtt.wire import Messages
 from ingest.source import MessageBatch
 
 NOTHING_TO_ANSWER: Final = 0

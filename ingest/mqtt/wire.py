@@ -2,7 +2,7 @@
 
 OASIS MQTT 3.1.1 and 5.0; sections in the text are those of 5.0. Pure: no socket, no clock. Belongs
 here: what the worker's session sends and hears. Does not belong here: publishing
-(devices/mqtt_packets.py), and when anything is sent (mqtt.py).
+(devices/mqtt_packets.py), and when anything is sent (source.py).
 
 A worker reads tens of thousands of messages a second, so that what is done for each one counts:
 one loop over the bytes of many packets, no object for a packet, and the acknowledgements of a batch

@@ -21,9 +21,9 @@ from typing import Final
 import structlog
 
 from devices.mqtt_packets import DISCONNECT
-from ingest.mqtt_inbox import Inbox
-from ingest.mqtt_line import Line
-from ingest.mqtt_wire import (
+from ingest.mqtt.inbox import Inbox
+from ingest.mqtt.line import Line
+from ingest.mqtt.wire import (
     REASONS,
     Accepted,
     Control,
