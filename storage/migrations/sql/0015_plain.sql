@@ -67,8 +67,11 @@ BEGIN
     INSERT INTO fix_hours_stored
     SELECT h.*
     FROM (SELECT DISTINCT t.vehicle_id, t.hour FROM taken t WHERE t.hour >= kept AND t.hour < begun) t
-    CROSS JOIN LATERAL hours_of_fixes(t.hour, t.hour + interval '1 hour') h
-    WHERE h.vehicle_id = t.vehicle_id
+    -- The condition stands within, where it reaches the index: as one of the join it would not.
+    CROSS JOIN LATERAL (
+        SELECT f.* FROM hours_of_fixes(t.hour, t.hour + interval '1 hour') f
+        WHERE f.vehicle_id = t.vehicle_id
+    ) h
     ON CONFLICT (vehicle_id, hour) DO UPDATE SET
         (fixes, clean_fixes, max_speed_kmh, track) =
         (excluded.fixes, excluded.clean_fixes, excluded.max_speed_kmh, excluded.track);
