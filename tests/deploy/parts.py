@@ -21,7 +21,7 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 PROFILES = ("nats", "mosquitto", "nats,bridge", "mosquitto,bridge")
 
-EXAMPLE = "secret-of-the-test"
+EXAMPLE = "secret-of-the-test, long enough for any"
 """Stands for every password in what is read here."""
 
 
