@@ -10,7 +10,9 @@ import json
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Self
 
+from benchmarks.parts.asked import AskedProcess
 from simulators.connections.publisher import CrowdOptions, connect_crowd
 from simulators.feed import Message
 from simulators.fleet import Fleet, FleetOptions
@@ -68,46 +70,17 @@ class Driven:
     failures: list[str]
 
 
-class FleetProcess:
+class FleetProcess(AskedProcess):
     """The process, seen from the benchmark."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     @classmethod
-    async def start(cls, plan: Plan) -> "FleetProcess":
+    async def start(cls, plan: Plan) -> Self:
         """Start it and wait until every tracker is connected."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        fleet = cls(process)
-        await fleet._ask(json.dumps(asdict(plan)))
-        return fleet
+        return await cls.run(__name__, plan=plan)
 
     async def drive(self, run: Run) -> Driven:
         """Drive once; returns when the broker has acknowledged all of it."""
-        return Driven(**json.loads(await self._ask(json.dumps(asdict(run)))))
-
-    async def stop(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-
-    async def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        answer = await self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"fleet: ended with {await self._process.wait()}")
-        return answer.decode()
+        return Driven(**json.loads(await self.ask(json.dumps(asdict(run)))))
 
 
 async def work(plan: Plan) -> None:

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Self
 
+from benchmarks.parts.asked import AskedProcess
 from hanhtrinh.embedded import EmbeddedNats
 from simulators.feed import Message, single
 from simulators.fleet import Fleet, FleetOptions
@@ -55,46 +56,17 @@ class Sent:
     seconds: float
 
 
-class Sender:
+class Sender(AskedProcess):
     """The process, seen from the benchmark."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     @classmethod
-    async def start(cls, plan: Plan) -> "Sender":
+    async def start(cls, plan: Plan) -> Self:
         """Start it and wait until every message is encoded."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        sender = cls(process)
-        await sender._ask(json.dumps(asdict(plan)))
-        return sender
+        return await cls.run(__name__, plan=plan)
 
     async def send(self) -> Sent:
         """Send the next part; returns when the broker has acknowledged it."""
-        return Sent(**json.loads(await self._ask("send")))
-
-    async def stop(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-
-    async def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        answer = await self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"sender: ended with {await self._process.wait()}")
-        return answer.decode()
+        return Sent(**json.loads(await self.ask("send")))
 
 
 def _parts(plan: Plan) -> list[list[Message]]:

@@ -14,14 +14,14 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import psycopg
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.parts.asked import AskedProcess
 from devices.catalogue import CODECS
 from ingest.topics import DEFAULT_PATTERNS, Address, TopicRouter, subscriptions
 
@@ -109,31 +109,17 @@ class Writer(Counter):
         return [(address.ident, *row) for row in values]
 
 
-class Subscriber:
+class Subscriber(AskedProcess):
     """The process, seen from the benchmark."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     @classmethod
-    async def start(cls, kind: str, plan: Plan) -> "Subscriber":
+    async def start(cls, kind: str, plan: Plan) -> Self:
         """Start it and wait until it has subscribed."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", __name__, kind,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        subscriber = cls(process)
-        await subscriber._ask(json.dumps(asdict(plan)))
-        return subscriber
+        return await cls.run(__name__, kind, plan=plan)
 
     async def heard(self) -> Heard:
         """What it has finished so far."""
-        return Heard(**json.loads(await self._ask("heard")))
+        return Heard(**json.loads(await self.ask("heard")))
 
     async def finished(self, messages: int, patience_s: float = 60.0) -> Heard:
         """Wait until it has so many, or has nothing new for so long."""
@@ -142,21 +128,6 @@ class Subscriber:
             await asyncio.sleep(0.1)
             heard = await self.heard()
         return heard
-
-    async def stop(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        await self._process.wait()
-
-    async def _ask(self, line: str) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        answer = await self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"subscriber: ended with {await self._process.wait()}")
-        return answer.decode()
 
 
 def main() -> None:
