@@ -53,17 +53,15 @@ class InHand:
 
         What this process has put down itself, before it lost a connection, says nothing of deaths.
         """
-        before, self._shards = self._shards, shards
-        new = sorted(shards - before)
-        if not shards or (not new and min(before) == self._home):
-            return
-        async with conn.transaction():
-            left = await table.take_over(conn, new)
-            for row in left:
-                self._guilty |= row.guilty | (row.digests & row.suspects)
-                self._suspects |= row.suspects | row.digests
-            self._suspects = frozenset(sorted(self._suspects - self._guilty)[:MOST_SUSPECTS])
-            await table.judge(conn, self._home, self._suspects, self._guilty)
+        new = sorted(shards - self._shards)
+        if new or (shards and min(shards) != self._home):
+            async with conn.transaction():
+                for row in await table.take_over(conn, new):
+                    self._guilty |= row.guilty | (row.digests & row.suspects)
+                    self._suspects |= row.suspects | row.digests
+                self._suspects = frozenset(sorted(self._suspects - self._guilty)[:MOST_SUSPECTS])
+                await table.judge(conn, min(shards), self._suspects, self._guilty)
+        self._shards = shards
 
     def divided(self, batch: MessageBatch) -> Iterator[tuple[MessageBatch, bool]]:
         """The batch in parts to be worked on one by one, and whether each is guilty.
