@@ -14,7 +14,7 @@ MAX_IDENT_CHARACTERS: Final = 64
 MAX_DETAIL_CHARACTERS: Final = 200
 
 _NOT_PLATE: Final = re.compile(r"[^A-Z0-9]+")
-_PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")
+_PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 _PLACEHOLDER_LICENCES: Final = frozenset(
     {"", "-", "0", "NULL", "NONE", "UNKNOWN", "123451234512345"}  # docs/codecs/ufms.md
 )

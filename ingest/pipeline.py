@@ -98,7 +98,10 @@ class JudgingOptions:
 
 
 class Pipeline:
-    """Decodes, judges and stores batches for one shard. Holds the picture of the registry."""
+    """Decodes, judges and stores batches for one worker. Holds the picture of the registry.
+
+    loads: how often the registry was taken over.
+    """
 
     def __init__(
         self,
@@ -108,6 +111,7 @@ class Pipeline:
         late: LateRoom | None = None,
     ) -> None:
         """limits: what the quarantine keeps of a flood. late: where late fixes wait, if they do."""
+        self.loads = 0
         self._late = late
         self._options = options
         self._router = router
@@ -162,17 +166,16 @@ class Pipeline:
         self._station_codecs = station_codecs
         self._snapshot = snapshot
         self._drivers.update(snapshot.drivers)
+        self.loads += 1
+        log.info("registry.loaded")
+        for warning in rulebook.warnings:
+            log.warning("registry.doubtful", detail=warning)
         return True
 
     def vehicles_of(self, plates: Collection[str]) -> dict[str, int]:
         """The vehicles that carry some plates (capital letters and digits), as the registry is."""
         assert self._snapshot is not None
         return {v.plate: v.id for v in self._snapshot.vehicles if v.plate in plates}
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the rules leave out of the registry, and why."""
-        return () if self._rulebook is None else self._rulebook.warnings
 
     @property
     def is_ready(self) -> bool:

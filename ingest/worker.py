@@ -120,6 +120,7 @@ class Worker:
         self._metrics = metrics
         self._clock = clock
         self._sleep = sleep
+        self._loads = 0
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
         self._thinned_until = BEGINNING_US
@@ -368,7 +369,7 @@ class Worker:
             return
         self._refreshed_at = now
         try:
-            changed = await self._pipeline.refresh(conn)
+            await self._pipeline.refresh(conn)
         except (GeofenceError, DevicesError) as error:
             # One bad row of the registry must not cost a single message: go on by the rules there
             # are, or wait for the row to be mended if there are none yet.
@@ -377,11 +378,9 @@ class Worker:
             if not self._pipeline.is_ready:
                 raise RegistryUnusableError(str(error)) from error
             return
-        if changed:
-            self._metrics.registry_loads.inc()
-            log.info("registry.loaded")
-            for warning in self._pipeline.warnings:
-                log.warning("registry.doubtful", detail=warning)
+        # A message of somebody unknown has the registry looked at as well.
+        self._metrics.registry_loads.inc(self._pipeline.loads - self._loads)
+        self._loads = self._pipeline.loads
 
     def _received(self, batch: MessageBatch) -> None:
         waited_s = max(0.0, (self._clock() - int(batch.received[0])) / 1e6)

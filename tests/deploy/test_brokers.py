@@ -273,6 +273,7 @@ def test_the_users_of_the_stream_may_make_it_and_read_it_and_nothing_else(tmp_pa
         def options(user):
             return JetStreamOptions(broker.nats_url, username=user, password=f"secret-{user}")
 
+        await publish(broker, "publisher", [])  # the first MQTT client: the server makes its store
         maker = await connect(options("stream"), "test", attempts=3)
         done = await establish(maker, Layout(partitions=2))
         await publish(broker, "publisher", [("gsht/v1/json/imei-1", b"1")])

@@ -90,7 +90,8 @@ def test_no_secret_stands_in_a_file():
 def test_each_part_is_given_its_own_secrets_and_no_others():
     allowed = {
         "migrate": {"DATABASE__DSN", "API__DSN"}, "worker": {"DATABASE__DSN", "BROKER__PASSWORD"},
-        "api": {"API__DSN", "API__SECRET"}, "upkeep": {"DATABASE__DSN"}, "gateway": {"PUBLISHER__PASSWORD"},
+        "api": {"API__DSN", "API__SECRET"}, "upkeep": {"DATABASE__DSN"},
+        "gateway": {"PUBLISHER__PASSWORD"},
         "auth": {"DATABASE__DSN", "AUTH__PASSWORD", "AUTH__ISSUER_SEED"},
         "bridge": {"BRIDGE__PASSWORD", "BRIDGE__AMQP_URL"}, "devices": {"DATABASE__DSN"},
     }  # fmt: skip

@@ -99,10 +99,10 @@ def test_rates_of_a_worker_are_what_two_readings_say():
     assert (values["received_per_s"], values["messages_per_s"]) == (300, 250)
     assert values["fixes_per_s"] == {"stored": 400}
     assert values["refused_per_s"] == {
-        "bad_syntax": 0.5, "unknown_device": 5, "internal_error": 0,
+        "bad_syntax": 0.5, "unknown_device": 5, "internal_error": 0, "killed_worker": 0,
     }  # fmt: skip
     assert values["refused"] == {
-        "bad_syntax": 8, "unknown_device": 10, "internal_error": 0,
+        "bad_syntax": 8, "unknown_device": 10, "internal_error": 0, "killed_worker": 0,
     }  # fmt: skip
     assert values["lag_s"]["p50"] == pytest.approx(0.5, rel=0.08)
     assert values["lag_s"]["p99"] == pytest.approx(0.99, rel=0.08)

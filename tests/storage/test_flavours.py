@@ -13,6 +13,8 @@ from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
 from devices.batch import DISQUALIFYING, FixBatch, Quality
 from storage import fixes, hours, upkeep
+from storage.access import keys
+from storage.access.roles import NATION, Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
 from storage.reading import areas, rollups
 from tests.storage.connected import rows
@@ -128,8 +130,15 @@ async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int
 
 
 async def as_inspector(conn) -> None:
-    await conn.execute("SET LOCAL ROLE hanhtrinh_api")
-    await conn.execute("SELECT set_config('hanhtrinh.role', 'inspector', true)")
+    await seen_by(conn, "inspector", NATION)
+
+
+async def seen_by(conn, role, reach) -> None:
+    """Let the transaction see what a key of that role and reach may see."""
+    made = await keys.create(conn, "test", role, reach)
+    digest = keys.digest_of(made.key).hex()
+    await conn.execute("SELECT set_config('hanhtrinh.caller', %s, true)", (digest,))
+    await conn.execute(f"SET LOCAL ROLE hanhtrinh_{role}")
 
 
 def assert_same_hours(told, expected) -> None:
@@ -330,11 +339,7 @@ def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
         found = []
         for code in ("op-1", "op-2"):
             async with conn.transaction():
-                await conn.execute("SET LOCAL ROLE hanhtrinh_api")
-                await conn.execute(
-                    "SELECT set_config('hanhtrinh.role', 'operator', true),"
-                    " set_config('hanhtrinh.operator_id', '1', true)"
-                )
+                await seen_by(conn, "operator", Reach(operator_id=1))
                 month = await rollups.operator_month(conn, code, at(start), at(start + DAY_US))
                 found.append(set(month.vehicles))
         async with conn.transaction(force_rollback=True):
