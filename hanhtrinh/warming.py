@@ -7,7 +7,7 @@ routes and every planned violation in it.
 
 import numpy as np
 
-from devices.batch import FixBatch
+from devices.batch import FixBatch, Quality
 from devices.catalogue import CODECS
 from geofence.judge import Judge
 from geofence.loads import Loads
@@ -81,6 +81,7 @@ def _judge(fleet: Fleet, profile: str, fixes: FixBatch) -> None:
     )
     judge = Judge(rulebook)
     fixes = mark_arrival(fixes, Region(), Delays.at(rulebook, fixes.received))
+    fixes = fixes.take(fixes.quality & np.uint16(Quality.FUTURE) == 0)  # which nobody judges
     vehicles = np.unique(fixes.vehicle).tolist()
     loads = Loads.of(overloaded(vehicle, START_US) for vehicle in vehicles)
     middle = np.median(fixes.time)
