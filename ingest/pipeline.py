@@ -167,15 +167,17 @@ class Pipeline:
         self._snapshot = snapshot
         self._drivers.update(snapshot.drivers)
         self.loads += 1
-        log.info("registry.loaded")
-        for warning in rulebook.warnings:
-            log.warning("registry.doubtful", detail=warning)
         return True
 
     def vehicles_of(self, plates: Collection[str]) -> dict[str, int]:
         """The vehicles that carry some plates (capital letters and digits), as the registry is."""
         assert self._snapshot is not None
         return {v.plate: v.id for v in self._snapshot.vehicles if v.plate in plates}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the rules leave out of the registry, and why."""
+        return () if self._rulebook is None else self._rulebook.warnings
 
     @property
     def is_ready(self) -> bool:

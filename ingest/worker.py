@@ -379,8 +379,12 @@ class Worker:
                 raise RegistryUnusableError(str(error)) from error
             return
         # A message of somebody unknown has the registry looked at as well.
-        self._metrics.registry_loads.inc(self._pipeline.loads - self._loads)
-        self._loads = self._pipeline.loads
+        loads, self._loads = self._pipeline.loads - self._loads, self._pipeline.loads
+        if loads:
+            self._metrics.registry_loads.inc(loads)
+            log.info("registry.loaded")
+            for warning in self._pipeline.warnings:
+                log.warning("registry.doubtful", detail=warning)
 
     def _received(self, batch: MessageBatch) -> None:
         waited_s = max(0.0, (self._clock() - int(batch.received[0])) / 1e6)

@@ -32,7 +32,7 @@ from devices.json_kernel import INSTANT, NULL, NUMBER, RAW, REQUIRED, TEXT, TRUT
 from devices.rows import FixRows
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
+Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}\Z")]
 
 
 _NOTHING: Final = msgspec.Raw(b"")

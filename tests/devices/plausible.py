@@ -6,6 +6,7 @@ import numpy as np
 
 from devices.batch import COLUMNS
 from devices.codec import EARLIEST_FIX_US, LATEST_AHEAD_US, Decoded
+from devices.texts import is_plain
 
 
 def assert_plausible(decoded: Decoded, payloads: int) -> None:
@@ -35,7 +36,7 @@ def assert_plausible(decoded: Decoded, payloads: int) -> None:
     assert ((decoded.fix_ident >= -1) & (decoded.fix_ident < len(decoded.idents))).all()
     assert len(set(decoded.idents)) == len(decoded.idents)
     for name in (*decoded.idents, *decoded.drivers):
-        assert name.isprintable()
+        assert is_plain(name)
         assert name
     assert_storable(fixes.extra, n)
     assert_plausible_weighings(decoded, payloads)
