@@ -150,7 +150,7 @@ async def _figures(
     there = await found.stored(conn, driven.start_us, last_us)
     ids = await found.ids_of(conn, simulated)
     compared = found.compare(ids[fixes.vehicle], fixes.time, there)
-    measured = there.time >= warm_until_us
+    measured = (there.time >= warm_until_us) & (there.time < driven.until_us)
     lags = (there.committed - there.time)[measured] / 1e3
     seen = await found.violation_lags_ms(conn, warm_until_us)
     seconds = (int(there.committed.max(initial=0)) - driven.start_us) / 1e6
