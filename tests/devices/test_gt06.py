@@ -61,7 +61,7 @@ def frames(draw):
     return payload
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(frames(), max_size=12))
 def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
     decode(*payloads)
@@ -283,7 +283,7 @@ def test_a_bad_frame_does_not_hurt_the_ones_beside_it():
         assert [refusal.at for refusal in decoded.refusals] == [len(good)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(kind=st.integers(0, 255), content=st.binary(max_size=90), is_long=st.booleans())
 def test_a_frame_of_any_content_makes_sense(kind, content, is_long):
     make = long_frame if is_long else frame
@@ -291,7 +291,7 @@ def test_a_frame_of_any_content_makes_sense(kind, content, is_long):
     assert len(decoded.fixes) + len(decoded.refusals) >= 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     kind_and_size=st.sampled_from(sorted(SHORT_READERS)),
     content=st.binary(min_size=250, max_size=250),

@@ -60,7 +60,7 @@ def bits(value):
     return struct.pack("d", value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(numbers)
 @example("-0")
 @example("01")
@@ -82,7 +82,7 @@ def test_a_number_is_read_to_the_last_bit_or_not_at_all(text):
         assert abs(expected) >= 2**53 or expected == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(instants)
 @example("2026-02-29T00:00:00Z")
 @example("2024-02-29T23:59:59.999999+07:00")
@@ -176,7 +176,7 @@ def unknown(message, path):
     return {k: v for k, v in (found or {}).items() if k not in known}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(usual.flatmap(lambda value: st.tuples(st.just(value), written(value))))
 def test_messages_of_the_shape_are_read_however_they_are_written(case):
     value, payload = case
@@ -185,7 +185,7 @@ def test_messages_of_the_shape_are_read_however_they_are_written(case):
     check(read, [value])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given((usual | messages).flatmap(written).flatmap(mutations))
 def test_what_is_read_of_any_bytes_is_what_a_library_reads(payload):
     read = one(payload)

@@ -104,7 +104,7 @@ def messages(draw):
     return payload
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(payloads=st.lists(messages(), max_size=12))
 def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
     decode(*payloads)

@@ -53,7 +53,7 @@ EXTRA = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     payloads=st.lists(
         st.builds(

@@ -43,7 +43,7 @@ schedules = st.lists(intervals, max_size=6).map(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(instants, max_size=20), schedules, st.sampled_from(ZONES))
 def test_hours_agree_with_the_wall_clock(times, hours, name):
     zone = ZoneInfo(name)

@@ -80,7 +80,7 @@ corridors = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.one_of(polygons(), circles, corridors), max_size=5),
     st.lists(st.one_of(lattice, anywhere), max_size=30),
