@@ -34,17 +34,17 @@ def connect_packet(
 ) -> bytes:
     """Section 3.1: a clean session without a will. keep_alive_s: 0: silence is no matter."""
     flags = 0x02 | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
-    payload = _text(client_id)
+    payload = text_field(client_id)
     for secret in (username, password):
         if secret is not None:
-            payload += _text(secret)
-    body = _text("MQTT") + bytes((4, flags)) + keep_alive_s.to_bytes(2, "big") + payload
+            payload += text_field(secret)
+    body = text_field("MQTT") + bytes((4, flags)) + keep_alive_s.to_bytes(2, "big") + payload
     return b"\x10" + remaining_length(len(body)) + body
 
 
 def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
     """Section 3.3: one PUBLISH at QoS 1. packet_id: 1 to 65,535."""
-    head = _text(topic)
+    head = text_field(topic)
     length = remaining_length(len(head) + 2 + len(payload))
     return b"".join((b"\x32", length, head, packet_id.to_bytes(2, "big"), payload))
 
@@ -55,7 +55,7 @@ def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[by
     Packet ids run from 1 and wrap around, so no more than 65,535 of one connection may be
     unacknowledged.
     """
-    heads = {topic: _text(topic) for topic in set(topics)}
+    heads = {topic: text_field(topic) for topic in set(topics)}
     packets = []
     for number, (topic, payload) in enumerate(zip(topics, payloads, strict=True)):
         head = heads[topic]
@@ -121,7 +121,7 @@ class AckCounter:
         return count
 
 
-def _text(text: str) -> bytes:
+def text_field(text: str) -> bytes:
     """Section 1.5.3: UTF-8 with its length before it."""
     encoded = text.encode()
     return len(encoded).to_bytes(2, "big") + encoded

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from devices.mqtt_packets import remaining_length
+from devices.mqtt_packets import remaining_length, text_field
 
 SUBSCRIPTION_ID: Final = 1
 """The packet id of the one SUBSCRIBE of a connection."""
@@ -89,18 +89,18 @@ class Login:
                 + bytes((_RECEIVE_MAXIMUM,)) + self.receive_maximum.to_bytes(2, "big")
             )  # fmt: skip
             properties = remaining_length(len(known)) + known
-        body = _text("MQTT") + bytes((level, flags)) + self.keepalive_s.to_bytes(2, "big")
-        body += properties + _text(self.client_id)
+        body = text_field("MQTT") + bytes((level, flags)) + self.keepalive_s.to_bytes(2, "big")
+        body += properties + text_field(self.client_id)
         for secret in (self.username, self.password):
             if secret is not None:
-                body += _text(secret)
+                body += text_field(secret)
         return b"\x10" + remaining_length(len(body)) + body
 
 
 def subscribe_packet(topics: Sequence[str], protocol: int) -> bytes:
     """SUBSCRIBE at QoS 1, section 3.8."""
     body = SUBSCRIPTION_ID.to_bytes(2, "big") + (b"\x00" if protocol == 5 else b"")
-    body += b"".join(_text(topic) + b"\x01" for topic in topics)
+    body += b"".join(text_field(topic) + b"\x01" for topic in topics)
     return b"\x82" + remaining_length(len(body)) + body
 
 
@@ -271,8 +271,3 @@ def _properties(data: bytes) -> Iterator[tuple[int, int]]:
             at += 2 + int.from_bytes(data[at : at + 2], "big")
         if name != 0x26 and name not in _TEXTS:
             raise WireError(f"property {name:#x}: expected one of MQTT 5")
-
-
-def _text(text: str) -> bytes:
-    encoded = text.encode()
-    return len(encoded).to_bytes(2, "big") + encoded
