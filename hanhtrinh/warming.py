@@ -5,6 +5,9 @@ of every format, and judging a short drive of the simulated fleet, calls them al
 routes and every planned violation in it.
 """
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 
 from devices.batch import FixBatch, Quality
@@ -28,14 +31,34 @@ VEHICLES = 40
 
 
 def warm_kernels() -> None:
-    """Call every kernel at least once, as the worker does."""
+    """Call every kernel at least once, as the worker does.
+
+    Those of the formats in a process beside those of the rules: numba compiles one at a time.
+    """
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for part in [pool.submit(warm_rules), pool.submit(warm_formats)]:
+            part.result()
+
+
+def warm_formats() -> None:
+    """Call every kernel of the codecs."""
+    _, fixes = _drive()
+    _decode(fixes.take(np.arange(2)))
+
+
+def warm_rules() -> None:
+    """Call every kernel of the judge."""
+    fleet, fixes = _drive()
+    for profile in SHIPPED:
+        _judge(fleet, profile, fixes)
+
+
+def _drive() -> tuple[Fleet, FixBatch]:
+    """A short drive of the fleet, sorted by (vehicle, time)."""
     fleet = Fleet(load_world(), FleetOptions(VEHICLES, 1, "json", START_US))
     fixes = fleet.due(START_US, START_US + DRIVE_US, 30)
     fixes = fixes.with_columns(vehicle=fixes.vehicle + 1)
-    fixes = fixes.take(fixes.order())
-    _decode(fixes.take(np.arange(2)))
-    for profile in SHIPPED:
-        _judge(fleet, profile, fixes)
+    return fleet, fixes.take(fixes.order())
 
 
 def _decode(fixes: FixBatch) -> None:

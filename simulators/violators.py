@@ -6,6 +6,7 @@ here: the rules' own arithmetic; each stretch follows from where and how fast th
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain, cycle, islice
 from typing import Final
 
@@ -44,9 +45,13 @@ AXLES_OVERLOADED_KG: Final = {
 }
 
 
-def scripts(world: World) -> list[Script]:
-    """Every script there is, such that the first of them offend in every kind."""
-    return [
+@lru_cache(maxsize=2)
+def scripts(world: World) -> tuple[Script, ...]:
+    """Every script there is, such that the first of them offend in every kind.
+
+    They depend on the world alone, and finding their stretches is most of what a fleet costs.
+    """
+    return (
         speeding_bus(world),
         banned(world, "CAM-NOIDO", "duong-tat-noi-do", LORRIES[0]),
         watched(world, "TDOI-KHOXANG", "duong-kho-xang", CAR, 280.0),
@@ -73,7 +78,7 @@ def scripts(world: World) -> list[Script]:
         speeding_on(world, LORRIES[1], "vanh-dai-nam", 88.0),
         off_route(world, "2999.1303.A"),
         silent(CAR, car_drive(world, CAR, "vong-bac"), 0.6),
-    ]
+    )
 
 
 def violators(world: World, count: int, codec: str | None = None) -> list[Script]:

@@ -37,9 +37,9 @@ SCALE_M: Final = 500.0
 _METRES_PER_DEGREE = np.pi / 180 * EARTH_RADIUS_M
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """What the registry is told, and the roads that the fleet drives."""
+    """What the registry is told, and the roads that the fleet drives. Equal to itself alone."""
 
     zones: tuple[Zone, ...]
     routes: tuple[Route, ...]
