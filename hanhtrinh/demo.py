@@ -60,8 +60,10 @@ async def _run(
         # Importing the fleet takes as long as the servers take to start, so both go on at once.
         fleet = await asyncio.to_thread(import_module, "hanhtrinh.demo_drive")
         simulation = await asyncio.to_thread(fleet.build, options.vehicles, options.seed)
+        roads = folder.path / "roads.npz"
+        await asyncio.to_thread(fleet.write_map, simulation, roads)
         servers = await starting
-    parts = Parts(servers)
+    parts = Parts(servers, roads)
     try:
         parts.start()
         run: Run | None = await fleet.run_fleet(

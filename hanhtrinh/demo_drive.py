@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from hanhtrinh.demo_services import Parts, Servers
 from hanhtrinh.demo_shell import write_variables
 from hanhtrinh.demo_watch import Seen, Watch, line, picture
 from hanhtrinh.embedded import ServerNotStartedError
+from hanhtrinh.road_import.simulated import write_simulated
 from hanhtrinh.wiring import clock
 from simulators.dirt import MILD, Dirt
 from simulators.publisher import BrokerOptions, Publisher, connect
@@ -70,11 +72,17 @@ def build(vehicles: int, seed: int) -> Simulation:
             seed=seed,
             backlog_s=BACKLOG_S,
             dirt=MILD,
+            has_map=True,
             # Delays of the simulated network would be taken for lag of the product.
             live_dirt=Dirt(duplicates=MILD.duplicates, swapped=MILD.swapped, jumps=MILD.jumps),
         ),
         clock(),
     )
+
+
+def write_map(simulation: Simulation, file: Path) -> None:
+    """Write the road file that the fleet's worker is to judge by."""
+    write_simulated(simulation.fleet.world, file)
 
 
 async def run_fleet(

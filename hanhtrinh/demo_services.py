@@ -94,8 +94,10 @@ class Servers:
 class Parts:
     """Worker and API as processes of their own, configured through their environment."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, roads: Path) -> None:
+        """roads: the road file that the worker judges by."""
         self._servers = servers
+        self._roads = roads
         self._processes: list[ServerProcess] = []
         self.port = free_port()
 
@@ -167,5 +169,6 @@ class Parts:
             "HANHTRINH_API__DSN": self._servers.api_dsn,
             "HANHTRINH_API__HOST": LOOPBACK,
             "HANHTRINH_API__PORT": str(self.port),
+            "HANHTRINH_JUDGE__ROADS": str(self._roads),
             "HANHTRINH_LOG__FORMAT": "json",
         }

@@ -45,7 +45,8 @@ class SimulateOptions:
     duration_s: None: until cancelled. backlog_s: so much of the past is sent first, as trackers do
     that come back into coverage, at `backlog_interval_s`. dirt: faults of the feed; live_dirt: of
     what is sent in real time, where it differs. truth: file for the planned violations. lines:
-    roads by name that a part of the fleet drives, besides those of the world. connections: of so
+    roads by name that a part of the fleet drives, besides those of the world. has_map: who judges
+    the fleet has the map of its roads, with their signs. connections: of so
     many trackers, each as its own client; None: one for all. listeners: host and port, where the
     broker has several; the connections are dealt out.
     """
@@ -62,6 +63,7 @@ class SimulateOptions:
     live_dirt: Dirt | None = None
     truth: Path | None = None
     lines: Mapping[str, Line] = field(default_factory=dict)
+    has_map: bool = False
     connections: int | None = None
     listeners: Sequence[tuple[str, int]] = ()
 
@@ -103,7 +105,7 @@ def now_us() -> int:
 
 def world_of(options: SimulateOptions) -> World:
     """The world that the fleet drives in. Raises LineError for lines that cannot be driven."""
-    return load_world().with_lines(options.lines)
+    return load_world(has_map=options.has_map).with_lines(options.lines)
 
 
 class Simulation:
@@ -187,6 +189,7 @@ class Simulation:
                 "backlog_s": options.backlog_s,
                 "dirt": asdict(options.dirt),
                 "lines": sorted(options.lines),
+                "map": options.has_map,
             },
             "fleet": [vehicle.plate for vehicle in self.fleet.vehicles],
         }

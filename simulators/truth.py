@@ -26,9 +26,12 @@ KINDS: Final = (
     "continuous_driving", "daily_driving", "weekly_driving",
     "data_gap", "moved_unseen", "gps_lost", "power_cut", "clock_wrong", "cloned_device",
     "overload_gross", "overload_axle", "overload_cargo",
-    "overloaded_stretch", "station_avoided",
+    "overloaded_stretch", "bridge_limit", "station_avoided",
 )  # fmt: skip
 """Every kind that is planned, in the order of docs/rules.md."""
+
+MAP_KINDS: Final = ("bridge_limit",)
+"""Those that are planned only where the map with the signs is known (`World.signs`)."""
 
 QUICK_KINDS: Final = tuple(kind for kind in KINDS if kind not in LONG_KINDS)
 """Those that a fleet commits within a quarter of an hour."""

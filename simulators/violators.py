@@ -232,8 +232,20 @@ def overloaded(world: World, kind: str, make: Make) -> Script:
         *("overloaded_stretch", station.code, phase, phase + drive.period_s, 0.0, 2, 0),
         details=mass,
     )
-    plan = (stretch, onward)
-    return Script(make, drive, plan, before(plan), load_kg=AXLES_OVERLOADED_KG[kind])
+    plan = (stretch, onward, *_bridges(world, "vanh-dai-dong", drive, mass["gross_kg"]))
+    return Script(make, drive, plan, before(plan[:2]), load_kg=AXLES_OVERLOADED_KG[kind])
+
+
+def _bridges(world: World, road: str, drive: Drive, gross_kg: float) -> list[Stretch]:
+    """Where a lorry of that mass passes signs of its road that allow less."""
+    return [
+        Stretch(
+            *("bridge_limit", str(sign.way), drive.when(sign.from_m), drive.when(sign.to_m)),
+            details={"gross_kg": gross_kg, "limit_kg": sign.max_weight_kg},
+        )
+        for sign in world.signs
+        if sign.road == road and sign.max_weight_kg < gross_kg
+    ]
 
 
 def _inside(world: World, code: str, line: Line, along_m: float) -> bool:

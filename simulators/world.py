@@ -18,6 +18,7 @@ from devices.batch import F64, Bool
 from geofence.registry import GeoJson, Route, RouteSlot, RouteStop, StationRule, Zone
 from simulators.errors import LineError
 from simulators.motion import EARTH_RADIUS_M, Line
+from simulators.signs import Sign
 
 CENTRE: Final = (105.85, 21.02)
 """Where the local plane of the world touches the sphere: (lon, lat)."""
@@ -53,6 +54,9 @@ class World:
 
     lines: tuple[str, ...] = ()
     """The roads that a user added."""
+
+    signs: tuple[Sign, ...] = ()
+    """What a map of roads says that is driven against; none: nobody has the map."""
 
     def with_lines(self, lines: Mapping[str, Line]) -> "World":
         """The same world with more roads, by name.
@@ -146,13 +150,13 @@ class World:
         return next(station for station in self.stations if station.code == code)
 
 
-def load_world() -> World:
-    """The world of places/hanoi.geojson."""
+def load_world(*, has_map: bool = False) -> World:
+    """The world of places/hanoi.geojson; has_map: who judges it has the map with the signs."""
     text = resources.files("simulators").joinpath("places/hanoi.geojson").read_text("utf-8")
     features: list[dict[str, Any]] = json.loads(text)["features"]
     of = {
         what: [feature for feature in features if feature["properties"]["is"] == what]
-        for what in ("zone", "route", "weigh_station", "road", "tunnel")
+        for what in ("zone", "route", "weigh_station", "road", "tunnel", "sign")
     }
     zones = tuple(_zone(number, feature) for number, feature in enumerate(of["zone"], 1))
     routes = tuple(_route(number, feature) for number, feature in enumerate(of["route"], 1))
@@ -162,16 +166,19 @@ def load_world() -> World:
     areas.update({route.code: _area(route.outbound, None) for route in routes})
     areas.update({each.code: _area(each.approach, None) for each in stations if each.approach})
     areas.update({code: _area(way, TUNNEL_M) for code, way in tunnels.items()})
+    roads = {
+        feature["properties"]["code"]: Line.of(feature["geometry"]["coordinates"])
+        for feature in of["road"]
+    }
+    signs = [Sign.of(each["geometry"], each["properties"], roads) for each in of["sign"]]
     return World(
         zones=zones,
         routes=routes,
         stations=stations,
-        roads={
-            feature["properties"]["code"]: Line.of(feature["geometry"]["coordinates"])
-            for feature in of["road"]
-        },
+        roads=roads,
         areas=areas,
         tunnels=tuple(tunnels),
+        signs=tuple(signs) if has_map else (),
     )
 
 

@@ -12,6 +12,18 @@ SHOWN = 20
 roads = typer.Typer(help="Maps of roads and their limits.", no_args_is_help=True)
 
 
+@roads.command("simulated")
+def simulated_roads(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The road file to write.")],
+) -> None:
+    """Write the roads that the simulated fleet passes signs on, for `simulate --map`."""
+    from hanhtrinh.road_import.simulated import write_simulated  # noqa: PLC0415
+    from simulators.world import load_world  # noqa: PLC0415
+
+    network = write_simulated(load_world(has_map=True), output)
+    write_json({"ways": len(network.ways), "edges": len(network.edges)})
+
+
 @roads.command("import")
 def import_roads(
     file: Annotated[Path, typer.Argument(help="OpenStreetMap (.osm, .osm.pbf) or GeoJSON lines.")],

@@ -35,6 +35,10 @@ def simulate(
     lines: Annotated[
         Path | None, typer.Option(help="GeoJSON LineStrings that half of the others drive on.")
     ] = None,
+    has_map: Annotated[
+        bool,
+        typer.Option("--map", help="Workers have the roads of `hanhtrinh roads simulated`."),
+    ] = False,
     connections: Annotated[
         int | None,
         typer.Option(min=1, max=1_000_000, help="So many trackers connect themselves; else one."),
@@ -73,6 +77,7 @@ def simulate(
         dirt=MILD if dirty else Dirt(),
         truth=truth,
         lines={} if lines is None else read_lines(lines),
+        has_map=has_map,
         connections=connections,
         listeners=[_listener(text) for text in listeners or ()],
     )

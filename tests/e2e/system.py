@@ -81,6 +81,11 @@ class System:
         self.until(lambda: "broker.subscribed" in log.read_text(), "a subscription", worker)
         return worker
 
+    def have_roads(self, file: Path) -> None:
+        """Make a road file of the simulated country; workers started from now on judge by it."""
+        self.call("roads", "simulated", "-o", str(file))
+        self._environment["HANHTRINH_JUDGE__ROADS"] = str(file)
+
     def share_stream(self, partitions: int) -> None:
         """Make a stream, and have the workers that are started from now on read it."""
         asyncio.run(make_stream(self.broker, partitions))

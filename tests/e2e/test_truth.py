@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 def scored(system, folder, *options):
     """Simulate beside a worker that runs; the object that `score --json` writes."""
+    system.have_roads(folder / "roads.npz")
     worker = system.start_worker()
     truth = folder / "truth.jsonl"
     words = ("--codec", "mix", "--truth", str(truth), "--register", *options)
@@ -30,7 +31,7 @@ def scored(system, folder, *options):
 def test_everything_planned_in_a_past_of_hours_and_now_is_found_and_nothing_else(system, tmp_path):
     result = scored(
         *(system, tmp_path, "--vehicles", "24", "--interval", "15", "--backlog", "250m"),
-        *("--duration", "54", "--dirty"),
+        *("--duration", "54", "--dirty", "--map"),
     )
     assert result["missed"] == []
     assert result["false"] == []

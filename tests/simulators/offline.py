@@ -9,9 +9,13 @@ from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
 from geofence.profile import shipped_profile
 from geofence.quality import Delays, Region, is_judged, mark_arrival
+from geofence.roads.matcher import RoadIndex
+from geofence.roads.network import RoadNetwork
 from geofence.rulebook import Rulebook
 from geofence.rules.overload import judge_weighing
 from simulators.fleet import Fleet
+from simulators.signs import ways_of
+from simulators.world import World
 
 START_US = 1_790_000_000_000_000
 US = 1_000_000
@@ -26,7 +30,15 @@ def rulebook_of(fleet: Fleet) -> Rulebook:
         fleet.world.routes,
         [vehicle.rule for vehicle in fleet.vehicles],
         stations=fleet.world.stations,
+        roads=roads_of(fleet.world),
     )
+
+
+def roads_of(world: World) -> RoadIndex | None:
+    """The map with the signs, if the world is driven with it."""
+    if not world.signs:
+        return None
+    return RoadIndex.build(RoadNetwork.build(ways_of(world.signs, world.roads).ways()))
 
 
 def loads_of(fleet: Fleet, rulebook: Rulebook, until_us: int) -> Loads:

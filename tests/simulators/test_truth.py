@@ -21,7 +21,7 @@ from simulators.vehicles import CODECS, MIX
 from simulators.world import load_world
 from tests.simulators.offline import START_US, US, judged
 
-WORLD = load_world()
+WORLD = load_world(has_map=True)
 BY_SCALES = {"overload_gross", "overload_axle", "overload_cargo"}
 ELSEWHERE = {*BY_SCALES, "clock_wrong", "late_departure"}
 """Kinds that are not found by the judge of fixes."""
