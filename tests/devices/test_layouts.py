@@ -17,7 +17,7 @@ from tests.devices.plausible import assert_plausible
 from tests.devices.sealing import SEALS
 from tests.devices.test_bad_input import mutations, said_something
 
-moderate = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+moderate = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("name", sorted(SEALS))

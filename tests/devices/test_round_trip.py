@@ -26,7 +26,7 @@ from tests.devices.made_up import (
 )
 from tests.devices.plausible import assert_plausible
 
-moderate = settings(max_examples=80, deadline=None)
+moderate = settings(max_examples=50, deadline=None)
 
 CARRIES = {
     "cellocator": {"quality"},

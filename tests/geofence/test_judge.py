@@ -43,7 +43,7 @@ def test_one_batch_is_judged_as_by_the_oracle(profiles, batch, seed):
 
 
 @pytest.mark.parametrize("profiles", PROFILES)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_long_drive_is_judged_as_by_the_oracle(profiles, seed):
     batch = batch_of({v: seeded_motion(100 * seed + v) for v in (1, 2, 3, 5)})
     judged = check_against_oracle(profiles, batch, seed)

@@ -116,7 +116,7 @@ def test_a_forgotten_vehicle_goes_on_from_its_stored_fixes(profiles, batch, seed
 
 @pytest.mark.parametrize(("profiles", "seed"), LONG)
 def test_a_long_drive_may_be_forgotten_at_any_time(profiles, seed):
-    for again in range(6):
+    for again in range(3):
         check_partition(profiles, long_drive(seed), 1_000 * seed + again, forgets=True)
 
 
@@ -218,7 +218,7 @@ def test_late_fixes_end_as_if_they_had_come_in_time(profiles, batch, seed):
 
 @pytest.mark.parametrize(("profiles", "seed"), LONG)
 def test_late_fixes_of_a_long_drive_end_as_if_they_had_come_in_time(profiles, seed):
-    for again in range(6):
+    for again in range(3):
         check_late(profiles, long_drive(seed), 1_000 * seed + again)
 
 
