@@ -9,7 +9,7 @@ from api.models.base import Instant, Model, NextCursor
 from storage.access.roles import ROLES, Role
 from storage.reading.violations import Review
 from storage.reviews.files import EXTENSIONS
-from storage.reviews.moves import Act, Answer, Step
+from storage.reviews.moves import Act, Step, What
 from storage.reviews.reasons import LONGEST_TEXT, REASONS
 
 WRITTEN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
@@ -34,7 +34,7 @@ Words = Annotated[
     Field(description="Why, in words; empty: none."),
 ]
 StepOrAnswer = Annotated[
-    Step | Answer,
+    What,
     Field(
         description="acknowledge, appeal: of the operator; excuse, confirm, dismiss: of the "
         "authority; agree, refuse, withdraw: about what is proposed."
@@ -115,7 +115,7 @@ class History(Model):
 
     items: Annotated[list[TakenStep], Field(description="The newest first, 1,000 at most.")]
     possible: Annotated[
-        list[Step | Answer], Field(description="What the caller may do next, with the right why.")
+        list[What], Field(description="What the caller may do next, with the right why.")
     ]
     next_cursor: Annotated[None, Field(description="Always null: there is one page.")]
 

@@ -15,6 +15,7 @@ from storage.reviews.reasons import check_reason
 
 Step = Literal["acknowledge", "appeal", "excuse", "confirm", "dismiss"]
 Answer = Literal["agree", "refuse", "withdraw"]
+What = Literal[Step, Answer]
 Act = Literal["taken", "proposed", "agreed", "refused", "withdrawn"]
 
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
@@ -84,7 +85,7 @@ class Caller(NamedTuple):
 class Asked:
     """What is to be done, and why. reason: a code of `reasons`, "" for none."""
 
-    what: Step | Answer
+    what: What
     reason: str = ""
     text: str = ""
 
@@ -104,7 +105,7 @@ def needs_four_eyes(kind: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def check_ability(caller: Caller, what: Step | Answer) -> None:
+def check_ability(caller: Caller, what: What) -> None:
     """Refuse a caller whose role has nothing to do with it. Raises ReviewError."""
     if what in UNDECIDING:
         _require(caller, "answer")
@@ -119,9 +120,9 @@ def judge(standing: Standing, caller: Caller, asked: Asked, *, four_eyes: bool) 
     return outcome
 
 
-def possible(standing: Standing, caller: Caller, *, four_eyes: bool) -> list[Step | Answer]:
+def possible(standing: Standing, caller: Caller, *, four_eyes: bool) -> list[What]:
     """What the caller could do next, with the right reasons."""
-    found: list[Step | Answer] = []
+    found: list[What] = []
     for what in (*STEPS, *ANSWERS):
         try:
             _outcome(standing, caller, what, four_eyes=four_eyes)
@@ -131,9 +132,7 @@ def possible(standing: Standing, caller: Caller, *, four_eyes: bool) -> list[Ste
     return found
 
 
-def _outcome(
-    standing: Standing, caller: Caller, what: Step | Answer, *, four_eyes: bool
-) -> Outcome:
+def _outcome(standing: Standing, caller: Caller, what: What, *, four_eyes: bool) -> Outcome:
     if what in UNDECIDING:
         return Outcome("taken", _answered(standing, caller, what))
     person = _decider(caller)
