@@ -24,7 +24,8 @@ PDF: Final = re.compile(rb"%PDF-[12]\.\d[\r\n]")
 PDF_END_BYTES: Final = 1_024
 """How far from its end a PDF may say that it ends: what readers look through."""
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-MARKUP: Final = re.compile(r"\s*<(!|\?|[a-z])", re.IGNORECASE)
+NO_TEXT: Final = re.compile(r"\s*(<(!|\?|[a-z])|%PDF|%!PS)", re.IGNORECASE)
+"""How HTML, XML, SVG, PDF and PostScript begin, which may be written in letters alone."""
 
 START_OF_SCAN: Final = 0xDA
 STANDALONE: Final = {0x01, *range(0xD0, 0xD8)}
@@ -92,9 +93,9 @@ def _is_png(content: bytes) -> bool:
 
 
 def _is_text(content: bytes) -> bool:
-    """UTF-8 without control characters that does not begin as HTML or XML does."""
+    """UTF-8 without control characters that does not begin as a format of its own does."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return False
-    return bool(text.strip()) and not CONTROL.search(text) and not MARKUP.match(text)
+    return bool(text.strip()) and not CONTROL.search(text) and not NO_TEXT.match(text)
