@@ -4,11 +4,11 @@ A step is one row, and its effect on the violation belongs to that row's own sta
 violation is not any more as it was read, there is neither.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.errors import SerializationFailure, UniqueViolation
+from psycopg.errors import CheckViolation, SerializationFailure, UniqueViolation
 
 from storage.errors import ReviewError
 from storage.queries import queries
@@ -16,6 +16,9 @@ from storage.reading.loading import rows_of
 from storage.reviews.moves import Asked, Caller, Outcome, Proposal, Standing, judge
 
 SQL = queries("reviews")
+
+OF_PROPOSALS: Final = {"four_eyes", "answered_proposal"}
+"""Constraints that fail where a proposal is not any more the one that was read."""
 
 
 class TakenStep(msgspec.Struct, frozen=True):
@@ -81,7 +84,9 @@ async def take(
                     "text": asked.text,
                 },
             )
-    except (SerializationFailure, UniqueViolation) as error:
+    except (SerializationFailure, UniqueViolation, CheckViolation) as error:
+        if isinstance(error, CheckViolation) and error.diag.constraint_name not in OF_PROPOSALS:
+            raise
         raise ReviewError(
             "version_mismatch", "expected the violation as it was read: it has changed meanwhile"
         ) from error

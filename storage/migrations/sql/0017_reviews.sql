@@ -140,15 +140,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     has_effect boolean := NEW.act IN ('taken', 'agreed');
 BEGIN
-    IF NEW.from_state = 'appealed' AND EXISTS (
-        SELECT FROM violation_reviews r
-        WHERE r.violation_id = NEW.violation_id AND r.step = 'confirm'
-          AND r.act IN ('taken', 'agreed') AND r.number < NEW.number
-          AND NEW.person_id IN (r.person_id, r.proposed_by)
-    ) THEN
-        RAISE EXCEPTION 'an appeal is decided by somebody who did not confirm the violation'
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
     UPDATE violations v SET
         review = CASE WHEN has_effect THEN NEW.to_state ELSE v.review END,
         review_number = NEW.number,
@@ -162,6 +153,15 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the violation is not any more as it was read'
             USING ERRCODE = 'serialization_failure';
+    END IF;
+    IF NEW.from_state = 'appealed' AND EXISTS (
+        SELECT FROM violation_reviews r
+        WHERE r.violation_id = NEW.violation_id AND r.step = 'confirm'
+          AND r.act IN ('taken', 'agreed') AND r.number < NEW.number
+          AND NEW.person_id IN (r.person_id, r.proposed_by)
+    ) THEN
+        RAISE EXCEPTION 'an appeal is decided by somebody who did not confirm the violation'
+            USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN NULL;
 END $$;
