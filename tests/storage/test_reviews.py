@@ -26,6 +26,7 @@ from storage.reviews.moves import (
     Proposal,
     Standing,
     judge,
+    possible,
 )
 from tests.storage.connected import connected
 from tests.storage.test_revisions import BASE
@@ -64,10 +65,15 @@ def test_the_database_knows_the_moves_that_the_code_knows(there):
     assert set(found) == MOVES
 
 
+POSSIBLE = st.tuples(st.sampled_from(["op", *KINDS]), st.integers(0, 7), st.just(False))
+WORK = st.tuples(st.just("worker"), st.sampled_from(["revise", "revise", "grow"]), st.just(False))
 EVENTS = st.one_of(
+    POSSIBLE, POSSIBLE, WORK,
     st.tuples(st.sampled_from([*KINDS]), st.sampled_from([*STEPS, *ANSWERS]), st.booleans()),
-    st.tuples(st.just("worker"), st.sampled_from(["revise", "grow", "refute"]), st.just(False)),
-)
+    st.tuples(st.just("worker"), st.just("refute"), st.just(False)),
+)  # fmt: skip
+"""Who does what, by its name or as the n-th of what is possible; and whether on an old reading."""
+
 REASONS = {"appeal": "weather", "excuse": "weather", "confirm": "other", "dismiss": "other"}
 
 
@@ -125,6 +131,9 @@ class Walk:
             scope = await session.begin(self.conn, digest, read_only=False, timeout_s=10)
             assert scope is not None
             caller = Caller(person, scope.abilities)
+            if isinstance(what, int):
+                there = possible(self.now, caller, four_eyes=self.four_eyes) or ["appeal"]
+                what = there[what % len(there)]
             asked = Asked(what, REASONS.get(what, ""), "because")
             read = await steps.standing(self.conn, self.id)
             assert read is not None
@@ -176,7 +185,7 @@ class Walk:
         assert (taken or ["new"])[0] == self.now.review
 
 
-@given(walk=st.lists(EVENTS, min_size=4, max_size=14), four_eyes=st.booleans())
+@given(walk=st.lists(EVENTS, min_size=8, max_size=24), four_eyes=st.booleans())
 @settings(max_examples=15, deadline=None)
 def test_wherever_people_and_late_data_lead_the_database_stands_where_the_page_says(
     there, walk, four_eyes
