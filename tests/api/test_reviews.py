@@ -219,7 +219,7 @@ def test_a_proposal_to_change_what_is_appealed_against_lapses_with_the_appeal(th
 
 @pytest.mark.parametrize("kind", ["speeding", "overload_gross"])
 def test_of_two_who_decide_at_once_one_is_too_late(there, kind):
-    for _ in range(5):
+    for _ in range(3):
         one = there.new(kind)
         tag, gate = there.tag(one), Barrier(2)
 

@@ -207,7 +207,7 @@ def test_judging_the_same_again_raises_nothing(case):
         min_size=3, max_size=8,
     )
 )  # fmt: skip
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_it_is_flagged_while_nobody_has_judged_the_facts_as_they_are(there, story):
     async def work(one):
         for event in story:

@@ -1,7 +1,7 @@
 """Which format a file has: by its content, and whole."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import ReviewError
@@ -25,12 +25,14 @@ def test_each_format_has_a_file_here():
 
 
 @pytest.mark.parametrize("kind", ["image/png", "image/jpeg", "application/pdf"])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_file_that_is_cut_is_refused(kind, data):
     whole = WHOLE[kind].rstrip()
     refuses(whole[: data.draw(st.integers(4, len(whole) - 1))])
 
 
+@settings(max_examples=40)
 @given(where=st.integers(8, len(png()) - 1), other=st.integers(1, 255))
 def test_a_png_with_one_wrong_byte_is_refused(where, other):
     content = bytearray(png())
@@ -74,6 +76,7 @@ def test_what_is_none_of_the_formats_is_refused(content):
     refuses(content)
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=300))
 def test_whatever_is_taken_as_text_is_text(content):
     try:
@@ -84,6 +87,7 @@ def test_whatever_is_taken_as_text_is_text(content):
         assert "\0" not in content.decode()
 
 
+@settings(max_examples=40)
 @given(size=st.integers(1, 40), scan=st.binary(max_size=200))
 def test_whole_pictures_are_taken_whatever_is_in_them(size, scan):
     assert format_of(png(size)) == "image/png"
