@@ -8,7 +8,7 @@ a caller is never told of a change that was not kept.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response, Security
@@ -24,7 +24,7 @@ from api.pacing import Pacing
 from api.problems import Problem
 from storage.access import audit, sessions
 from storage.access.audit import Act
-from storage.access.roles import Ability
+from storage.access.roles import TAKING_PART, Ability
 from storage.reading import session
 from storage.reading.session import Scope
 
@@ -38,6 +38,10 @@ PERSONAL: Final = frozenset({
     "list_drivers", "show_driver", "export_driver",
 })  # fmt: skip
 """Handlers whose answers may name drivers. A test holds this against the OpenAPI document."""
+
+WRITTEN: Final = frozenset({"list_reviews", "list_attachments", "show_attachment"})
+"""Handlers that show what people wrote and added in reviews to others who take part in them: it may
+name anybody."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -63,11 +67,12 @@ cookie = Security(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One request's transaction."""
+    """One request's transaction. noted: what the audit is to say of it, besides the address."""
 
     conn: AsyncConnection[Any]
     scope: Scope
     options: ApiOptions
+    noted: dict[str, Any] = field(default_factory=dict)
 
     def require(self, ability: Ability) -> None:
         """Refuse a caller who may not do this. Raises Problem."""
@@ -103,7 +108,7 @@ class ScopedRoute(APIRoute):
                         response = await handle(request)
                         if not is_safe:
                             await session.leave(conn)
-                            await audit.record(conn, self._act(request, taken.scope, response))
+                            await audit.record(conn, self._act(request, taken, response))
                     if is_safe:
                         await self._write_down(request, taken, response)
             return response
@@ -113,7 +118,9 @@ class ScopedRoute(APIRoute):
     async def _write_down(self, request: Request, taken: Session, response: Response) -> None:
         """What has to be kept of a read: that it showed personal data, that the session lives."""
         scope = taken.scope
-        is_personal = self.name in PERSONAL and "personal" in scope.abilities
+        is_personal = (self.name in PERSONAL and "personal" in scope.abilities) or (
+            self.name in WRITTEN and not scope.abilities.isdisjoint(TAKING_PART)
+        )
         if not is_personal and scope.kind == "key":
             return
         async with taken.conn.transaction():
@@ -121,12 +128,12 @@ class ScopedRoute(APIRoute):
             if scope.kind == "session":
                 await sessions.touch(taken.conn, scope.id)
             if is_personal:
-                await audit.record(taken.conn, self._act(request, scope, response))
+                await audit.record(taken.conn, self._act(request, taken, response))
 
-    def _act(self, request: Request, scope: Scope, response: Response) -> Act:
+    def _act(self, request: Request, taken: Session, response: Response) -> Act:
         subject = response.headers.get("location", request.url.path).removeprefix(ROOT)
         detail = {"query": request.url.query} if request.url.query else {}
-        return Act(scope.actor, address_of(request), self.name, subject, detail)
+        return Act(taken.scope.actor, address_of(request), self.name, subject, detail | taken.noted)
 
 
 async def _take(

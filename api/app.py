@@ -15,6 +15,7 @@ from api.metrics import Measured, Metrics, PoolCollector
 from api.options import ApiOptions
 from api.pacing import PacedByAddress, Pacing
 from api.resources import (
+    attachments,
     audit,
     devices,
     drivers,
@@ -24,6 +25,7 @@ from api.resources import (
     positions,
     quarantine,
     rates,
+    reviews,
     routes,
     service,
     sessions,
@@ -47,8 +49,8 @@ Errors are problem details (RFC 9457) with a stable `code`.
 """
 
 RESOURCES: Final = (
-    vehicles, journeys, rates, positions, violations, weighings, zones, routes, timetables,
-    quarantine, drivers, devices, people, keys, audit, sessions,
+    vehicles, journeys, rates, positions, violations, reviews, attachments, weighings, zones,
+    routes, timetables, quarantine, drivers, devices, people, keys, audit, sessions,
 )  # fmt: skip
 
 

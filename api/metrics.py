@@ -51,6 +51,12 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self.registry,
         )
+        self.reviews = Counter(
+            "hanhtrinh_api_reviews",
+            "Steps in reviews of violations, by step and what came of it",
+            ("step", "act"),
+            registry=self.registry,
+        )
         self.under_way = Gauge(
             "hanhtrinh_api_requests_under_way", "Requests being answered", registry=self.registry
         )

@@ -40,6 +40,9 @@ class ApiOptions:
     password_days: a password has to be changed after so many days; 0: never.
     secret: seals second factors and the way to the identity provider; None: neither can be used.
     kept_days: for how long a violation and the driver that it names have to be kept.
+    four_eyes: kinds of violations about which two people decide; `overload_*`: all that begin so.
+    most_attachments, most_attachment_bytes, most_attachment_bytes_per_day: files of one violation,
+        bytes of one file, bytes that one operator adds in a day.
     is_encrypted: browsers are told to come over TLS only.
     identity_provider: where people may come in, too; None: nowhere.
     profiles, timezone: what timetables are compared by, as the worker's; together the profiles
@@ -62,6 +65,10 @@ class ApiOptions:
     password_days: int = 0
     secret: str | None = field(default=None, repr=False)
     kept_days: int = 1096
+    four_eyes: tuple[str, ...] = ()
+    most_attachments: int = 10
+    most_attachment_bytes: int = 2 << 20
+    most_attachment_bytes_per_day: int = 512 << 20
     is_encrypted: bool = False
     identity_provider: IdentityProvider | None = None
     profiles: tuple[Profile, ...] = field(default_factory=lambda: (shipped_profile(),))

@@ -11,9 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from api.cursors import MOST_CHARACTERS
 from api.encoding import Form
 from api.models.base import TEXT, Instant, Text, VehicleId, ZoneKind
+from api.models.reviews import FILE_NAME
 from api.problems import Flaw, Problem
 from storage.reading.positions import Box
 from storage.reading.violations import Review, Status
+from storage.reviews.files import LONGEST_NAME
 
 SEPARATORS: Final = re.compile(r"[\s.\-]")
 
@@ -158,11 +160,31 @@ class ViolationQuery(Query):
     review: Annotated[
         list[Review], Field(max_length=10, description="Repeat it for several; none: any.")
     ] = []
+    flagged: Annotated[
+        bool | None,
+        Field(description="Whether late data revised the facts after people had judged them."),
+    ] = None
+    proposed: Annotated[
+        bool | None, Field(description="Whether a decision waits for a second person.")
+    ] = None
     min_duration_s: Annotated[
         float | None, Field(ge=0, description="Shortest duration, seconds.")
     ] = None
     limit: Annotated[int, Field(ge=1, le=1_000, description="Violations on a page (count).")] = 100
     cursor: Cursor = None
+
+
+class AttachmentQuery(Query):
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=LONGEST_NAME,
+            pattern=FILE_NAME,
+            description="Name of the file, without a path.",
+            examples=["lenh-van-chuyen.pdf"],
+        ),
+    ]
 
 
 class WeighingQuery(Query):

@@ -49,11 +49,24 @@ def api_options(settings: Settings) -> "ApiOptions":
         password_days=api.password_days,
         secret=None if api.secret is None else api.secret.get_secret_value(),
         kept_days=api.driver_kept_days,
+        four_eyes=_four_eyes(api.four_eyes),
+        most_attachments=api.attachments,
+        most_attachment_bytes=api.attachment_kib << 10,
+        most_attachment_bytes_per_day=api.attachments_mib_per_day << 20,
         is_encrypted=api.tls_cert is not None or api.is_behind_tls,
         identity_provider=_identity_provider(settings),
         profiles=wiring.profiles(settings),
         timezone=settings.judge.timezone,
     )
+
+
+def _four_eyes(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds about which two people decide. Raises CommandError where one names no kind."""
+    from storage.reviews.kinds import KINDS, unknown  # noqa: PLC0415
+
+    if wrong := unknown(patterns):
+        raise CommandError(f"api.four_eyes: expected of {', '.join(KINDS)}, got {wrong[0]!r}")
+    return patterns
 
 
 def _identity_provider(settings: Settings) -> "IdentityProvider | None":

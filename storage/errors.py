@@ -6,6 +6,7 @@ StorageError
 │   └── SchemaForeignError    its tables were made by something else
 ├── PasswordError         a password that is refused
 ├── AuditError            the audit's chain is broken
+├── ReviewError           a step of a review that cannot be taken
 ├── CopyFormatError       bytes that are not the binary COPY they should be
 └── RegistryError         a change of the registry that contradicts what is there
     ├── AlreadyThereError     a code, plate, ident or licence that is taken
@@ -35,6 +36,18 @@ class PasswordError(StorageError):
 
 class AuditError(StorageError):
     """The audit's chain is broken; the message says where."""
+
+
+class ReviewError(StorageError):
+    """A step of a review that cannot be taken, or a file that is refused.
+
+    code: forbidden, step_not_possible, other_person_needed, version_mismatch, file_refused,
+    too_many_files, must_be_kept; or invalid_request, with the value at fault as `place`.
+    """
+
+    def __init__(self, code: str, detail: str, *, place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail)
+        self.code, self.detail, self.place = code, detail, place
 
 
 class CopyFormatError(StorageError):

@@ -40,6 +40,8 @@ VIOLATION: JsonDict = {
     "version": 1,
     "review": "new",
     "revised_under_review": False,
+    "review_number": 0,
+    "proposal": None,
     "first_seen_at": "2026-05-04T08:00:31.102Z",
     "changed_at": "2026-05-04T08:02:01.377Z",
 }
@@ -92,6 +94,13 @@ class Violation(Model):
     review: Annotated[Review, Field(description="What people made of it.")]
     revised_under_review: Annotated[
         bool, Field(description="The facts changed after people had judged them.")
+    ]
+    review_number: Annotated[
+        int, Field(description="What has happened to the review, steps and files (count).")
+    ]
+    proposal: Annotated[
+        int | None,
+        Field(description="Number of the step (a count from 1) that waits for a second person."),
     ]
     first_seen_at: Annotated[Instant, Field(description="When it was first found, UTC.")]
     changed_at: Annotated[Instant, Field(description="When it last changed, UTC.")]

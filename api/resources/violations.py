@@ -12,6 +12,7 @@ from api.models.violations import ViolationDetail, ViolationPage
 from api.openapi import problems
 from api.problems import Problem
 from api.queries import ViolationQuery
+from api.reviewing import etag
 from storage.reading import journeys, violations, weighings
 from storage.reading.violations import STANDING, Version, Violation, ViolationFilter
 from storage.reading.weighings import Weighing
@@ -60,6 +61,8 @@ async def list_violations(session: Asked, query: Annotated[ViolationQuery, Query
         end=query.end,
         statuses=query.status or STANDING,
         reviews=query.review or None,
+        is_flagged=query.flagged,
+        is_proposed=query.proposed,
         min_duration_s=query.min_duration_s,
     )
     before = time_cursor("violations", query.cursor)
@@ -75,7 +78,10 @@ async def list_violations(session: Asked, query: Annotated[ViolationQuery, Query
     responses=problems("violation_not_found"),
 )
 async def show_violation(session: Asked, violation_id: ThisViolation) -> Response:
-    """A violation, the fixes or the weighing that it rests on, and its earlier versions."""
+    """A violation, the fixes or the weighing that it rests on, and its earlier versions.
+
+    A step of its review names the `ETag` that comes with it.
+    """
     found = await violations.violation(session.conn, violation_id)
     if found is None:
         raise Problem(
@@ -99,4 +105,4 @@ async def show_violation(session: Asked, violation_id: ThisViolation) -> Respons
         evidence=Evidence(fixes, is_truncated, weighed),
         versions=await violations.versions(session.conn, violation_id),
     )
-    return json_answer(shown)
+    return json_answer(shown, headers=etag(violation.version, violation.review_number))

@@ -28,6 +28,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(divided), Field(min_length=1)
 Providers = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")], ...], BeforeValidator(divided)
 ]
+Kinds = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^([a-z_]+\*?|\*)$")], ...], BeforeValidator(divided)
+]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Timezone = Annotated[str, BeforeValidator(known_timezone)]
 

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from hanhtrinh.settings.declaring import Names, Port, Providers, Section, divided, setting
+from hanhtrinh.settings.declaring import (
+    Kinds,
+    Names,
+    Port,
+    Providers,
+    Section,
+    divided,
+    setting,
+)
 
 _LISTENER: Final = re.compile(
     r"(?P<codec>[\w-]+)\s+(?P<transport>\w+)://\[?(?P<host>[^\]\s]+?)\]?:(?P<port>\d+)"
@@ -167,6 +175,21 @@ class Api(Section):
         1096, "a driver whom a violation names is not erased before it is so old", unit="days",
         ge=0, le=36_500,
     )  # fmt: skip
+    four_eyes: Kinds = setting(
+        (),
+        "kinds of violations that one person proposes to decide and another decides; overload_*: "
+        "all that begin so; *: all",
+    )
+    attachments: int = setting(
+        10, "files that a violation's review may have", unit="files", ge=0, le=100
+    )
+    attachment_kib: int = setting(
+        2048, "a larger file is refused; so is what api.body_kib refuses", unit="KiB", ge=1,
+        le=65_536,
+    )  # fmt: skip
+    attachments_mib_per_day: int = setting(
+        512, "files that one operator may add in a day, together", unit="MiB", ge=1
+    )
     oidc_issuer: str | None = setting(
         None, "OpenID Connect: the identity provider where people may come in, too"
     )

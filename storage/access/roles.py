@@ -6,9 +6,13 @@ Role = Literal["administrator", "inspector", "operator", "provider", "reader"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 Ability = Literal[
-    "read", "write", "devices", "personal", "quarantine", "people", "audit", "erase"
+    "read", "write", "devices", "personal", "quarantine", "people", "audit", "erase", "answer",
+    "decide",
 ]  # fmt: skip
 ABILITIES: Final[tuple[Ability, ...]] = get_args(Ability)
+
+TAKING_PART: Final[frozenset[Ability]] = frozenset({"answer", "decide"})
+"""Who has one of these takes part in reviews, and reads what others wrote there."""
 
 
 class Reach(NamedTuple):

@@ -22,13 +22,17 @@ DELETE FROM judge_marks WHERE ctid IN
     (SELECT ctid FROM judge_marks WHERE time < %(before)s LIMIT %(rows)s)
 
 -- name: delete_violations
--- Violations that ended before an instant, with their versions. One under appeal stays until it is
--- decided.
+-- Violations that ended before an instant, with their versions, reviews and files. One under appeal
+-- stays until it is decided.
 WITH old AS (
     SELECT id FROM violations
     WHERE started_at < %(before)s AND ended_at < %(before)s AND review <> 'appealed'
     LIMIT %(rows)s
 ), versions AS (
     DELETE FROM violation_versions WHERE violation_id IN (SELECT id FROM old)
+), reviews AS (
+    DELETE FROM violation_reviews WHERE violation_id IN (SELECT id FROM old)
+), attachments AS (
+    DELETE FROM violation_attachments WHERE violation_id IN (SELECT id FROM old)
 )
 DELETE FROM violations WHERE id IN (SELECT id FROM old)

@@ -60,7 +60,7 @@ SELECT old.id, old.version, to_jsonb(old), %(by)s, %(reason)s FROM old
 -- name: withdraw
 -- Say of violations that they never were.
 UPDATE violations SET status = 'withdrawn', version = version + 1, changed_at = now(),
-    revised_under_review = revised_under_review OR review <> 'new'
+    revised_under_review = revised_under_review OR review <> 'new', proposal = NULL
 WHERE id = ANY(%(id)s)
 
 -- name: park
@@ -74,7 +74,8 @@ UPDATE violations v SET
     ended_at = k.ended_at, duration_s = k.duration_s, distance_m = k.distance_m, fixes = k.fixes,
     start_lon = k.start_lon, start_lat = k.start_lat, end_lon = k.end_lon, end_lat = k.end_lat,
     details = k.details::jsonb, status = k.status, version = v.version + k.bump, changed_at = now(),
-    revised_under_review = v.revised_under_review OR (k.bump > 0 AND v.review <> 'new')
+    revised_under_review = v.revised_under_review OR (k.bump > 0 AND v.review <> 'new'),
+    proposal = CASE WHEN k.bump = 0 THEN v.proposal END
 FROM unnest(%(id)s, %(bump)s, %(profile)s::text[], %(driver)s, %(started)s, %(ended)s,
             %(duration_s)s, %(distance_m)s, %(fixes)s, %(start_lon)s, %(start_lat)s, %(end_lon)s,
             %(end_lat)s, %(details)s::text[], %(status)s::text[])

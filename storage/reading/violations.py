@@ -43,6 +43,8 @@ class Violation(msgspec.Struct, frozen=True):
     version: int
     review: str
     revised_under_review: bool
+    review_number: int
+    proposal: int | None
     first_seen_at: str
     changed_at: str
 
@@ -64,7 +66,11 @@ class Version(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ViolationFilter:
-    """None: any. start, end: bounds of `started_at`, [start, end)."""
+    """None: any. start, end: bounds of `started_at`, [start, end).
+
+    is_flagged: the facts were revised under the review; is_proposed: a decision waits for a second
+    person.
+    """
 
     kinds: Sequence[str] | None = None
     vehicle: int | None = None
@@ -74,6 +80,8 @@ class ViolationFilter:
     end: datetime | None = None
     statuses: Sequence[Status] = STANDING
     reviews: Sequence[Review] | None = None
+    is_flagged: bool | None = None
+    is_proposed: bool | None = None
     min_duration_s: float | None = None
 
 
@@ -91,6 +99,8 @@ async def violations(
         "to": wanted.end,
         "statuses": list(wanted.statuses),
         "reviews": wanted.reviews and list(wanted.reviews),
+        "flagged": wanted.is_flagged,
+        "proposed": wanted.is_proposed,
         "min_duration_s": wanted.min_duration_s,
         "before_us": before.at_us if before else None,
         "before_id": before.id if before else None,
@@ -119,7 +129,10 @@ async def versions(conn: AsyncConnection[Any], number: int) -> list[Version]:
 async def speeding_bands(
     conn: AsyncConnection[Any], vehicle: int, start: datetime, end: datetime
 ) -> list[str]:
-    """The bands of a vehicle's speeding violations that began in [start, end); "" not known."""
+    """The bands of a vehicle's speeding violations that began in [start, end); "" not known.
+
+    Without those that people excused or dismissed.
+    """
     values = {"vehicle": vehicle, "from": start, "to": end}
     found = await (await conn.execute(SQL["speeding_bands"], values)).fetchall()
     return [band or "" for (band,) in found]

@@ -4,7 +4,7 @@
 SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
        v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
        v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
-       v.revised_under_review, v.first_seen_at, v.changed_at,
+       v.revised_under_review, v.review_number, v.proposal, v.first_seen_at, v.changed_at,
        ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint, v.id]
 FROM violations v
 JOIN vehicles h ON h.id = v.vehicle_id
@@ -19,6 +19,8 @@ WHERE CASE WHEN %(kinds)s::text[] IS NULL THEN right(v.kind, 8) <> '_warning'
   AND (%(to)s::timestamptz IS NULL OR v.started_at < %(to)s)
   AND v.status = ANY (%(statuses)s::text[])
   AND (%(reviews)s::text[] IS NULL OR v.review = ANY (%(reviews)s))
+  AND (%(flagged)s::boolean IS NULL OR v.revised_under_review = %(flagged)s)
+  AND (%(proposed)s::boolean IS NULL OR (v.proposal IS NOT NULL) = %(proposed)s)
   AND (%(min_duration_s)s::float8 IS NULL OR v.duration_s >= %(min_duration_s)s)
   AND (%(before_us)s::bigint IS NULL OR (v.started_at, v.id) <
        (timestamptz 'epoch' + %(before_us)s::bigint * interval '1 microsecond', %(before_id)s))
@@ -30,7 +32,7 @@ LIMIT %(rows)s;
 SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
        v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
        v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
-       v.revised_under_review, v.first_seen_at, v.changed_at,
+       v.revised_under_review, v.review_number, v.proposal, v.first_seen_at, v.changed_at,
        ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint,
              (extract(epoch FROM v.ended_at) * 1000000)::bigint]
 FROM violations v
@@ -52,7 +54,9 @@ ORDER BY r.version DESC
 LIMIT 1000;
 
 -- name: speeding_bands
--- The bands of the speeding violations of a vehicle that began in a span of time.
+-- The bands of the speeding violations of a vehicle that began in a span of time, without those
+-- that people excused or dismissed.
 SELECT v.details->>'band' FROM violations v
 WHERE v.vehicle_id = %(vehicle)s AND v.kind = 'speeding' AND v.status <> 'withdrawn'
+  AND v.review NOT IN ('excused', 'dismissed')
   AND v.started_at >= %(from)s AND v.started_at < %(to)s;

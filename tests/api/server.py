@@ -67,14 +67,16 @@ class Client:
         if content.startswith("text/"):
             return
         path, model = self.promised(answer.request)
+        if model is None:  # a file, of whatever format it is
+            return
         if content == "application/geo+json":
             GEOJSON[path].model_validate_json(answer.content)
         else:
             assert content == "application/json"
             model.model_validate_json(answer.content)
 
-    def promised(self, request: httpx.Request) -> tuple[str, type[BaseModel]]:
-        """The route that answers a request, and the model of its answer."""
+    def promised(self, request: httpx.Request) -> tuple[str, type[BaseModel] | None]:
+        """The route that answers a request, and the model of its answer, if that is JSON."""
         path = request.url.path
         for template, operations in self.app.openapi()["paths"].items():
             method = request.method.lower()
@@ -91,7 +93,7 @@ def matches(template: str, path: str) -> bool:
     )
 
 
-def models(app: FastAPI) -> dict[tuple[str, str], type[BaseModel]]:
+def models(app: FastAPI) -> dict[tuple[str, str], type[BaseModel] | None]:
     """The response model of every route, by path and method."""
     from api.access import ROOT
     from api.app import RESOURCES

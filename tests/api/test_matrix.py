@@ -8,12 +8,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage.access import audit, keys
-from storage.access.roles import Reach
+from storage import violations
+from storage.access import audit, keys, people
+from storage.access.roles import NATION, Reach, Role
 from storage.registry import add_driver
 from tests.api.people import Browser, make_person
 from tests.api.server import LIMITLESS, Client, matches, running
-from tests.api.world import EVERYBODYS, build, do
+from tests.api.world import EVERYBODYS, HOUR, T0, S, build, do, interval
 
 MATRIX = Path(__file__).with_name("matrix.csv").read_text("utf-8")
 ROWS = list(csv.DictReader(MATRIX.splitlines()))
@@ -41,7 +42,80 @@ def body_of(name, caller):
         "wrong-login": {"username": f"no-{code}", "password": "wrong"},
         "wrong-password": {"old": "wrong", "new": "also wrong"},
         "wrong-code": {"code": "000000"},
+        **{step: {"step": step, "reason": reason, "text": "as I say"} for step, reason in STEPS},
     }[name]
+
+
+STEPS = (
+    ("acknowledge", ""), ("confirm", ""), ("appeal", "weather"), ("excuse", "weather"),
+    ("dismiss", "wrong_vehicle"),
+)  # fmt: skip
+
+
+def reviewed(conn, violation):
+    """What a step sends with it: the violation as it is read now, and a step for many."""
+    [(version, number)] = conn.execute(
+        "SELECT version, review_number FROM violations WHERE id = %s", [violation]
+    )
+    return f"{version}-{number}"
+
+
+def options_of(name, caller, conn, violation):
+    """What is sent besides the address."""
+    if name == "file":
+        return {"content": b"Lenh van chuyen so 17"}
+    if name == "steps":
+        step = {"violation": violation, "etag": reviewed(conn, violation), "step": "acknowledge"}
+        return {"json": {"steps": [step]}}
+    options = {"json": body_of(name, caller)}
+    if name in dict(STEPS):
+        options["headers"] = {"If-Match": f'"{reviewed(conn, violation)}"'}
+    return options
+
+
+PEOPLE: dict[str, tuple[Role, Reach | None]] = {
+    "administrator": ("administrator", NATION),
+    "inspector": ("inspector", NATION),
+    "province": ("inspector", Reach(province="Ha Noi")),
+    "operator": ("operator", None),
+}
+"""Callers whose keys are a person's, as only people decide; reach None: the north's."""
+
+
+async def add_people(conn, north):
+    """A person for each of PEOPLE, and the person's key."""
+    made = {}
+    for caller, (role, reach) in PEOPLE.items():
+        own = reach or Reach(north)
+        await people.create(conn, people.NewPerson(f"one-{caller}", role, own), None)
+        number = await people.person_id(conn, f"one-{caller}")
+        made[caller] = (await keys.create(conn, caller, role, own, person_id=number)).key
+    return made
+
+
+async def add_violations(conn, world):
+    """For each caller one of the north's, one that is confirmed, and one of the south's."""
+    found = {}
+    for place, caller in enumerate(CALLERS):
+        wanted = {
+            "mine": interval("off_route", world.n1, T0 + place * S, T0 + HOUR, "R-1"),
+            "held": interval("data_gap", world.n1, T0 + place * S, T0 + HOUR),
+            "theirs": interval("data_gap", world.s1, T0 + place * S, T0 + HOUR),
+        }
+        await violations.write(conn, list(wanted.values()))
+        for name, one in wanted.items():
+            [(number,)] = await (
+                await conn.execute(
+                    "SELECT max(id) FROM violations WHERE kind = %s AND vehicle_id = %s",
+                    [one.kind, one.vehicle],
+                )
+            ).fetchall()
+            found[caller, name] = number
+    await conn.execute(
+        "UPDATE violations SET review = 'confirmed' WHERE id = ANY (%s)",
+        [[number for (_, name), number in found.items() if name == "held"]],
+    )
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +136,11 @@ def callers(postgres, migrated_template):
                 ).id
                 for caller in CALLERS
             }
-            return an, binh, victims
+            known = {(caller, "key"): number for caller, number in victims.items()}
+            known |= await add_violations(conn, world)
+            return an, binh, known, await add_people(conn, world.north)
 
-        an, binh, victims = do(dsn, more)
+        an, binh, victims, of_people = do(dsn, more)
         for person in ("boss", "victim"):
             make_person(dsn, person, "administrator")
         options = replace(LIMITLESS, secret="s" * 32)
@@ -72,14 +148,14 @@ def callers(postgres, migrated_template):
             browser = Browser(base)
             assert browser.sign_in("boss").status_code == 200
             tokens = {
-                "nobody": None, "inspector": world.inspector, "operator": world.of_north,
-                **world.others,
+                "nobody": None, **world.others, **of_people,
             }  # fmt: skip
             made = {name: Client(app, base, token) for name, token in tokens.items()}
             asking = {name: client.ask for name, client in made.items()} | {"person": browser.ask}
             known = {
                 "n1": world.n1, "s1": world.s1, "speeding": world.speeding, "an": an, "binh": binh,
                 "of_south_speeding": world.of_south_speeding, "window": WINDOW,
+                "file": world.of_south_file,
             }  # fmt: skip
             yield app, dsn, asking, known, victims
             for client in made.values():
@@ -89,15 +165,21 @@ def callers(postgres, migrated_template):
 def test_each_operation_answers_each_caller_as_the_matrix_says(callers):
     _, dsn, asking, known, victims = callers
     wrong, changes = [], 0
-    for row in ROWS:
-        words = row["operation"].split()
-        for caller in CALLERS:
-            path = words[1].format(**known, key=victims[caller])
-            options = {"json": body_of(words[2], caller)} if len(words) > 2 else {}
-            answer = asking[caller](words[0], path, **options)
-            changes += answer.is_success and words[0] != "GET" and "session" not in path
-            if answer.status_code != int(row[caller]):
-                wrong.append(f"{caller}: {row['operation']}: {answer.status_code} {answer.text}")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        for row in ROWS:
+            words = row["operation"].split()
+            for caller in CALLERS:
+                own = {name: number for (one, name), number in victims.items() if one == caller}
+                named = re.findall(r"violations/{(\w+)}", words[1]) or ["mine"]
+                options = {}
+                if len(words) > 2:
+                    options = options_of(words[2], caller, conn, {**known, **own}[named[0]])
+                path = words[1].format(**known, **own)
+                answer = asking[caller](words[0], path, **options)
+                changes += answer.is_success and words[0] != "GET" and "session" not in path
+                if answer.status_code != int(row[caller]):
+                    said = f"{answer.status_code} {answer.text}"
+                    wrong.append(f"{caller}: {row['operation']}: {said}")
     assert wrong == []
 
     # Every change that was answered stands in the audit, and the audit is whole.

@@ -10,6 +10,7 @@ from api.geojson import Collection
 from api.models import (
     journeys,
     rates,
+    reviews,
     routes,
     service,
     timetables,
@@ -22,6 +23,7 @@ from api.options import ApiOptions
 from api.problems import CODES, MEDIA_TYPE, Flaw
 from api.resources.journeys import Stop, Summary, Trip
 from api.resources.rates import RateShown
+from api.resources.reviews import HistoryShown, OutcomeShown, OutcomesShown
 from api.resources.routes import RouteWithVersions
 from api.resources.timetables import SlotShown, TimetableShown
 from api.resources.violations import Evidence, ViolationWithEvidence
@@ -34,6 +36,8 @@ from storage.reading.vehicles import BoundRoute, CarriedDevice, Vehicle, Visit
 from storage.reading.violations import Version, Violation
 from storage.reading.weighings import Axle, Weighing
 from storage.reading.zones import VersionInForce, Zone
+from storage.reviews.attachments import Attachment
+from storage.reviews.steps import TakenStep
 from tests.api.server import models
 
 DOCUMENT = serve_app(ApiOptions(), "").openapi()
@@ -119,7 +123,10 @@ def test_examples_have_the_form_that_they_are_examples_of():
         model.model_validate_json(
             msgspec.json.encode(success["content"]["application/json"]["example"])
         )
-    for model in (zones.NewZone, zones.ZoneReplacement, routes.NewRoute, routes.RouteReplacement):
+    for model in (
+        zones.NewZone, zones.ZoneReplacement, routes.NewRoute, routes.RouteReplacement,
+        reviews.NewStep, reviews.NewSteps,
+    ):  # fmt: skip
         example = DOCUMENT["components"]["schemas"][model.__name__]["examples"][0]
         model.model_validate_json(msgspec.json.encode(example))
 
@@ -141,6 +148,11 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (Version, violations.Version),
         (Evidence, violations.Evidence),
         (EvidenceFix, violations.EvidenceFix),
+        (TakenStep, reviews.TakenStep),
+        (HistoryShown, reviews.History),
+        (OutcomeShown, reviews.StepOutcome),
+        (OutcomesShown, reviews.StepOutcomes),
+        (Attachment, reviews.Attachment),
         (Weighing, weighings.Weighing),
         (Axle, weighings.Axle),
         (Zone, zones.Zone),

@@ -22,6 +22,7 @@ def test_the_rate_of_a_month_counts_what_statistics_count(own_api):
     other = interval("speeding", n1, T0 - 24 * 31 * HOUR, T0 - 24 * 31 * HOUR + 1, band="5_10")
 
     async def work(conn):
+        await conn.execute("DELETE FROM violation_attachments")
         await conn.execute("DELETE FROM violations WHERE kind = 'speeding'")
         await violations.write(conn, [*found, other])
 

@@ -25,6 +25,10 @@ def closed_pages(world: World) -> list[str]:
         f"/violations?vehicle={world.s1}",
         "/violations?operator=south",
         f"/violations/{world.of_south_speeding}",
+        "/violations?operator=south&flagged=false&proposed=false",
+        f"/violations/{world.of_south_speeding}/reviews",
+        f"/violations/{world.of_south_speeding}/attachments",
+        f"/violations/{world.of_south_speeding}/attachments/{world.of_south_file}",
         "/weighings",
         f"/weighings?vehicle={world.s1}",
         "/weighings?plate=51B99999",
@@ -39,7 +43,7 @@ def closed_pages(world: World) -> list[str]:
     ]
 
 
-PAGES = range(24)
+PAGES = range(28)
 OTHERS = {
     "health", "ready", "metrics", "session", "people", "keys", "audit", "devices", "drivers",
     "{driver_id}", "data",
@@ -104,8 +108,10 @@ def test_no_page_answers_without_a_token_in_force(api, who, page):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [(m, f"/{n}{c}") for n in ("zones", "routes") for m, c in
-     (("POST", ""), ("PUT", "/x"), ("DELETE", "/x"))],
+    [("POST", "/reviews"), ("POST", "/violations/1/reviews"), ("POST", "/violations/1/attachments"),
+     ("DELETE", "/violations/1/attachments/1"),
+     *((m, f"/{n}{c}") for n in ("zones", "routes") for m, c in
+       (("POST", ""), ("PUT", "/x"), ("DELETE", "/x")))],
 )  # fmt: skip
 def test_no_change_is_made_without_a_token(api, method, path):
     # The body is not even read as JSON before the token is known.

@@ -43,6 +43,7 @@ class World:
     speeding: int
     of_south_speeding: int
     overload: int
+    of_south_file: int
 
 
 def build(dsn: str) -> World:
@@ -132,6 +133,7 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
         speeding=ids["speeding", n1],
         of_south_speeding=ids["speeding", s1],
         overload=ids["overload_gross", n2],
+        of_south_file=await _file(conn, ids["speeding", s1], b"51B99999 of South Lines"),
     )  # fmt: skip
 
 
@@ -151,6 +153,18 @@ async def _others(conn: AsyncConnection[Any], north: int) -> dict[str, str]:
         "reader_of_north": await key_of(conn, "reader", Reach(north)),
         "reader_of_province": await key_of(conn, "reader", Reach(province="Ha Noi")),
     }
+
+
+async def _file(conn: AsyncConnection[Any], violation: int, content: bytes) -> int:
+    """A file that somebody added to a violation."""
+    found = await conn.execute(
+        "INSERT INTO violation_attachments (violation_id, name, type, bytes, sha256, content,"
+        " actor, role) VALUES (%s, '51B99999.txt', 'text/plain', %s, sha256(%s), %s,"
+        " 'person chi', 'inspector') RETURNING id",
+        [violation, len(content), content, content],
+    )
+    [(number,)] = await found.fetchall()
+    return int(number)
 
 
 async def _zones(conn: AsyncConnection[Any], north: int, south: int) -> dict[str, int]:

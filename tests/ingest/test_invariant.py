@@ -27,7 +27,8 @@ STEP_S = 10
 
 TABLES = (
     "fixes, fix_extras, fix_repeats, repeat_counts, latest, judge_marks, zone_visits, route_trips, "
-    "driving_spans, violation_versions, violations, quarantine, weighings, judging"
+    "driving_spans, violation_reviews, violation_attachments, violation_versions, violations, "
+    "quarantine, weighings, judging"
 )
 
 

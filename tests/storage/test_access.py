@@ -45,6 +45,8 @@ OWNER_OF = {
     "route_slots": "(SELECT r.operator_id FROM routes r WHERE r.id = t.route_id)",
     "violation_versions": "(SELECT v.operator_id FROM vehicles v"
     " WHERE v.id = (t.facts->>'vehicle_id')::int)",
+    "visible_reviews": "(SELECT h.operator_id FROM violations v JOIN vehicles h"
+    " ON h.id = v.vehicle_id WHERE v.id = t.violation_id)",
     **dict.fromkeys(
         ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
          "zone_visits", "route_trips", "driving_spans", "violations"],
@@ -53,7 +55,10 @@ OWNER_OF = {
 }  # fmt: skip
 """Who a row is about, to be asked by the owner of the tables; NULL: everybody."""
 
-BEHIND = {"visible_fixes": "fixes", "visible_drivers": "drivers", "device_health": "devices"}
+BEHIND = {
+    "visible_fixes": "fixes", "visible_drivers": "drivers", "device_health": "devices",
+    "visible_reviews": "violation_reviews",
+}  # fmt: skip
 """Where a view's rows are, for its owner, whom the view shows nothing."""
 
 SHARED = {"zones": 1, "routes": 1, "route_stops": 3, "route_slots": 2}
@@ -111,6 +116,12 @@ async def populate(dsn: str) -> None:
         trip = replace(BASE, kind="route_trip", vehicle=vehicle, details=facts)
         await violations.write(conn, [visit, trip, replace(BASE, vehicle=vehicle)])
         await violations.write(conn, [replace(BASE, vehicle=vehicle, fixes=9)])
+        await conn.execute(
+            "INSERT INTO violation_reviews (violation_id, number, act, step, from_state, to_state,"
+            " version, actor, role) SELECT id, 1, 'taken', 'acknowledge', 'new', 'acknowledged',"
+            " version, 'key 1 x', 'operator' FROM violations WHERE vehicle_id = %s",
+            [vehicle],
+        )
         known = {"unseen_s": 0.0, "continues": False, "is_moving": False}
         await driving.write(conn, [replace(BASE, kind="driving", vehicle=vehicle, details=known)])
     await conn.close()
@@ -235,7 +246,13 @@ def test_an_operator_sees_its_own_rows_and_everybodys(populated, table):
     assert every == 2 * own + SHARED.get(table, 0)
     with As(populated, "operator", 1) as operator:
         assert operator.count(table) == own + SHARED.get(table, 0)
-        if table not in ("route_stops", "route_slots", "devices", "violation_versions"):
+        if table not in (
+            "route_stops",
+            "route_slots",
+            "devices",
+            "violation_versions",
+            "visible_reviews",
+        ):
             foreign = sql.SQL("SELECT count(*) FROM {table} t WHERE {owner} <> 1").format(
                 owner=sql.SQL(OWNER_OF[table]), table=sql.Identifier(table)
             )
@@ -292,7 +309,13 @@ MADE_KEY = """INSERT INTO api_keys (name, digest, role, scopes, expires_at)
         "SELECT payload FROM quarantine",
         "UPDATE vehicles SET operator_id = 1",
         "UPDATE violations SET status = 'withdrawn'",
+        "UPDATE violations SET review = 'dismissed'",
         "DELETE FROM violation_versions",
+        "SELECT * FROM violation_reviews",
+        "UPDATE violation_reviews SET text = ''",
+        "DELETE FROM violation_reviews",
+        "UPDATE violation_attachments SET content = ''",
+        "DELETE FROM review_moves",
         "DELETE FROM zones",
         MADE_KEY,
         "UPDATE registry_version SET version = 0",

@@ -19,6 +19,7 @@ from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
 from storage.reading import areas, rollups
 from tests.storage.connected import rows
 from tests.storage.flavoured import migrated, register
+from tests.storage.reviewing import reviewed_by_two
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -407,6 +408,18 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
             " SELECT id, 1, '{}', 'worker', 'late data' FROM violations WHERE vehicle_id = %s",
             [vehicle],
         )
+        await conn.execute(
+            "INSERT INTO violation_attachments (violation_id, name, type, bytes, sha256, content,"
+            " actor, role) SELECT id, 'a', 'text/plain', 1, sha256('a'), 'a', '', 'operator'"
+            " FROM violations WHERE vehicle_id = %s",
+            [vehicle],
+        )
+        await conn.execute(
+            "INSERT INTO violation_reviews (violation_id, number, act, step, from_state, to_state,"
+            " version, actor, role) SELECT id, 2, 'taken', 'acknowledge', review, 'acknowledged',"
+            " version, '', 'operator' FROM violations WHERE vehicle_id = %s AND review = 'new'",
+            [vehicle],
+        )
         before = await told_hours(conn, vehicle, old, old + DAY_US)
         first = await upkeep.keep(conn, upkeep.Keeping(), now_us)
         stored = await told_hours(conn, vehicle, old, old + DAY_US)
@@ -421,7 +434,15 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
             " ON x.violation_id = v.id WHERE vehicle_id = %s GROUP BY 1, 2 ORDER BY 1, 2",
             vehicle,
         )
+        reviewed = await rows(
+            conn,
+            "SELECT count(DISTINCT a.id), count(DISTINCT r.violation_id) FROM"
+            " violations v LEFT JOIN violation_attachments a ON a.violation_id = v.id"
+            " LEFT JOIN violation_reviews r ON r.violation_id = v.id WHERE v.vehicle_id = %s",
+            vehicle,
+        )
         spans = await chunks(conn)
+        assert reviewed == [(3, 1)]
         return before, first, stored, second, third, kept, times, extras, left, spans
 
     before, first, stored, second, third, kept, times, extras, left, spans = place.connected(work)
@@ -435,7 +456,9 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
     assert_same_hours(kept, stored)
     assert times == [(at(young),)]
     assert extras == [(1,)]
-    assert left == [(at(old), "appealed", 1), (at(young), "appealed", 1), (at(young), "new", 1)]
+    assert left == [
+        (at(old), "appealed", 1), (at(young), "acknowledged", 1), (at(young), "appealed", 1),
+    ]  # fmt: skip
     assert min(span.until_us for span in spans) > now_us - keeping.fixes_days * DAY_US
 
 
@@ -454,3 +477,10 @@ def test_rounds_of_upkeep_wait_for_nobody(place):
             return await upkeep.keep(other, upkeep.Keeping(), NOW_US)
 
     assert place.connected(work) is None
+
+
+def test_a_review_is_the_same_on_either(place, vehicles):
+    vehicle = next(vehicles)
+    acts, left = place.connected(lambda conn: reviewed_by_two(conn, vehicle))
+    assert acts == ["proposed", "agreed"]
+    assert left == [("confirmed", 2, True, 2)]
