@@ -25,6 +25,7 @@ from devices.json_columns import (
     Columns,
     Said,
     Shape,
+    Written,
     decode_columns,
     words_of,
 )
@@ -72,7 +73,8 @@ _TOPIC: Final = re.compile(r"v1/([^/\x00-\x20\x7f]{1,64})/(.+)")
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one message each."""
-    return decode_columns(payloads, received, _SHAPE, _say, read, [*map(_written, payloads)])
+    written = Written.of([*map(_written, payloads)])
+    return decode_columns(payloads, received, _SHAPE, _say, read, written)
 
 
 def _written(payload: bytes) -> bytes:

@@ -6,10 +6,9 @@
 One object or an array; numbers are sometimes written as text.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import isnan, nan
+from math import isnan
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +36,7 @@ from devices.json_input import (
     whole_us,
 )
 from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
+from devices.json_texts import ELEMENTS
 from devices.rows import FixRows
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -45,12 +45,12 @@ _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads, element by element."""
-    return decode_columns(payloads, received, _SHAPE, _say, read)
+    return decode_columns(payloads, received, SHAPE, say, read)
 
 
 NAMES: Final = {"pr": "priority", "evt": "event"}
 _REPORTED: Final = ("state", "reported")
-_SHAPE: Final = Shape({
+SHAPE: Final = Shape({
     (*_REPORTED, "ts"): NUMBER | REQUIRED,
     (*_REPORTED, "latlng"): TEXT | REQUIRED,
     **{(*_REPORTED, name): NUMBER | NULL for name in ("alt", "ang", "sat", "sp", *NAMES)},
@@ -58,11 +58,14 @@ _SHAPE: Final = Shape({
 })  # fmt: skip
 
 
-def _say(columns: Columns) -> Said:
+def say(columns: Columns) -> Said:
+    """What messages say."""
+
     def number(name: str | int) -> F64:
         return columns.number(*_REPORTED, str(name))
 
-    lat, lon = _places(columns)
+    lat, lon = columns.pairs(*_REPORTED, "latlng")
+    columns.leave(np.isnan(lat) | np.isnan(lon))
     states = {
         str(bit.name).lower(): np.where(np.isnan(number(element)), np.nan, number(element) != 0)
         for element, bit in INPUTS.items()
@@ -83,57 +86,28 @@ def _say(columns: Columns) -> Said:
     return Said(said, None, None, _extra(columns))
 
 
-def _places(columns: Columns) -> F64:
-    """Latitudes and longitudes, shape (2, n)."""
-    written, texts = columns.texts(*_REPORTED, "latlng")
-    places = np.array([*map(_lat_lon, texts), (np.nan, np.nan)]).T
-    columns.leave(np.isnan(places).any(axis=0)[written])
-    found: F64 = places[:, written]
-    return found
-
-
-def _lat_lon(text: bytes) -> tuple[float, float]:
-    """NaN for what is no place."""
-    lat, _, lon = text.partition(b",")
-    try:
-        return float(lat), float(lon)
-    except ValueError:
-        return nan, nan
-
-
 def _extra(columns: Columns) -> dict[int, bytes]:
     """`extra` by row: priority and event, what is no element, and the elements."""
     numbers = [columns.number(*_REPORTED, key) for key in NAMES]
     for column in numbers:
         columns.leave(~np.isnan(column) & (np.rint(column) != column))
-    elements = columns.unread(*_REPORTED)
-    extra, others = dict[int, bytes](), dict[int, tuple[float, ...]]()
-    for row, said in enumerate(zip(*map(np.ndarray.tolist, numbers), strict=True)):
-        written = elements.get(row, b"")
-        if _ELEMENTS.fullmatch(written) and not _is_one_twice(written):
-            extra[row] = b'{%b"io":{%b}}' % (_before(*said), written)
-        else:
-            others[row] = said
-    if others:
-        extra |= columns.stored(_kept(others, columns.others(*_REPORTED)))
+    kind, written = columns.kept(*_REPORTED)
+    before = [*map(_before, *(column.tolist() for column in numbers))]
+    usual = kind == ELEMENTS
+    extra = {row: before[row] + written[row] + b"}" for row in np.flatnonzero(usual).tolist()}
+    if not usual.all():
+        rows = np.flatnonzero(~usual).tolist()
+        said = zip(*(column[~usual].tolist() for column in numbers), strict=True)
+        others = columns.others(*_REPORTED, only=~usual)
+        extra |= columns.stored(_kept(dict(zip(rows, said, strict=True)), others))
     return extra
 
 
-_ELEMENTS: Final = re.compile(
-    rb'"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})(?:,"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})){0,999}'
-)
-"""Elements that are written as we would write them."""
-
-
-def _is_one_twice(written: bytes) -> bool:
-    keys = written.split(b'"')[1::2]
-    return len({*keys}) < len(keys)
-
-
+@lru_cache(maxsize=1 << 12)
 def _before(priority: float, event: float) -> bytes:
-    """The members in front of the elements."""
+    """What stands in front of the elements."""
     written = b"" if isnan(priority) else b'"priority":%d,' % priority
-    return written if isnan(event) else b'%b"event":%d,' % (written, event)
+    return b"{%b%b" % (written, b'"io":' if isnan(event) else b'"event":%d,"io":' % event)
 
 
 def _kept(
