@@ -158,7 +158,7 @@ def switch(values: dict[str, Any], key: str) -> bool | None:
     return state
 
 
-def inputs_of(values: dict[str, Any], names: Mapping[str, str]) -> int:
+def switches(values: dict[str, Any], names: Mapping[str, str]) -> int:
     """Take the inputs out of an object: the word of those that are on or off.
 
     names: by key, what we call the input.

@@ -15,11 +15,11 @@ from devices.json_columns import Columns, Said, Shape, words_of
 from devices.json_input import (
     as_object,
     identity,
-    inputs_of,
     instant_us,
     number,
     read_objects,
     required_number,
+    switches,
 )
 from devices.json_kernel import INSTANT, NULL, NUMBER, REQUIRED, TEXT, TRUTH
 from devices.messages import known
@@ -128,9 +128,9 @@ def _add_location(
 ) -> None:
     coords = as_object(_required(location, "coords"), "coords")
     time = instant_us(_required(location, "timestamp"), "timestamp")
-    battery, inputs = location.get("battery"), inputs_of(location, MOVING)
+    battery, inputs = location.get("battery"), switches(location, MOVING)
     if isinstance(battery, dict):
-        inputs |= inputs_of(battery, CHARGING)
+        inputs |= switches(battery, CHARGING)
         if not battery:
             location.pop("battery")
     speed, heading = number(coords, "speed"), number(coords, "heading")

@@ -17,11 +17,11 @@ from devices.json_input import (
     MILLISECONDS_FROM,
     as_number,
     identity,
-    inputs_of,
     instant_us,
     number,
     required_number,
     switch,
+    switches,
 )
 from devices.json_kernel import INSTANT, NUMBER, RAW, REQUIRED, TEXT
 from devices.json_texts import OTHER
@@ -122,7 +122,7 @@ def _add(values: dict[str, Any], rows: FixRows) -> None:
     time = values.pop("timestamp", None)
     if time is None:
         values["time_of"] = "arrival"
-    inputs = inputs_of(values, INPUTS)
+    inputs = switches(values, INPUTS)
     heading = _first("heading", values)
     driver = identity(values, "driverUniqueId")
     rows.add(

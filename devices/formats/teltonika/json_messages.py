@@ -16,6 +16,7 @@ import numpy as np
 
 from devices.batch import F64, I64, FixBatch, Input, Quality, inputs_states
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
 from devices.formats.teltonika.elements import (
@@ -37,7 +38,7 @@ from devices.json_input import (
 )
 from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
 from devices.json_texts import ELEMENTS
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 
 _ENCODER: Final = msgspec.json.Encoder()
 _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)}
@@ -133,11 +134,7 @@ def read(payload: bytes, rows: FixRows) -> None:
 
 def read_messages(messages: Sequence[Any], rows: FixRows) -> None:
     """Read the messages of a payload one by one."""
-    for at, element in enumerate(messages):
-        try:
-            _add(_reported(element), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(messages, _add, rows)
 
 
 def _reported(element: Any) -> dict[str, Any]:
@@ -151,7 +148,8 @@ def _reported(element: Any) -> dict[str, Any]:
     return as_object(reported, "state.reported")
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = _reported(element)
     milliseconds = required_number(values, "ts")
     lat, lon = _place(values.pop("latlng", None))
     satellites = number(values, "sat")
@@ -216,28 +214,22 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
 
 def messages_of(fixes: FixBatch) -> Iterator[dict[str, Any]]:
     """The message of each fix."""
-    columns = zip(
-        (fixes.time // 1000).tolist(), fixes.lat.tolist(), fixes.lon.tolist(),
-        fixes.altitude.tolist(), fixes.heading.tolist(), fixes.speed_kmh.tolist(),
-        fixes.satellites.tolist(), fixes.quality.tolist(), fixes.inputs.tolist(),
-        fixes.hdop.tolist(), fixes.odometer.tolist(), strict=True,
-    )  # fmt: skip
-    for row, (time, lat, lon, altitude, heading, speed, satellites, quality, word, hdop,
-              odometer) in enumerate(columns):  # fmt: skip
+    for row, fix in enumerate(each_fix(fixes)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
         reported: dict[str, Any] = {
-            "ts": time,
+            "ts": fix.time_us // 1000,
             "pr": extra.get("priority", 0),
             "evt": extra.get("event", 0),
-            "latlng": f"{lat:.7f},{lon:.7f}",
+            "latlng": f"{fix.lat:.7f},{fix.lon:.7f}",
         }
-        whole = (("alt", altitude), ("ang", heading), ("sp", speed))
+        whole = (("alt", fix.altitude), ("ang", fix.heading), ("sp", fix.speed_kmh))
         reported.update((name, round(value)) for name, value in whole if not isnan(value))
-        if quality & Quality.NO_POSITION:
+        if fix.is_lost:
             reported["sat"] = 0
-        elif satellites != _UNKNOWN_SATELLITES:
-            reported["sat"] = satellites
-        io = {str(key): value for key, value in elements(_inputs(word), hdop, odometer).items()}
+        elif fix.satellites != _UNKNOWN_SATELLITES:
+            reported["sat"] = fix.satellites
+        said = elements(_inputs(fix.inputs), fix.hdop, fix.odometer)
+        io = {str(key): value for key, value in said.items()}
         sent = extra.get("io")
         reported |= {**(sent if isinstance(sent, dict) else {}), **io}
         yield {"state": {"reported": reported}}
