@@ -12,7 +12,6 @@ from devices.formats import (
     h02,
     iotm,
     json_fix,
-    osmand,
     owntracks,
     pui,
     ruptela,
@@ -27,6 +26,7 @@ from devices.formats.jt808 import codec as jt808
 from devices.formats.jt808 import json_messages as jt808_json
 from devices.formats.meitrack import codec as meitrack
 from devices.formats.nmea import codec as nmea
+from devices.formats.osmand import codec as osmand
 from devices.formats.queclink import codec as queclink
 from devices.formats.suntech import codec as suntech
 from devices.formats.t800x import packet as t800x

@@ -7,12 +7,12 @@ reader of single payloads. Both must say the same; tests hold them together.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 import numpy as np
 
-from devices.batch import F64, I32, I64, U32, UNKNOWN, Bool
+from devices.batch import F64, I32, I64, U8, U32, UNKNOWN, Bool
 from devices.checks import assemble
 from devices.codec import MAX_PAYLOAD_BYTES, Decoded
 from devices.distinct import distinct
@@ -34,6 +34,7 @@ from devices.json_kernel import (
     hash_of,
     read_messages,
 )
+from devices.json_texts import join_members, read_pairs
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
 from devices.texts import Names, known_licence
@@ -105,17 +106,50 @@ def _table(
     )
 
 
+class Written(NamedTuple):
+    """The JSON of payloads in one buffer, a zero behind each.
+
+    begin, end: shape (n,), where that of each stands. odd: shape (n,), payloads that have none.
+    """
+
+    data: bytes
+    begin: I64
+    end: I64
+    odd: Bool
+
+    @classmethod
+    def of(cls, texts: Sequence[bytes]) -> Self:
+        """Texts one behind the other; those larger than a payload may be are odd."""
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        ends = np.cumsum(sizes + 1) - 1
+        data = b"\0".join([*texts, _BEHIND])
+        return cls(data, ends - sizes, ends, sizes > MAX_PAYLOAD_BYTES)
+
+    @classmethod
+    def of_buffer(cls, buffer: U8, begin: I64, end: I64, odd: Bool) -> Self:
+        """What a kernel wrote in this form."""
+        return cls(buffer.tobytes() + _BEHIND, begin, end, odd)
+
+
+class Kept(NamedTuple):
+    """The unknown members of an object: of each row their kind (of devices.json_texts), and JSON.
+
+    The JSON of kind NOTHING is b"".
+    """
+
+    kind: U8
+    texts: list[bytes]
+
+
 class Columns:
     """What payloads of a shape say, one row a message.
 
     odd: shape (payloads,), those that are of another shape, and have no rows.
     """
 
-    def __init__(self, shape: Shape, payloads: Sequence[bytes]) -> None:
+    def __init__(self, shape: Shape, written: Written) -> None:
         self._shape = shape
-        sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
-        self._data = b"\0".join([*payloads, _BEHIND])
-        ends = np.cumsum(sizes + 1) - 1
+        self._data = written.data
         rows = len(self._data) // shape.least_bytes + 1
         out = Out(
             values=np.empty((rows, max(len(shape.numbers), 1)), np.float64),
@@ -124,12 +158,14 @@ class Columns:
             at=np.empty(rows, np.int64),
             noted=np.empty((len(self._data) // _BYTES_A_NOTE + 1, 4), np.int64),
         )
-        self.odd: Bool = sizes > MAX_PAYLOAD_BYTES
+        self.odd: Bool = written.odd.copy()
         raw, follows = (
             np.frombuffer(self._data, np.uint8),
             np.zeros(len(shape.table.flags) + 1, np.int64),
         )
-        n, noted = read_messages(raw, ends - sizes, ends, shape.table, follows, out, self.odd)
+        n, noted = read_messages(
+            raw, written.begin, written.end, shape.table, follows, out, self.odd
+        )
         self._out = Out(
             out.values[:n], out.places[:n], out.owner[:n], out.at[:n], out.noted[:noted]
         )
@@ -179,9 +215,35 @@ class Columns:
             written[number] = data[a:b] if before is None else b"%b,%b" % (before, data[a:b])
         return written
 
-    def others(self, *path: str) -> dict[int, dict[str, Any]]:
-        """`unread` as objects; bad JSON makes the payload odd."""
+    def kept(self, *path: str) -> "Kept":
+        """`unread`, each an object that can be stored as it is if it is of a kind that says so."""
+        noted, n = self._out.noted, len(self)
+        size = int((noted[:, 3] - noted[:, 2] + 2).sum())
+        kind, place = np.zeros(n, np.uint8), np.zeros((n, 2), np.int64)
+        out = np.empty(size, np.uint8)
+        raw, number = np.frombuffer(self._data, np.uint8), self._shape.objects[path]
+        size = join_members(raw, noted, number, kind, out, place)
+        data = out[:size].tobytes()
+        ends = zip(
+            *place.T.tolist(), strict=True
+        )  # no object for each: they keep the collector busy
+        return Kept(kind, [data[begin:end] for begin, end in ends])
+
+    def pairs(self, *path: str) -> F64:
+        """Texts of two numbers, "21.5,105.8": shape (2, n), NaN for others and none."""
+        found = np.empty((2, len(self)), np.float64)
+        read_pairs(
+            np.frombuffer(self._data, np.uint8),
+            self._out.places[:, self._shape.texts[path]],
+            found,
+        )
+        return found
+
+    def others(self, *path: str, only: Bool | None = None) -> dict[int, dict[str, Any]]:
+        """`unread` as objects; bad JSON makes the payload odd. only: of these rows."""
         written = self.unread(*path)
+        if only is not None:
+            written = {row: text for row, text in written.items() if only[row]}
         try:
             found = _OBJECTS.decode(b"[{%b}]" % b"},{".join(written.values()) if written else b"[]")
         except JSON_ERRORS:
@@ -253,14 +315,14 @@ def decode_columns(
     shape: Shape,
     say: Callable[[Columns], Said],
     read: Callable[[bytes, FixRows], None],
-    written: Sequence[bytes] | None = None,
+    written: Written | None = None,
 ) -> Decoded:
     """Decode payloads: those of the shape as columns, the others one by one with `read`.
 
     say: what rows say; marks those that cannot be said as odd, and is then asked for the others.
-    written: the JSON in each payload, if that is not all of it; b"" for none.
+    written: the JSON that says what the payloads do, if they are not JSON themselves.
     """
-    columns = Columns(shape, payloads if written is None else written)
+    columns = Columns(shape, Written.of(payloads) if written is None else written)
     with np.errstate(over="ignore"):  # 1e308 becomes infinite, and is refused as such
         said = say(columns)
         if columns.drop_odd():

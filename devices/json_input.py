@@ -4,6 +4,7 @@ Belongs here: what the JSON formats share about syntax. Their fields stand in th
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite, nan
 from typing import Any, Final
@@ -11,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from devices.errors import DecodeError, Reject
+from devices.input_names import named_word
 from devices.texts import is_ident
 
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
@@ -89,7 +91,7 @@ def as_object(value: Any, name: str = "element") -> dict[str, Any]:
     return value
 
 
-_MILLISECONDS_FROM: Final = 1e11
+MILLISECONDS_FROM: Final = 1e11
 """A number of seconds as large as this is one of milliseconds: it would be the year 5138."""
 
 
@@ -117,7 +119,7 @@ def instant_us(value: Any, key: str) -> float:
                 detail = f"{key}: expected an instant, got {value!r:.60}"
                 raise DecodeError(Reject.BAD_VALUE, detail=detail) from None
     number_ = as_number(value, key)
-    return whole_us(number_ * (1e3 if abs(number_) >= _MILLISECONDS_FROM else 1e6))
+    return whole_us(number_ * (1e3 if abs(number_) >= MILLISECONDS_FROM else 1e6))
 
 
 def iso_us(text: str) -> float:
@@ -154,3 +156,12 @@ def switch(values: dict[str, Any], key: str) -> bool | None:
     if state is not None or value is None:
         values.pop(key, None)
     return state
+
+
+def switches(values: dict[str, Any], names: Mapping[str, str]) -> int:
+    """Take the inputs out of an object: the word of those that are on or off.
+
+    names: by key, what we call the input.
+    """
+    states = {ours: switch(values, key) for key, ours in names.items()}
+    return named_word({name: state for name, state in states.items() if state is not None})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from devices.batch import I32, I64, U8, Bool
 from devices.compile import inlined_kernel, kernel
-from devices.scanning import instant_at, json_number_at
+from devices.scanning import PLAIN, instant_at, json_number_at, word_at
 from devices.texts import MAX_IDENT_CHARACTERS
 
 NUMBER, INSTANT, TEXT, TRUTH, RAW, OBJECT, NULL, KEPT, REQUIRED = (1 << bit for bit in range(9))
@@ -29,13 +29,7 @@ _SPACE, _QUOTE, _COMMA, _COLON, _BACKSLASH = (ord(sign) for sign in ' ",:\\')
 _OPEN, _CLOSE, _LIST, _LIST_END = (ord(sign) for sign in "{}[]")
 _TRUE, _FALSE, _NULL = tuple(b"true"), tuple(b"false"), tuple(b"null")
 _WHITE: Final = 1 << _SPACE | 1 << ord("\r") | 1 << ord("\n") | 1 << ord("\t")
-_DELETE: Final = 0x7F
 _ODD: Final = -1
-
-
-_PLAIN: Final = np.zeros(256, np.bool_)
-_PLAIN[_SPACE:_DELETE] = True
-_PLAIN[[_QUOTE, _BACKSLASH]] = False
 
 
 class Table(NamedTuple):
@@ -94,7 +88,7 @@ def _skip(data: U8, at: int) -> int:
 @inlined_kernel
 def _text_end(data: U8, at: int) -> int:
     """Where a text of printable ASCII without escapes has its closing quote, or -1."""
-    while _PLAIN[data[at]]:
+    while PLAIN[data[at]]:
         at += 1
     return at if data[at] == _QUOTE else _ODD
 
@@ -127,15 +121,6 @@ def _any_end(data: U8, at: int) -> int:
             at += 1
         if depth == 0:
             return at
-
-
-@inlined_kernel
-def _is(data: U8, at: int, word: tuple[int, ...]) -> bool:
-    """Whether a word of lower case stands here."""
-    k = 0
-    while k < len(word) and data[at + k] == word[k]:
-        k += 1
-    return k == len(word)
 
 
 @inlined_kernel
@@ -194,13 +179,13 @@ def _value(  # noqa: C901, PLR0911 a case for each kind
             out.values[row, slot], end = instant_at(data, at)
             return end, note
         return _ODD, note
-    if flags & NULL and _is(data, at, _NULL):
+    if flags & NULL and word_at(data, at, _NULL):
         return at + 4, note
     if flags & TRUTH:
-        if _is(data, at, _TRUE):
+        if word_at(data, at, _TRUE):
             out.values[row, slot] = 1.0
             return at + 4, note
-        if _is(data, at, _FALSE):
+        if word_at(data, at, _FALSE):
             out.values[row, slot] = 0.0
             return at + 5, note
     if flags & NUMBER:

@@ -1,9 +1,9 @@
 """FixRows: fixes gathered one by one, for formats whose records cannot be read as columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import nan
-from typing import Any
+from typing import Any, TypeVar
 
 from devices.batch import I64
 from devices.checks import assemble, check_bad_parts, check_size
@@ -11,6 +11,8 @@ from devices.codec import Decoded, Refusal, Registration
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.texts import Names, known_licence
+
+T = TypeVar("T")
 
 _NAMES = (
     "time", "lon", "lat", "speed_kmh", "heading", "altitude", "hdop", "satellites", "odometer",
@@ -105,6 +107,18 @@ class FixRows:
             idents=self._idents.known(), drivers=self._drivers.known(),
         )  # fmt: skip
         return replace(made, registrations=tuple(self._registrations))
+
+
+def read_each(parts: Iterable[T], read: Callable[[T, int, FixRows], None], rows: FixRows) -> None:
+    """Read the parts of one payload by their number; what `read` raises refuses its part alone.
+
+    Raises DecodeError if too many parts were refused.
+    """
+    for at, part in enumerate(parts):
+        try:
+            read(part, at, rows)
+        except DecodeError as error:
+            rows.refuse(error, at)
 
 
 def decode_each(

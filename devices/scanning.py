@@ -10,7 +10,7 @@ import numpy as np
 from devices.batch import U8
 from devices.compile import inlined_kernel
 
-_QUOTE, _COLON, _MINUS, _PLUS, _DOT, _ZERO = (ord(sign) for sign in '":-+.0')
+_QUOTE, _BACKSLASH, _COLON, _MINUS, _PLUS, _DOT, _ZERO = (ord(sign) for sign in '"\\:-+.0')
 _E, _T, _Z = (ord(letter) for letter in "ETZ")
 _LOWER: Final = 0x20
 _ODD: Final = -1
@@ -18,12 +18,23 @@ _ODD: Final = -1
 _EXACT: Final = 1 << 53
 _MOST_DIGITS: Final = 18
 
+PLAIN: Final = np.zeros(256, np.bool_)
+"""Characters that stand for themselves in a text of JSON: printable ASCII, but for two."""
+PLAIN[ord(" ") : 0x7F] = True
+PLAIN[[_QUOTE, _BACKSLASH]] = False
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 """Seconds of these years are exact in float64, to the microsecond."""
 
 POWERS: Final = 10.0 ** np.arange(23)
 """Powers of ten that are exact: a whole number below 2**53 divided by one is rounded as `float`
 rounds the text."""
+
+
+@inlined_kernel
+def sign_at(raw: U8, at: int) -> int:
+    """The character or byte that stands here, for sums that may be negative."""
+    return np.int64(raw[at])  # type: ignore[return-value]
 
 
 @inlined_kernel
@@ -42,6 +53,23 @@ def whole_at(raw: U8, at: int, width: int) -> int:
             return -1
         value = value * 10 + one
     return value
+
+
+@inlined_kernel
+def past_digits(raw: U8, at: int) -> int:
+    """Where digits end that may begin here."""
+    while 0 <= digit_at(raw, at) <= 9:
+        at += 1
+    return at
+
+
+@inlined_kernel
+def word_at(raw: U8, at: int, word: tuple[int, ...]) -> bool:
+    """Whether these characters stand here."""
+    k = 0
+    while k < len(word) and raw[at + k] == word[k]:
+        k += 1
+    return k == len(word)
 
 
 @inlined_kernel
@@ -67,14 +95,39 @@ def _exponent_end(data: U8, at: int) -> int:
     """Where digits end that may have a sign, or -1."""
     if data[at] == _MINUS or data[at] == _PLUS:
         at += 1
-    begin = at
-    while 0 <= digit_at(data, at) <= 9:
-        at += 1
-    return at if at > begin else _ODD
+    end = past_digits(data, at)
+    return end if end > at else _ODD
 
 
 @inlined_kernel
-def json_number_at(data: U8, at: int) -> tuple[float, int]:
+def _upper_half(value: float) -> float:
+    """The first 26 bits of a number: products of two such halves are exact."""
+    wide = value * 134_217_729.0
+    return wide - (wide - value)
+
+
+@inlined_kernel
+def quotient(value: int, power: float) -> float:
+    """A whole number from 0 to 10**18 divided by a power of ten, rounded once, as `float` rounds.
+
+    NaN for the few of which this arithmetic cannot tell.
+    """
+    low = value & 0x7FF
+    high, rest = float(value - low), float(low)
+    found = (high + rest) / power
+    # What is left over, from the product without any error (Dekker 1971, A floating-point technique
+    # for extending the available precision).
+    product, one, other = found * power, _upper_half(found), _upper_half(power)
+    error = one * other - product + one * (power - other) + (found - one) * other
+    error += (found - one) * (power - other)
+    missing = ((high - product) + (rest - error)) / power
+    # The missing part is good to some 40 bits; where its last ones matter, it could be a tie.
+    least, most = found + missing * (1 - 2.0**-30), found + missing * (1 + 2.0**-30)
+    return least if least == most else np.nan
+
+
+@inlined_kernel
+def json_number_at(data: U8, at: int) -> tuple[float, int]:  # noqa: C901 one number, one exit
     """A number and where it ends; NaN if only `float` rounds it well; -1 for what is odd."""
     negative = data[at] == _MINUS
     at += negative
@@ -84,7 +137,7 @@ def json_number_at(data: U8, at: int) -> tuple[float, int]:
         at += 1
     if not 1 <= at - begin <= _MOST_DIGITS or (data[begin] == _ZERO and at > begin + 1):
         return 0.0, _ODD
-    exact = True
+    whole = True
     if data[at] == _DOT:
         dot = at
         at += 1
@@ -94,14 +147,18 @@ def json_number_at(data: U8, at: int) -> tuple[float, int]:
             at += 1
         if at == dot + 1:
             return 0.0, _ODD
-        exact = value <= _EXACT and at - begin <= _MOST_DIGITS + 1
+        whole = at - begin <= _MOST_DIGITS + 1
     elif value > _EXACT or (negative and value == 0):
         return 0.0, _ODD
     if data[at] | _LOWER == _E | _LOWER:
-        exact, at = False, _exponent_end(data, at + 1)
-    if not exact:
+        whole, at = False, _exponent_end(data, at + 1)
+    if not whole:
         return np.nan, at
-    found = value / POWERS[at - dot - 1] if dot else float(value)
+    found = float(value)
+    if value > _EXACT:
+        found = quotient(value, POWERS[at - dot - 1])
+    elif dot:
+        found = value / POWERS[at - dot - 1]
     return (-found if negative else found), at
 
 

@@ -6,6 +6,7 @@ gives text without control characters and lone surrogates, which PostgreSQL woul
 
 import re
 from collections.abc import Iterable
+from itertools import count
 from typing import Final
 
 from devices.batch import UNKNOWN
@@ -68,8 +69,8 @@ class Names:
     def numbers(self, names: Iterable[str]) -> list[int]:
         """The numbers of several names."""
         texts = list(names)
-        for name in dict.fromkeys(texts):
-            self._numbers.setdefault(name, len(self._numbers) - 1)
+        new = [name for name in dict.fromkeys(texts) if name not in self._numbers]
+        self._numbers.update(zip(new, count(len(self._numbers) - 1), strict=False))
         return [self._numbers[name] for name in texts]
 
     def known(self) -> tuple[str, ...]:

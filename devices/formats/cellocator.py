@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from math import floor, pi
+from math import floor, pi, radians
 from struct import Struct
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from devices.batch import I64, FixBatch, Input, Quality, inputs_states
 from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.columns import instants
+from devices.each_fix import each_fix, with_zeros
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.layouts import Kind, Meaning, Values, Walk, inputs_of, read
 from devices.records import Records
@@ -300,29 +301,22 @@ def _angle(radians: float, most: float) -> int:
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One status per fix; an ident that is no number of 32 bits is written 0."""
     del drivers
-    columns = zip(
-        (fixes.time // 1_000_000).tolist(), np.radians(fixes.lon).tolist(),
-        np.radians(fixes.lat).tolist(), np.nan_to_num(fixes.altitude).tolist(),
-        np.nan_to_num(fixes.speed_kmh).tolist(), np.radians(np.nan_to_num(fixes.heading)).tolist(),
-        fixes.satellites.tolist(), fixes.inputs.tolist(), fixes.quality.tolist(), idents,
-        strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, altitude, speed, course, satellites, word, quality,
-              ident) in enumerate(columns):  # fmt: skip
-        states = inputs_states(word)
+    columns = with_zeros(fixes, "altitude", "speed_kmh", "heading")
+    for row, (fix, ident) in enumerate(zip(each_fix(columns), idents, strict=True)):
+        states = inputs_states(fix.inputs)
         first = bool(states.get(Input.IGNITION)) << IGNITION_BIT
         first |= bool(states.get(Input.DOOR)) << DOOR_BIT
         fourth = bool(states.get(Input.CHARGING)) << CHARGING_BIT
-        when = datetime.fromtimestamp(time, UTC)
+        when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         unit = int(ident) if ident.isdecimal() and int(ident) < 1 << 32 else 0
         try:
             message = _HEAD.pack(MARK, STATUS, unit) + _CONTENT.pack(
                 0, row & 0xFF, *bytes(8), first, 0, 0, fourth, 0, *bytes(4), bytes(3), bytes(6),
-                0, 0, 0, 0, 0 if quality & Quality.NO_POSITION else satellites, _angle(lon, pi),
-                _angle(lat, pi / 2), round(altitude * 100), round(speed / 0.036),
-                round(course * 1e3) % round(2 * pi * 1e3), when.second, when.minute, when.hour,
-                when.day, when.month, when.year,
+                0, 0, 0, 0, 0 if fix.is_lost else fix.satellites, _angle(radians(fix.lon), pi),
+                _angle(radians(fix.lat), pi / 2), round(fix.altitude * 100),
+                round(fix.speed_kmh / 0.036), round(radians(fix.heading) * 1e3) % round(2e3 * pi),
+                when.second, when.minute, when.hour, when.day, when.month, when.year,
             )  # fmt: skip
         except (struct.error, ValueError) as error:
             raise EncodeError(f"cellocator: fix {row}: {error}") from None

@@ -21,9 +21,10 @@ from devices.json_input import (
     required_number,
     seconds_us,
     switch,
+    switches,
 )  # fmt: skip
 from devices.messages import Row, decode_messages, known, spoken
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 
 _DECODER: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
 _ENCODER: Final = msgspec.json.Encoder()
@@ -82,24 +83,17 @@ def _row(values: dict[str, Any]) -> Row:
 
 def read(payload: bytes, rows: FixRows) -> None:
     """Read one payload, element by element."""
-    for at, element in enumerate(read_objects(payload)):
-        try:
-            _add(as_object(element, "message"), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(read_objects(payload), _add, rows)
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = as_object(element, "message")
     if values.get("position.latitude") is None and values.get("position.longitude") is None:
         raise DecodeError(Reject.UNSUPPORTED, detail="a message without a position")
-    word = 0
-    for key, name in INPUTS.items():
-        state = switch(values, key)
-        if state is not None:
-            word |= ON[name] if state else OFF[name]
+    inputs = switches(values, INPUTS)
     mains = switch(values, MAINS)
     if mains is not None:
-        word |= OFF["power_cut"] if mains else ON["power_cut"]
+        inputs |= OFF["power_cut"] if mains else ON["power_cut"]
     rows.add(
         seconds_us(values, "timestamp"),
         required_number(values, "position.longitude"),
@@ -112,7 +106,7 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
         satellites=number(values, "position.satellites"),
         odometer=number(values, "vehicle.mileage") * 1000,
         ident=identity(values, "ident"),
-        inputs=word,
+        inputs=inputs,
         quality=Quality.NO_POSITION if switch(values, "position.valid") is False else 0,
         extra=values,
     )

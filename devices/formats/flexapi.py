@@ -20,11 +20,11 @@ from devices.batch import F64, I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.crc16 import crc16_ibm
 from devices.errors import DecodeError, EncodeError, Reject
-from devices.input_names import OFF, ON
 from devices.json_columns import (
     Columns,
     Said,
     Shape,
+    Written,
     decode_columns,
     words_of,
 )
@@ -34,11 +34,11 @@ from devices.json_input import (
     read_objects,
     required_number,
     seconds_us,
-    switch,
+    switches,
 )
 from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
 from devices.messages import known, spoken
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 from devices.texts import is_ident
 from devices.units import KNOT_KMH
 
@@ -72,7 +72,8 @@ _TOPIC: Final = re.compile(r"v1/([^/\x00-\x20\x7f]{1,64})/(.+)")
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of one message each."""
-    return decode_columns(payloads, received, _SHAPE, _say, read, [*map(_written, payloads)])
+    written = Written.of([*map(_written, payloads)])
+    return decode_columns(payloads, received, _SHAPE, _say, read, written)
 
 
 def _written(payload: bytes) -> bytes:
@@ -136,11 +137,7 @@ def _kept(columns: Columns) -> dict[int, dict[str, Any]]:
 
 def read(payload: bytes, rows: FixRows) -> None:
     """Read one payload: wrapped as on a serial line, or its JSON alone, or the inner object."""
-    for at, element in enumerate(_elements(payload)):
-        try:
-            _add(as_object(element, "message"), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(_elements(payload), _add, rows)
 
 
 def _elements(payload: bytes) -> list[Any]:
@@ -157,7 +154,8 @@ def _elements(payload: bytes) -> list[Any]:
     return read_objects(payload[1 : ends[-1]] if ends else payload[1:])
 
 
-def _add(message: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    message = as_object(element, "message")
     serial, group, values = "", "", message
     if "topic" in message:
         serial, group = _sender(message.pop("topic"))
@@ -165,11 +163,7 @@ def _add(message: dict[str, Any], at: int, rows: FixRows) -> None:
     lat_key, lon_key = _name("latitude", values), _name("longitude", values)
     if values.get(lat_key) is None and values.get(lon_key) is None:
         raise DecodeError(Reject.UNSUPPORTED, detail=f"no position in {group or 'the message'}")
-    word = 0
-    for key, name in INPUTS.items():
-        state = switch(values, key)
-        if state is not None:
-            word |= ON[name] if state else OFF[name]
+    inputs = switches(values, INPUTS)
     time = seconds_us(values, _name("time", values))
     lon, lat = required_number(values, lon_key), required_number(values, lat_key)
     rows.add(
@@ -184,7 +178,7 @@ def _add(message: dict[str, Any], at: int, rows: FixRows) -> None:
         satellites=number(values, "gnss.num_sv"),
         odometer=number(values, "obd.odo") * KILOMETRE_M,
         ident=serial,
-        inputs=word,
+        inputs=inputs,
         quality=Quality.NO_POSITION if values.get("gnss.fix") in (0, 5) else 0,
         extra={**values, **_beside(message, values, group)},
     )

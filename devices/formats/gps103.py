@@ -18,6 +18,7 @@ import numpy as np
 from devices.batch import I64, FixBatch, Input, Quality, inputs_word
 from devices.codec import Codec, Decoded, register
 from devices.columns import DAY_US, SECOND_US, decimals, instants, pairs
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
@@ -271,19 +272,15 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
     """One message "tracker" for each fix, of a tracker whose local time is UTC."""
     del drivers
     check_idents(idents)
-    columns = zip(
-        idents, written_times(fixes.time, "%y%m%d%H%M%S"), (fixes.time // 1000 % 1000).tolist(),
-        fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(), fixes.heading.tolist(),
-        fixes.altitude.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
+    times = written_times(fixes.time, "%y%m%d%H%M%S")
     return [
-        f"imei:{ident},tracker,{when},,F,{when[6:]}.{millis:03d},"
-        f"{'V' if quality & Quality.NO_POSITION else 'A'},"
-        f"{written_angle(lat, 2, 4)},{'S' if lat < 0 else 'N'},"
-        f"{written_angle(lon, 3, 4)},{'W' if lon < 0 else 'E'},"
-        f"{written_number(speed / KNOT_KMH, 4)},{written_number(heading, 2)},"
-        f"{written_number(altitude, 1)};".encode()
-        for ident, when, millis, lon, lat, speed, heading, altitude, quality in columns
+        f"imei:{ident},tracker,{when},,F,{when[6:]}.{fix.time_us // 1000 % 1000:03d},"
+        f"{'V' if fix.is_lost else 'A'},"
+        f"{written_angle(fix.lat, 2, 4)},{'S' if fix.lat < 0 else 'N'},"
+        f"{written_angle(fix.lon, 3, 4)},{'W' if fix.lon < 0 else 'E'},"
+        f"{written_number(fix.speed_kmh / KNOT_KMH, 4)},{written_number(fix.heading, 2)},"
+        f"{written_number(fix.altitude, 1)};".encode()
+        for fix, ident, when in zip(each_fix(fixes), idents, times, strict=True)
     ]
 
 

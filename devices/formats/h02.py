@@ -17,6 +17,7 @@ import numpy as np
 from devices.batch import F64, I64, U8, Bool, FixBatch, Input, Quality, inputs_word
 from devices.codec import Codec, Decoded, register
 from devices.columns import bcd_numbers, bcd_pairs, decimals, degrees, instants, pairs
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
@@ -350,17 +351,13 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
     del drivers
     check_idents(idents)
     clocks, dates = written_times(fixes.time, "%H%M%S"), written_times(fixes.time, "%d%m%y")
-    columns = zip(
-        idents, clocks, dates, fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     return [
-        f"*HQ,{ident},V1,{clock},{'V' if quality & Quality.NO_POSITION else 'A'},"
-        f"{written_angle(lat, 2, 4)},{'S' if lat < 0 else 'N'},"
-        f"{written_angle(lon, 3, 4)},{'W' if lon < 0 else 'E'},"
-        f"{written_number(speed / KNOT_KMH, 4)},{written_number(heading, 0, 3)},{date},"
-        "FFFFFFFF#".encode()
-        for ident, clock, date, lon, lat, speed, heading, quality in columns
+        f"*HQ,{ident},V1,{clock},{'V' if fix.is_lost else 'A'},"
+        f"{written_angle(fix.lat, 2, 4)},{'S' if fix.lat < 0 else 'N'},"
+        f"{written_angle(fix.lon, 3, 4)},{'W' if fix.lon < 0 else 'E'},"
+        f"{written_number(fix.speed_kmh / KNOT_KMH, 4)},{written_number(fix.heading, 0, 3)},"
+        f"{date},FFFFFFFF#".encode()
+        for fix, ident, clock, date in zip(each_fix(fixes), idents, clocks, dates, strict=True)
     ]
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from devices.batch import I64, FixBatch, Input, Quality, inputs_states
 from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix, with_zeros
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.layouts import Kind, Meaning, Splits, Values, Walk, inputs_of, known, read
 from devices.records import Records
@@ -266,26 +267,19 @@ _PLACE_SENSOR: Final = 0xD000
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One record per fix, behind its IMEI where the ident is one."""
     del drivers
-    columns = zip(
-        (fixes.time // 1_000_000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
-        np.nan_to_num(fixes.speed_kmh).tolist(), np.nan_to_num(fixes.heading).tolist(),
-        np.nan_to_num(fixes.altitude).tolist(), np.nan_to_num(fixes.hdop).tolist(),
-        fixes.satellites.tolist(), fixes.odometer.tolist(), fixes.inputs.tolist(),
-        fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, speed, heading, altitude, hdop, satellites, odometer, word, quality,
-              ident) in enumerate(columns):  # fmt: skip
+    columns = with_zeros(fixes, "altitude", "speed_kmh", "heading", "hdop")
+    for row, (fix, ident) in enumerate(zip(each_fix(columns), idents, strict=True)):
         try:
             content = _TIME_AND_PLACE.pack(
-                time, PLACE, _PLACE_SENSOR, lat, lon, round(speed), min(round(hdop * 10), 0xFF),
-                0 if quality & Quality.NO_POSITION else satellites, round(heading) % 360,
-                round(altitude),
-            ) + _booleans(word)  # fmt: skip
+                fix.time_us // 1_000_000, PLACE, _PLACE_SENSOR, fix.lat, fix.lon,
+                round(fix.speed_kmh), min(round(fix.hdop * 10), 0xFF),
+                0 if fix.is_lost else fix.satellites, round(fix.heading) % 360, round(fix.altitude),
+            ) + _booleans(fix.inputs)  # fmt: skip
         except (struct.error, OverflowError) as error:
             raise EncodeError(f"iotm: fix {row}: {error}") from None
-        if not isnan(odometer):
-            content += _DOUBLE.pack(13, ODOMETER, odometer)
+        if not isnan(fix.odometer):
+            content += _DOUBLE.pack(13, ODOMETER, fix.odometer)
         message = bytes((VERSION,))
         if len(ident) == _IMEI_DIGITS and ident.isdecimal():
             message += _BLOCK.pack(IMEI, 8) + int(ident).to_bytes(8, "little")

@@ -29,7 +29,7 @@ from devices.json_input import (
     whole_us,
 )
 from devices.json_kernel import INSTANT, NULL, NUMBER, RAW, REQUIRED, TEXT, TRUTH
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Ident = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,64}\Z")]
@@ -158,11 +158,7 @@ def read(payload: bytes, rows: FixRows) -> None:
     if not elements:
         detail = "expected at least one fix, got an empty array"
         raise DecodeError(Reject.NO_CONTENT, detail=detail)
-    for at, element in enumerate(elements):
-        try:
-            _add(element, at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(elements, _add, rows)
 
 
 def _elements(payload: bytes) -> list[Any]:

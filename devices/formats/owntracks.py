@@ -15,7 +15,7 @@ from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
 from devices.json_input import as_object, number, read_objects, required_number
-from devices.rows import FixRows, decode_each
+from devices.rows import FixRows, decode_each, read_each
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -26,14 +26,11 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
 
 
 def _read(payload: bytes, rows: FixRows) -> None:
-    for at, element in enumerate(read_objects(payload)):
-        try:
-            _add(as_object(element), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(read_objects(payload), _add, rows)
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = as_object(element)
     kind = values.pop("_type", None)
     if kind != "location":
         if kind is None:

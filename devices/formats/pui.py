@@ -22,10 +22,10 @@ from devices.json_input import (
     number,
     read_objects,
     required_number,
-    switch,
+    switches,
 )
 from devices.messages import Row, decode_messages, known, spoken
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 
 CM_S_KMH: Final = 0.036
 
@@ -59,14 +59,11 @@ def _row(values: dict[str, Any]) -> Row:
 
 def read(payload: bytes, rows: FixRows) -> None:
     """Read one payload, element by element."""
-    for at, element in enumerate(read_objects(payload)):
-        try:
-            _add(as_object(element, "report"), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(read_objects(payload), _add, rows)
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = as_object(element, "report")
     found = values.pop("location", None)
     if found is None:
         detail = f"a report without a location: rpt {values.get('rpt')!r:.40}"
@@ -78,7 +75,7 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
     time = values.pop("ts", None)
     if time is None:
         raise DecodeError(Reject.MISSING_FIELD, detail="ts: expected a time, got nothing")
-    state = switch(values, "ign")
+    inputs = switches(values, {"ign": "ignition"})
     rows.add(
         instant_us(time, "ts"),
         lon,
@@ -87,7 +84,7 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
         speed_kmh=number(values, "spd") * CM_S_KMH,
         heading=number(values, "bear"),
         ident=identity(values, "id"),
-        inputs=0 if state is None else (ON if state else OFF)["ignition"],
+        inputs=inputs,
         extra=values,
     )
 

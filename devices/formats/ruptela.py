@@ -20,6 +20,7 @@ from devices.batch import I64, FixBatch, Input, Quality, inputs_states
 from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
 from devices.crc16 import KERMIT
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.extra import extra_values
 from devices.layouts import Kind, Meaning, Values, Walk, inputs_of, known, read
@@ -239,29 +240,23 @@ _FIRST_OF: Final = {Input.IGNITION: 251, Input.MOVEMENT: 173, Input.CHARGING: 17
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One packet of one record per fix; an ident that is no IMEI is written 0."""
     del drivers
-    columns = zip(
-        (fixes.time // 1_000_000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
-        fixes.altitude.tolist(), fixes.heading.tolist(), fixes.satellites.tolist(),
-        fixes.speed_kmh.tolist(), fixes.hdop.tolist(), fixes.odometer.tolist(),
-        fixes.inputs.tolist(), fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     parts = []
-    for row, (time, lon, lat, altitude, heading, satellites, speed, hdop, odometer, inputs,
-              quality, ident) in enumerate(columns):  # fmt: skip
+    for row, (fix, ident) in enumerate(zip(each_fix(fixes), idents, strict=True)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
         io = {int(key): int(value) for key, value in extra.get("io", {}).items()}
-        io |= _input_elements(inputs)
-        if not isnan(odometer):
-            io[ODOMETER_M] = min(round(odometer), 0xFFFF_FFFF)
-        tenths = _UNKNOWN_ALTITUDE if isnan(altitude) else round(altitude * 10)
+        io |= _input_elements(fix.inputs)
+        if not isnan(fix.odometer):
+            io[ODOMETER_M] = min(round(fix.odometer), 0xFFFF_FFFF)
+        tenths = _UNKNOWN_ALTITUDE if isnan(fix.altitude) else round(fix.altitude * 10)
         try:
             fixed = _FIXED.pack(
-                time, 0, int(extra.get("priority", 0)), round(lon * 1e7), round(lat * 1e7),
+                fix.time_us // 1_000_000, 0, int(extra.get("priority", 0)),
+                round(fix.lon * 1e7), round(fix.lat * 1e7),
                 tenths if abs(tenths) < 1 << 15 else _UNKNOWN_ALTITUDE,
-                0xFFFF if isnan(heading) else round(heading * 100) % 36_000,
-                0 if quality & Quality.NO_POSITION else satellites,
-                0xFFFF if isnan(speed) else round(speed),
-                0xFF if isnan(hdop) else min(round(hdop * 10), 0xFE),
+                0xFFFF if isnan(fix.heading) else round(fix.heading * 100) % 36_000,
+                0 if fix.is_lost else fix.satellites,
+                0xFFFF if isnan(fix.speed_kmh) else round(fix.speed_kmh),
+                0xFF if isnan(fix.hdop) else min(round(fix.hdop * 10), 0xFE),
                 int(extra.get("event", 0)),
             )  # fmt: skip
             head = struct.pack(">QBBB", int(ident) if ident.isdecimal() else 0, RECORDS, 0, 1)

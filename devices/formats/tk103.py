@@ -17,6 +17,7 @@ import numpy as np
 from devices.batch import I64, FixBatch, Input, Quality, inputs_word
 from devices.codec import Codec, Decoded, register
 from devices.columns import decimals, instants, pairs
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_bytes
 from devices.rows import FixRows
@@ -217,29 +218,25 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
     """
     del drivers
     check_idents(idents)
-    columns = zip(
-        idents, written_times(fixes.time, "%y%m%d%H%M%S"), fixes.lon.tolist(), fixes.lat.tolist(),
-        fixes.speed_kmh.tolist(), fixes.heading.tolist(), fixes.altitude.tolist(),
-        fixes.satellites.tolist(), fixes.odometer.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     out = []
-    for ident, when, lon, lat, speed, heading, altitude, satellites, odometer, quality in columns:
-        valid = "V" if quality & Quality.NO_POSITION else "A"
-        north = f"{written_angle(lat, 2, 4)}{'S' if lat < 0 else 'N'}"
-        east = f"{written_angle(lon, 3, 4)}{'W' if lon < 0 else 'E'}"
-        known = not isnan(speed) and not isnan(heading) and speed < _MOST_KMH
+    times = written_times(fixes.time, "%y%m%d%H%M%S")
+    for fix, ident, when in zip(each_fix(fixes), idents, times, strict=True):
+        valid = "V" if fix.is_lost else "A"
+        north = f"{written_angle(fix.lat, 2, 4)}{'S' if fix.lat < 0 else 'N'}"
+        east = f"{written_angle(fix.lon, 3, 4)}{'W' if fix.lon < 0 else 'E'}"
+        known = not isnan(fix.speed_kmh) and not isnan(fix.heading) and fix.speed_kmh < _MOST_KMH
         if known and _ROOMY.fullmatch(ident):
-            metres = 0 if isnan(odometer) else round(odometer) & 0xFFFFFFFF
+            metres = 0 if isnan(fix.odometer) else round(fix.odometer) & 0xFFFFFFFF
             said_all = (
-                f"({ident}BR00{when[:6]}{valid}{north}{east}{speed:05.1f}{when[6:]}"
-                f"{min(heading, 359.99):06.2f}00000000L{metres:08X})"
+                f"({ident}BR00{when[:6]}{valid}{north}{east}{fix.speed_kmh:05.1f}{when[6:]}"
+                f"{min(fix.heading, 359.99):06.2f}00000000L{metres:08X})"
             )
         else:
             said_all = (
                 f"({ident},ZC17,{when[4:6]}{when[2:4]}{when[:2]},{valid},{north},{east},"
-                f"{written_number(speed, 3)},{when[6:]},{written_number(heading, 2)},"
-                f"{written_number(altitude, 2)},"
-                f"{'' if satellites == _UNKNOWN_SATELLITES else satellites})"
+                f"{written_number(fix.speed_kmh, 3)},{when[6:]},{written_number(fix.heading, 2)},"
+                f"{written_number(fix.altitude, 2)},"
+                f"{'' if fix.satellites == _UNKNOWN_SATELLITES else fix.satellites})"
             )
         out.append(said_all.encode())
     return out

@@ -15,7 +15,6 @@ import numpy as np
 from devices.batch import F64, I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
-from devices.input_names import OFF, ON
 from devices.json_columns import (
     Columns,
     Said,
@@ -31,10 +30,11 @@ from devices.json_input import (
     read_objects,
     required_number,
     switch,
+    switches,
 )
 from devices.json_kernel import INSTANT, NULL, NUMBER, REQUIRED, TEXT, TRUTH
 from devices.messages import known, spoken
-from devices.rows import FixRows
+from devices.rows import FixRows, read_each
 from devices.texts import is_ident
 from devices.units import KNOT_KMH
 
@@ -125,24 +125,17 @@ def _others(
 
 def read(payload: bytes, rows: FixRows) -> None:
     """Read one payload, element by element."""
-    for at, element in enumerate(read_objects(payload)):
-        try:
-            _add(as_object(element, "message"), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(read_objects(payload), _add, rows)
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = as_object(element, "message")
     position, device, said = _parts(values)
     key = "fixTime" if position.get("fixTime") is not None else "deviceTime"
     time = position.pop(key, None)
     if time is None:
         raise DecodeError(Reject.MISSING_FIELD, detail="fixTime: expected a time, got nothing")
-    word = 0
-    for name, ours in INPUTS.items():
-        state = switch(said, name)
-        if state is not None:
-            word |= ON[ours] if state else OFF[ours]
+    inputs = switches(said, INPUTS)
     driver = said.get("driverUniqueId")
     if isinstance(driver, str) and is_ident(driver) and driver == driver.strip():
         said.pop("driverUniqueId")
@@ -161,7 +154,7 @@ def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
         odometer=number(said, "odometer"),
         driver=driver,
         ident=identity(device, "uniqueId"),
-        inputs=word,
+        inputs=inputs,
         quality=Quality.NO_POSITION if switch(position, "valid") is False else 0,
         extra=_others(values, position, said, device),
     )

@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devices.distinct import distinct
-from devices.json_columns import Columns, Shape
+from devices.json_columns import Columns, Shape, Written
 from devices.json_input import JSON_ERRORS, iso_us
 from devices.json_kernel import INSTANT, KEPT, NULL, NUMBER, RAW, REQUIRED, TEXT, TRUTH
+from devices.json_texts import ELEMENTS, MEMBERS, NOTHING
 from tests.devices.test_bad_input import mutations
 
 SHAPE = Shape({
@@ -51,7 +52,7 @@ PLAIN = re.compile(
 
 def one(text):
     """What is read of a payload, or None: it is odd."""
-    columns = Columns(SHAPE, [text.encode() if isinstance(text, str) else text])
+    columns = Columns(SHAPE, Written.of([text.encode() if isinstance(text, str) else text]))
     assert columns.odd.tolist() == [len(columns) == 0]
     return None if columns.odd[0] else columns
 
@@ -80,6 +81,17 @@ def test_a_number_is_read_to_the_last_bit_or_not_at_all(text):
         assert bits(read.number("a")[0]) == bits(expected)
     else:  # large whole numbers, and -0
         assert abs(expected) >= 2**53 or expected == 0
+
+
+def test_numbers_of_all_the_digits_of_a_double_are_read_to_the_last_bit():
+    rng = np.random.default_rng(1)
+    sizes = 10.0 ** rng.integers(-3, 16, 20_000)
+    texts = [*map(repr, (rng.random(20_000) * sizes).tolist())]
+    texts += [f"{whole}.5" for whole in range(2**52, 2**52 + 500)]  # between two doubles
+    texts = [text for text in texts if "e" not in text]
+    columns = Columns(SHAPE, Written.of([b'{"a":%s}' % text.encode() for text in texts]))
+    assert not columns.odd.any()
+    np.testing.assert_array_equal(columns.number("a"), [float(text) for text in texts])
 
 
 @settings(max_examples=120, deadline=None)
@@ -164,9 +176,20 @@ def check(columns, messages):
                 assert (known[at].decode() if at >= 0 else None) == said
     for path in SHAPE.objects:
         others = columns.others(*path)
-        assert [others.get(row, {}) for row in range(len(messages))] == [
-            unknown(message, path) for message in messages
-        ]
+        expected = [unknown(message, path) for message in messages]
+        assert [others.get(row, {}) for row in range(len(messages))] == expected
+        for kind, text, members in zip(*columns.kept(*path), expected, strict=True):
+            check_kept(kind, text, members)
+
+
+def check_kept(kind, text, members):
+    """An object is of a kind that may be stored as it is written only if that says the same."""
+    assert bool(text) == bool(members) == (kind != NOTHING)
+    if kind in {MEMBERS, ELEMENTS}:
+        assert json.loads(text, object_pairs_hook=list) == [*members.items()]
+    if kind == ELEMENTS:
+        assert all(name.isdecimal() for name in members)
+        assert {*map(type, members.values())} == {int}
 
 
 def unknown(message, path):
@@ -221,7 +244,7 @@ def test_payloads_stand_apart(first, second):
         b"\0",
         json.dumps(second).encode(),
     ]
-    columns = Columns(SHAPE, payloads)
+    columns = Columns(SHAPE, Written.of(payloads))
     assert columns.odd.tolist() == [False, True, True, True, False]
     assert columns.owner.tolist() == [0] * len(first) + [4] * len(second)
     assert columns.at.tolist() == [*range(len(first)), *range(len(second))]
@@ -243,7 +266,8 @@ def test_what_is_not_of_the_shape_is_odd(text):
 
 
 def test_rows_of_payloads_found_odd_later_are_dropped():
-    columns = Columns(SHAPE, [b'{"a":1,"x":[1]}', b'[{"a":2,"x":[1 2]},{"a":3}]', b'{"a":4,"x":5}'])
+    payloads = [b'{"a":1,"x":[1]}', b'[{"a":2,"x":[1 2]},{"a":3}]', b'{"a":4,"x":5}']
+    columns = Columns(SHAPE, Written.of(payloads))
     assert len(columns) == 4
     columns.others()
     assert columns.drop_odd()
@@ -256,7 +280,7 @@ def test_rows_of_payloads_found_odd_later_are_dropped():
 def test_payloads_of_nothing_but_unknown_members_are_left_to_the_other_reader():
     crowded = b'{"a":1,' + b",".join(b'"":%d' % (k % 9) for k in range(1000)) + b"}"
     assert one(crowded) is None
-    assert Columns(SHAPE, [crowded, b'{"a":1}']).odd.tolist() == [True, False]
+    assert Columns(SHAPE, Written.of([crowded, b'{"a":1}'])).odd.tolist() == [True, False]
 
 
 @given(st.lists(st.sampled_from([b"", b"a", b"aa", b"b", b"ab"]) | st.binary(max_size=3)))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from devices.batch import COLUMNS
 from devices.catalogue import CODECS
-from devices.formats import flespi, flexapi, json_fix, osmand, pui, traccar
+from devices.formats import flespi, flexapi, json_fix, pui, traccar
+from devices.formats.osmand import codec as osmand
 from devices.formats.teltonika import cbor_messages as teltonika_cbor
 from devices.formats.teltonika import json_messages as teltonika_json
 from devices.rows import decode_each

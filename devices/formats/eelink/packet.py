@@ -7,14 +7,16 @@ One or more in a payload; over UDP behind "EL", length u16, checksum u16, IMEI (
 
 import struct
 from collections.abc import Sequence
+from math import isnan
 from struct import Struct
 from typing import Final
 
 import numpy as np
 
-from devices.batch import I64, FixBatch, Input, Quality, inputs_states
+from devices.batch import I64, FixBatch, Input, inputs_states
 from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix, with_zeros
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.eelink.packages import KINDS, LOCATION, NAMES, UNITS_OF_DEGREE
 from devices.layouts import read
@@ -146,23 +148,18 @@ _IMEI_DIGITS: Final = 15
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One location per fix, as over UDP where the ident is an IMEI, else as over TCP."""
     del drivers
-    columns = zip(
-        (fixes.time // 1_000_000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
-        np.nan_to_num(fixes.altitude).tolist(), np.nan_to_num(fixes.speed_kmh).tolist(),
-        np.nan_to_num(fixes.heading).tolist(), fixes.satellites.tolist(), fixes.odometer.tolist(),
-        fixes.inputs.tolist(), fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, altitude, speed, heading, satellites, odometer, word, quality,
-              ident) in enumerate(columns):  # fmt: skip
-        status = _status(word) | (not quality & Quality.NO_POSITION)
+    columns = with_zeros(fixes, "altitude", "speed_kmh", "heading")
+    for row, (fix, ident) in enumerate(zip(each_fix(columns), idents, strict=True)):
+        status = _status(fix.inputs) | (not fix.is_lost)
         try:
             content = _FIXED.pack(
-                time, 1, round(lat * UNITS_OF_DEGREE), round(lon * UNITS_OF_DEGREE),
-                round(altitude), round(speed), round(heading) % 360, _sent(satellites), status,
+                fix.time_us // 1_000_000, 1, round(fix.lat * UNITS_OF_DEGREE),
+                round(fix.lon * UNITS_OF_DEGREE), round(fix.altitude), round(fix.speed_kmh),
+                round(fix.heading) % 360, _sent(fix.satellites), status,
             )  # fmt: skip
-            if odometer == odometer:  # noqa: PLR0124 not NaN
-                content += _TAIL.pack(0, 0, 0, round(odometer))
+            if not isnan(fix.odometer):
+                content += _TAIL.pack(0, 0, 0, round(fix.odometer))
             length = _INDEX_BYTES + len(content)
             package = MARK + struct.pack(">BHH", LOCATION, length, row & 0xFFFF) + content
             if len(ident) == _IMEI_DIGITS and ident.isdecimal():

@@ -7,8 +7,9 @@ from math import isnan
 from struct import Struct
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
 from devices.crc16 import MODBUS
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 from devices.formats.galileo import tags
 
@@ -26,29 +27,27 @@ _DIGITAL: Final = (Input.DIN_1, Input.DIN_2, Input.DIN_3, Input.DIN_4)
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One packet of one record per fix; an ident that is no IMEI, and drivers, have no place."""
     del drivers
-    columns = zip(
-        (fixes.time // 1_000_000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
-        fixes.satellites.tolist(), fixes.quality.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
-        fixes.odometer.tolist(), fixes.inputs.tolist(), idents, strict=True,
-    )  # fmt: skip
     parts = []
-    for row, (time, lon, lat, satellites, quality, speed, heading, altitude, hdop, odometer, word,
-              ident) in enumerate(columns):  # fmt: skip
-        lost = bool(quality & Quality.NO_POSITION)
+    for row, (fix, ident) in enumerate(zip(each_fix(fixes), idents, strict=True)):
+        lost = fix.is_lost
         try:
-            part = _TIME.pack(tags.TIME, time) + _PLACE.pack(
-                tags.PLACE, min(satellites, 15) | lost << 4, round(lat * 1e6), round(lon * 1e6)
+            part = _TIME.pack(tags.TIME, fix.time_us // 1_000_000) + _PLACE.pack(
+                tags.PLACE,
+                min(fix.satellites, 15) | lost << 4,
+                round(fix.lat * 1e6),
+                round(fix.lon * 1e6),
             )
-            if not (isnan(speed) and isnan(heading)):
-                part += _MOTION.pack(tags.MOTION, _tenths(speed), _tenths(heading) % 3600)
-            if not isnan(altitude):
-                part += _ALTITUDE.pack(tags.ALTITUDE, round(altitude))
-            if not isnan(hdop):
-                part += _HDOP.pack(tags.HDOP, min(_tenths(hdop), 0xFF))
-            part += _states(word)
-            if not isnan(odometer):
-                part += _ODOMETER.pack(tags.ODOMETER, round(odometer))
+            if not (isnan(fix.speed_kmh) and isnan(fix.heading)):
+                part += _MOTION.pack(
+                    tags.MOTION, _tenths(fix.speed_kmh), _tenths(fix.heading) % 3600
+                )
+            if not isnan(fix.altitude):
+                part += _ALTITUDE.pack(tags.ALTITUDE, round(fix.altitude))
+            if not isnan(fix.hdop):
+                part += _HDOP.pack(tags.HDOP, min(_tenths(fix.hdop), 0xFF))
+            part += _states(fix.inputs)
+            if not isnan(fix.odometer):
+                part += _ODOMETER.pack(tags.ODOMETER, round(fix.odometer))
         except struct.error as error:
             raise EncodeError(f"galileo: fix {row}: {error}") from None
         if len(ident) == _IMEI_DIGITS and ident.isdecimal():

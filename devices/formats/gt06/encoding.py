@@ -11,8 +11,9 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
 from devices.crc16 import ITU
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 from devices.extra import extra_values
 from devices.formats.gt06.framing import BEHIND_CONTENT, END, SHORT
@@ -40,28 +41,24 @@ _NO_CELL: Final = (0, 0, 0, 0)
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One frame per fix; idents and drivers have no place in it."""
     del idents, drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.satellites.tolist(), fixes.odometer.tolist(),
-        fixes.inputs.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, speed, heading, satellites, odometer, inputs,
-              quality) in enumerate(columns):  # fmt: skip
+    for row, fix in enumerate(each_fix(fixes)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
-        ignition = inputs_states(inputs).get(Input.IGNITION)
-        flags = _flags(lon, lat, heading, ignition, located=not quality & Quality.NO_POSITION)
+        ignition = inputs_states(fix.inputs).get(Input.IGNITION)
+        flags = _flags(fix.lon, fix.lat, fix.heading, ignition, located=not fix.is_lost)
         country, network, area, cell = _cell(extra)
-        count = 0 if satellites == _UNKNOWN_SATELLITES else min(satellites, _MOST_SATELLITES)
+        count = (
+            0 if fix.satellites == _UNKNOWN_SATELLITES else min(fix.satellites, _MOST_SATELLITES)
+        )
         try:
             content = _CONTENT.pack(
-                *_date(time), _GPS_BYTES | count,
-                round(abs(lat) * PARTS_A_DEGREE), round(abs(lon) * PARTS_A_DEGREE),
-                _whole(speed), flags, country, network, area, cell.to_bytes(3),
+                *_date(fix.time_us), _GPS_BYTES | count,
+                round(abs(fix.lat) * PARTS_A_DEGREE), round(abs(fix.lon) * PARTS_A_DEGREE),
+                _whole(fix.speed_kmh), flags, country, network, area, cell.to_bytes(3),
                 bool(ignition), int(extra.get("reason", 0)), bool(extra.get("buffered")),
             )  # fmt: skip
-            if not isnan(odometer):
-                content += _MILEAGE.pack(round(odometer))
+            if not isnan(fix.odometer):
+                content += _MILEAGE.pack(round(fix.odometer))
         except (struct.error, ValueError, TypeError, OverflowError) as error:
             raise EncodeError(f"gt06: fix {row}: {error}") from None
         out.append(frame(KIND, content, serial=row & 0xFFFF))

@@ -10,7 +10,8 @@ from math import isnan
 from struct import Struct
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 from devices.extra import extra_values
 from devices.formats.jt808.framing import (
@@ -98,29 +99,23 @@ def number(ident: str, *, is_2019: bool) -> bytes:
 
 def bodies(fixes: FixBatch) -> list[bytes]:
     """The body of a location for each fix. Raises EncodeError."""
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.satellites.tolist(),
-        fixes.odometer.tolist(), fixes.inputs.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, speed, heading, altitude, satellites, odometer, inputs,
-              quality) in enumerate(columns):  # fmt: skip
+    for row, fix in enumerate(each_fix(fixes)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
-        states = inputs_states(inputs)
-        status = _status(lon, lat, states, located=not quality & Quality.NO_POSITION)
+        states = inputs_states(fix.inputs)
+        status = _status(fix.lon, fix.lat, states, located=not fix.is_lost)
         try:
             body = _FIXED.pack(
                 _alarm(states, extra.get("alarms")), status,
-                round(abs(lat) * 1e6), round(abs(lon) * 1e6), _whole(altitude),
-                _whole(speed * 10), _whole(heading) % 360, _bcd_time(time),
+                round(abs(fix.lat) * 1e6), round(abs(fix.lon) * 1e6), _whole(fix.altitude),
+                _whole(fix.speed_kmh * 10), _whole(fix.heading) % 360, _bcd_time(fix.time_us),
             )  # fmt: skip
-            if not isnan(odometer):
-                body += _MILEAGE.pack(*MILEAGE, round(odometer / MILEAGE_UNIT_M))
+            if not isnan(fix.odometer):
+                body += _MILEAGE.pack(*MILEAGE, round(fix.odometer / MILEAGE_UNIT_M))
         except (struct.error, ValueError, OverflowError) as error:
             raise EncodeError(f"jt808: fix {row}: {error}") from None
-        if satellites != _UNKNOWN_SATELLITES:
-            body += bytes((*SATELLITES, satellites))
+        if fix.satellites != _UNKNOWN_SATELLITES:
+            body += bytes((*SATELLITES, fix.satellites))
         out.append(body)
     return out
 

@@ -22,7 +22,7 @@ from devices.formats.jt808.messages import BUFFERED
 from devices.formats.jt808.transparent import read_transparent
 from devices.json_input import as_object, number, read_objects, required_number
 from devices.merging import merged
-from devices.rows import FixRows, decode_each
+from devices.rows import FixRows, decode_each, read_each
 from devices.texts import is_ident
 
 _U32: Final = 0xFFFF_FFFF
@@ -41,14 +41,11 @@ def decode_slowly(payloads: Sequence[bytes], received: I64) -> Decoded:
 
 
 def _read(payload: bytes, rows: FixRows) -> None:
-    for at, element in enumerate(read_objects(payload)):
-        try:
-            _read_message(as_object(element, "message"), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(read_objects(payload), _read_message, rows)
 
 
-def _read_message(message: dict[str, Any], at: int, rows: FixRows) -> None:
+def _read_message(element: Any, at: int, rows: FixRows) -> None:
+    message = as_object(element, "message")
     for name in ("header", "body"):
         if message.get(name) is None:
             raise DecodeError(Reject.MISSING_FIELD, detail=f"{name}: expected an object")

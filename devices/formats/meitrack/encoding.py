@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from math import isnan
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 
 _UNKNOWN_SATELLITES: Final = 255
@@ -16,30 +17,22 @@ _YEARS: Final = range(2000, 2100)
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One report per fix; an unknown value is an empty column. Drivers have no place in it."""
     del drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
-        fixes.satellites.tolist(), fixes.odometer.tolist(), fixes.inputs.tolist(),
-        fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     out = []
-    for number, one in enumerate(columns):
-        time, lon, lat, speed, heading, altitude, hdop, satellites, odometer, inputs, bad, ident = (
-            one
-        )
+    for number, (fix, ident) in enumerate(zip(each_fix(fixes), idents, strict=True)):
         try:
-            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+            when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
-            raise EncodeError(f"meitrack: time: expected a date, got {time}") from None
+            raise EncodeError(f"meitrack: time: expected a date, got {fix.time_us}") from None
         if when.year not in _YEARS:
             raise EncodeError(f"meitrack: time: expected 2000..2099, got {when.year}")
-        states = inputs_states(inputs)
+        states = inputs_states(fix.inputs)
         wired = sum(1 << bit for bit, one in enumerate(_WIRED) if states.get(one))
+        seen = "" if fix.satellites == _UNKNOWN_SATELLITES else fix.satellites
         body = (
-            f",{ident},AAA,35,{lat:.6f},{lon:.6f},{when:%y%m%d%H%M%S},"
-            f"{'V' if bad & Quality.NO_POSITION else 'A'},"
-            f"{'' if satellites == _UNKNOWN_SATELLITES else satellites},20,{_text(speed, 1)},"
-            f"{_text(heading, 0)},{_text(hdop, 1)},{_text(altitude, 0)},{_text(odometer, 0)},0,"
+            f",{ident},AAA,35,{fix.lat:.6f},{fix.lon:.6f},{when:%y%m%d%H%M%S},"
+            f"{'V' if fix.is_lost else 'A'},{seen},20,{_text(fix.speed_kmh, 1)},"
+            f"{_text(fix.heading, 0)},{_text(fix.hdop, 1)},{_text(fix.altitude, 0)},"
+            f"{_text(fix.odometer, 0)},0,"
             f"452|1|0000|00000000,{wired:02X}00,0000|0000|0000|0190|04E2,00000001,,1,0000*"
         )
         head = f"$${chr(ord('A') + number % 26)}{len(body) + 4}{body}".encode()

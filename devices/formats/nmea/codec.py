@@ -14,6 +14,7 @@ from typing import Final
 
 from devices.batch import I64, FixBatch, Quality
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.nmea.around import (
     ADDRESS,
@@ -203,30 +204,25 @@ def _beside(epoch: Epoch) -> dict[str, str] | None:
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
-    """RMC and GGA for each fix; idents, drivers, inputs and odometers have no place in them."""
+    """RMC and GGA for each fix; idents, drivers, fix.inputs and odometers have no place in them."""
     del idents, drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
-        fixes.satellites.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     out = []
-    for time, lon, lat, speed, heading, altitude, hdop, satellites, quality in columns:
+    for fix in each_fix(fixes):
         try:
-            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+            when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
-            raise EncodeError(f"nmea: time: expected a date, got {time}") from None
-        clock = f"{when:%H%M%S}.{time // 1000 % 1000:03d}"
-        place = f"{_angle(lat, 2, 'NS')},{_angle(lon, 3, 'EW')}"
-        lost = bool(quality & Quality.NO_POSITION)
+            raise EncodeError(f"nmea: time: expected a date, got {fix.time_us}") from None
+        clock = f"{when:%H%M%S}.{fix.time_us // 1000 % 1000:03d}"
+        place = f"{_angle(fix.lat, 2, 'NS')},{_angle(fix.lon, 3, 'EW')}"
+        lost = fix.is_lost
         rmc = (
-            f"GPRMC,{clock},{'V' if lost else 'A'},{place},{_text(speed / KNOT_KMH, 4)},"
-            f"{_text(heading, 2)},{when:%d%m%y},,,{'N' if lost else 'A'}"
+            f"GPRMC,{clock},{'V' if lost else 'A'},{place},{_text(fix.speed_kmh / KNOT_KMH, 4)},"
+            f"{_text(fix.heading, 2)},{when:%d%m%y},,,{'N' if lost else 'A'}"
         )
         gga = (
             f"GPGGA,{clock},{place},{0 if lost else 1},"
-            f"{'' if satellites == _UNKNOWN_SATELLITES else satellites},{_text(hdop, 2)},"
-            f"{_text(altitude, 1)},M,,M,,"
+            f"{'' if fix.satellites == _UNKNOWN_SATELLITES else fix.satellites},"
+            f"{_text(fix.hdop, 2)},{_text(fix.altitude, 1)},M,,M,,"
         )
         out.append(_sentence(rmc) + _sentence(gga))
     return out

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from math import isnan
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 
 _VERSION: Final = "060B02"
@@ -16,28 +17,20 @@ _WIRED: Final = {Input.DIN_1: 2, Input.DIN_2: 4, Input.DIN_3: 8, Input.DIN_4: 16
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One report per fix. Drivers have no place in it; without a fix the accuracy is 0."""
     del drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
-        fixes.satellites.tolist(), fixes.odometer.tolist(), fixes.inputs.tolist(),
-        fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     out = []
-    for number, one in enumerate(columns):
-        time, lon, lat, speed, heading, altitude, hdop, satellites, odometer, inputs, bad, ident = (
-            one
-        )
+    for number, (fix, ident) in enumerate(zip(each_fix(fixes), idents, strict=True)):
         try:
-            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+            when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
-            raise EncodeError(f"queclink: time: expected a date, got {time}") from None
+            raise EncodeError(f"queclink: time: expected a date, got {fix.time_us}") from None
         clock = f"{when.year:04d}{when:%m%d%H%M%S}"
-        accuracy = "0" if bad & Quality.NO_POSITION else _text(hdop, 1)
-        appended = "00" if satellites == _UNKNOWN_SATELLITES else f"01,{satellites}"
+        accuracy = "0" if fix.is_lost else _text(fix.hdop, 1)
+        appended = "00" if fix.satellites == _UNKNOWN_SATELLITES else f"01,{fix.satellites}"
         out.append((
-            f"+RESP:GTFRI,{_VERSION},{ident},,,10,1,{accuracy},{_text(speed, 1)},"
-            f"{_text(heading, 0)},{_text(altitude, 1)},{lon:.6f},{lat:.6f},{clock},,,,,{appended},"
-            f"{_text(odometer / 1000, 1)},,,,,{_status(inputs)},,,,{clock},{number & 0xFFFF:04X}$"
+            f"+RESP:GTFRI,{_VERSION},{ident},,,10,1,{accuracy},{_text(fix.speed_kmh, 1)},"
+            f"{_text(fix.heading, 0)},{_text(fix.altitude, 1)},{fix.lon:.6f},{fix.lat:.6f},"
+            f"{clock},,,,,{appended},{_text(fix.odometer / 1000, 1)},,,,,{_status(fix.inputs)},,,,"
+            f"{clock},{number & 0xFFFF:04X}$"
         ).encode())  # fmt: skip
     return out
 

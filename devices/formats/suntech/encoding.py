@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from math import isnan
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 
 _UNKNOWN_SATELLITES: Final = 255
@@ -15,24 +16,19 @@ _WIRED: Final = (Input.IGNITION, Input.DIN_1, Input.DIN_2, Input.DIN_3)
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One report per fix. Drivers, altitude and hdop have no place in it."""
     del drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.satellites.tolist(), fixes.odometer.tolist(),
-        fixes.inputs.tolist(), fixes.quality.tolist(), idents, strict=True,
-    )  # fmt: skip
     out = []
-    for number, one in enumerate(columns):
-        time, lon, lat, speed, heading, satellites, odometer, inputs, bad, ident = one
+    for number, (fix, ident) in enumerate(zip(each_fix(fixes), idents, strict=True)):
         try:
-            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+            when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
-            raise EncodeError(f"suntech: time: expected a date, got {time}") from None
-        seen = "" if satellites == _UNKNOWN_SATELLITES else satellites
+            raise EncodeError(f"suntech: time: expected a date, got {fix.time_us}") from None
+        seen = "" if fix.satellites == _UNKNOWN_SATELLITES else fix.satellites
         out.append((
             f"ST300STT;{ident};02;010;{when.year:04d}{when:%m%d;%H:%M:%S};00000;"
-            f"{lat:+010.6f};{lon:+011.6f};{_text(speed, '07.3f')};{_text(heading, '06.2f')};{seen};"
-            f"{0 if bad & Quality.NO_POSITION else 1};{_text(odometer, '.0f')};12.50;"
-            f"{_io(inputs)};2;{number % 10_000:04d};000000;4.1;1"
+            f"{fix.lat:+010.6f};{fix.lon:+011.6f};{_text(fix.speed_kmh, '07.3f')};"
+            f"{_text(fix.heading, '06.2f')};{seen};{0 if fix.is_lost else 1};"
+            f"{_text(fix.odometer, '.0f')};12.50;{_io(fix.inputs)};2;"
+            f"{number % 10_000:04d};000000;4.1;1"
         ).encode())  # fmt: skip
     return out
 

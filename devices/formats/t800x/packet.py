@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from devices.batch import I64, FixBatch, Input, Quality, inputs_states
+from devices.batch import I64, FixBatch, Input, inputs_states
 from devices.checks import check_size
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix, with_zeros
 from devices.errors import DecodeError, EncodeError, Reject
 from devices.formats.t800x.messages import BEHAVIOR, GPS, KINDS, PLACE_BIT
 from devices.layouts import read
@@ -90,33 +91,28 @@ _BEHAVIORS: Final = f"2626{BEHAVIOR:02x}"
 _SETTINGS: Final = Struct(">HHBHHBBBBBHHHHBBIB")
 _PLACE: Final = Struct("<fff")
 _IMEI_DIGITS: Final = 15
-_UNKNOWN: Final = b"\xff\xff"
+_UNKNOWN: Final = 0xFFFF
 
 
 def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> list[bytes]:
     """One message 2525 02 per fix; an ident that is no IMEI is written 0."""
     del drivers
     dates = np.datetime_as_string(fixes.time.astype("datetime64[us]"), unit="s").tolist()
-    columns = zip(
-        dates, fixes.lon.tolist(), fixes.lat.tolist(), fixes.altitude.tolist(),
-        fixes.speed_kmh.tolist(), fixes.heading.tolist(), fixes.satellites.tolist(),
-        np.nan_to_num(fixes.odometer).tolist(), fixes.inputs.tolist(), fixes.quality.tolist(),
-        idents, strict=True,
-    )  # fmt: skip
     out = []
-    for row, (date, lon, lat, altitude, speed, heading, satellites, odometer, word, quality,
-              ident) in enumerate(columns):  # fmt: skip
-        lost = quality & Quality.NO_POSITION
-        status = PLACE_BIT | (0 if lost else min(satellites, 31))
+    columns = zip(each_fix(with_zeros(fixes, "odometer")), dates, idents, strict=True)
+    for row, (fix, date, ident) in enumerate(columns):
+        lost = fix.is_lost
+        status = PLACE_BIT | (0 if lost else min(fix.satellites, 31))
         imei = ident if len(ident) == _IMEI_DIGITS and ident.isdecimal() else "0" * _IMEI_DIGITS
         try:
             content = _SETTINGS.pack(
-                30, 300, 30, 1000, 0, status, 0, 0, 5, 0, 0, _io(word), 0xFFFF, 0xFFFF, 0, 0,
-                round(odometer), 0,
+                30, 300, 30, 1000, 0, status, 0, 0, 5, 0, 0, _io(fix.inputs), 0xFFFF, 0xFFFF, 0, 0,
+                round(fix.odometer), 0,
             ) + bytes.fromhex("".join(filter(str.isdigit, date))[2:])  # fmt: skip
-            content += _PLACE.pack(altitude, lon, lat)
-            content += _UNKNOWN if isnan(speed) else bytes.fromhex(f"{round(speed * 10):04d}")
-            content += _UNKNOWN if isnan(heading) else struct.pack(">H", round(heading) % 360)
+            content += _PLACE.pack(fix.altitude, fix.lon, fix.lat)
+            tenths = "ffff" if isnan(fix.speed_kmh) else f"{round(fix.speed_kmh * 10):04d}"
+            heading = _UNKNOWN if isnan(fix.heading) else round(fix.heading) % 360
+            content += bytes.fromhex(tenths) + struct.pack(">H", heading)
             size = _HEAD_BYTES + len(content)
             head = b"%%" + struct.pack(">BHH", GPS, size, row & 0xFFFF)
         except (struct.error, ValueError, OverflowError) as error:

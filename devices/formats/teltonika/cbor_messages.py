@@ -8,79 +8,21 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import cbor2
-import msgspec
 
 from devices.batch import I64, FixBatch
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
-from devices.formats.teltonika.elements import HDOP, HDOP_UNIT, INPUTS, ODOMETER_M
-from devices.formats.teltonika.json_messages import NAMES, messages_of, read_messages
-from devices.input_names import OFF, ON
-from devices.messages import Row, decode_messages
+from devices.formats.teltonika.cbor_kernel import SELF_DESCRIBED, as_json
+from devices.formats.teltonika.json_messages import SHAPE, messages_of, read_messages, say
+from devices.json_columns import decode_columns
 from devices.rows import FixRows
 
 MAX_DEPTH: Final = 16
-_ENCODER: Final = msgspec.json.Encoder()
-_SCALE: Final = {"time": 1e3, "hdop": HDOP_UNIT}
-"""Milliseconds; tenths."""
-_WORDS: Final = [
-    (str(element), OFF[str(bit.name).lower()], ON[str(bit.name).lower()])
-    for element, bit in INPUTS.items()
-]
-SELF_DESCRIBED: Final = b"\xd9\xd9\xf7"
-"""The tag that says "this is CBOR" (RFC 8949, section 3.4.6); the only one that is taken."""
 
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads of messages."""
-    return decode_messages(payloads, received, _shape, read, _SCALE)
-
-
-def _shape(payload: bytes) -> Sequence[Row]:
-    found = _loads(payload)
-    messages = [found] if type(found) is dict else found
-    return [_row(message) for message in messages]
-
-
-def _row(message: dict[Any, Any]) -> Row:
-    values = message["state"]["reported"] if "state" in message else message
-    if type(next(reversed(values), None)) is int:
-        values = {str(key): value for key, value in values.items()}
-    return _row_of(values)
-
-
-def _row_of(values: dict[str, Any]) -> Row:
-    """The row of a "reported" as it mostly is; whatever is odd may raise."""
-    take = values.pop
-    lat, _, lon = take("latlng").partition(",")
-    time, altitude, heading = take("ts"), take("alt", None), take("ang", None)
-    satellites, speed = take("sat", None), take("sp", None)
-    extra: dict[str, Any] = {}
-    for key, name in NAMES.items():
-        if key in values:
-            extra[name] = take(key)
-            if type(extra[name]) is not int or abs(extra[name]) > _LARGEST:
-                raise ValueError
-    word, io = 0, values.get
-    if values:
-        if not "".join(values).isdecimal() or set(map(type, values.values())) != _WHOLE:
-            raise ValueError
-        if max(values.values()) > _LARGEST or min(values.values()) < -_LARGEST:
-            raise ValueError
-        for element, off, on in _WORDS:
-            if element in values:
-                word |= on if values[element] else off
-        extra["io"] = values
-    return (
-        time, float(lon), float(lat), speed, heading, altitude, io(_HDOP), satellites,
-        io(_ODOMETER), None, None, word, satellites == 0, _ENCODER.encode(extra) if extra else None,
-    )  # fmt: skip
-
-
-_WHOLE: Final = {int}
-_LARGEST: Final = 1 << 63
-_HDOP: Final = str(HDOP)
-_ODOMETER: Final = str(ODOMETER_M)
+    return decode_columns(payloads, received, SHAPE, say, read, as_json(payloads))
 
 
 def read(payload: bytes, rows: FixRows) -> None:
@@ -115,7 +57,7 @@ can take for ever, and no device sends any."""
 
 def _loads(payload: bytes) -> Any:
     """The value of a payload, without tags. Raises DecodeError."""
-    data = payload.removeprefix(SELF_DESCRIBED)
+    data = payload.removeprefix(bytes(SELF_DESCRIBED))
     try:
         # The library does not say where a value ends: a second one shows whether it ended there.
         value, end = _plain_loads(b"\x82" + data + b"\x50" + _END)

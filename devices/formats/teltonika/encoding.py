@@ -7,8 +7,9 @@ from math import isnan
 from struct import Struct
 from typing import Any, Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
 from devices.crc16 import crc16_ibm_each
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 from devices.extra import extra_values
 from devices.formats.teltonika.elements import elements
@@ -48,24 +49,18 @@ def _framed(parts: list[bytes]) -> list[bytes]:
 def _records(fixes: FixBatch, codec: int) -> list[bytes]:
     if codec not in {CODEC_8, CODEC_8E}:
         raise EncodeError(f"teltonika: codec: expected 8 or 142, got {codec}")
-    columns = zip(
-        (fixes.time // 1000).tolist(), fixes.lon.tolist(), fixes.lat.tolist(),
-        fixes.altitude.tolist(), fixes.heading.tolist(), fixes.satellites.tolist(),
-        fixes.speed_kmh.tolist(), fixes.quality.tolist(), fixes.inputs.tolist(),
-        fixes.hdop.tolist(), fixes.odometer.tolist(), strict=True,
-    )  # fmt: skip
     out = []
-    for row, (time, lon, lat, altitude, heading, satellites, speed, quality, inputs, hdop,
-              odometer) in enumerate(columns):  # fmt: skip
+    for row, fix in enumerate(each_fix(fixes)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
-        io: dict[int, Any] = elements(_inputs(inputs), hdop, odometer)
+        io: dict[int, Any] = elements(_inputs(fix.inputs), fix.hdop, fix.odometer)
         for key, value in _sent_elements(extra).items():
             io.setdefault(key, value)
         try:
             fixed = _FIXED.pack(
-                time, int(extra.get("priority", 0)), round(lon * 1e7), round(lat * 1e7),
-                _whole(altitude), _whole(heading),
-                0 if quality & Quality.NO_POSITION else satellites, _whole(speed),
+                fix.time_us // 1000, int(extra.get("priority", 0)),
+                round(fix.lon * 1e7), round(fix.lat * 1e7),
+                _whole(fix.altitude), _whole(fix.heading),
+                0 if fix.is_lost else fix.satellites, _whole(fix.speed_kmh),
             )  # fmt: skip
             out.append(fixed + _elements_bytes(int(extra.get("event", 0)), io, codec))
         except (struct.error, ValueError, TypeError, OverflowError) as error:

@@ -6,10 +6,9 @@
 One object or an array; numbers are sometimes written as text.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from math import isnan, nan
+from math import isnan
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +16,7 @@ import numpy as np
 
 from devices.batch import F64, I64, FixBatch, Input, Quality, inputs_states
 from devices.codec import Codec, Decoded, register
+from devices.each_fix import each_fix
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
 from devices.formats.teltonika.elements import (
@@ -37,7 +37,8 @@ from devices.json_input import (
     whole_us,
 )
 from devices.json_kernel import KEPT, NULL, NUMBER, REQUIRED, TEXT
-from devices.rows import FixRows
+from devices.json_texts import ELEMENTS
+from devices.rows import FixRows, read_each
 
 _ENCODER: Final = msgspec.json.Encoder()
 _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)}
@@ -45,12 +46,12 @@ _READ: Final = {str(element): element for element in (*INPUTS, HDOP, ODOMETER_M)
 
 def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     """Decode payloads, element by element."""
-    return decode_columns(payloads, received, _SHAPE, _say, read)
+    return decode_columns(payloads, received, SHAPE, say, read)
 
 
 NAMES: Final = {"pr": "priority", "evt": "event"}
 _REPORTED: Final = ("state", "reported")
-_SHAPE: Final = Shape({
+SHAPE: Final = Shape({
     (*_REPORTED, "ts"): NUMBER | REQUIRED,
     (*_REPORTED, "latlng"): TEXT | REQUIRED,
     **{(*_REPORTED, name): NUMBER | NULL for name in ("alt", "ang", "sat", "sp", *NAMES)},
@@ -58,11 +59,14 @@ _SHAPE: Final = Shape({
 })  # fmt: skip
 
 
-def _say(columns: Columns) -> Said:
+def say(columns: Columns) -> Said:
+    """What messages say."""
+
     def number(name: str | int) -> F64:
         return columns.number(*_REPORTED, str(name))
 
-    lat, lon = _places(columns)
+    lat, lon = columns.pairs(*_REPORTED, "latlng")
+    columns.leave(np.isnan(lat) | np.isnan(lon))
     states = {
         str(bit.name).lower(): np.where(np.isnan(number(element)), np.nan, number(element) != 0)
         for element, bit in INPUTS.items()
@@ -83,57 +87,28 @@ def _say(columns: Columns) -> Said:
     return Said(said, None, None, _extra(columns))
 
 
-def _places(columns: Columns) -> F64:
-    """Latitudes and longitudes, shape (2, n)."""
-    written, texts = columns.texts(*_REPORTED, "latlng")
-    places = np.array([*map(_lat_lon, texts), (np.nan, np.nan)]).T
-    columns.leave(np.isnan(places).any(axis=0)[written])
-    found: F64 = places[:, written]
-    return found
-
-
-def _lat_lon(text: bytes) -> tuple[float, float]:
-    """NaN for what is no place."""
-    lat, _, lon = text.partition(b",")
-    try:
-        return float(lat), float(lon)
-    except ValueError:
-        return nan, nan
-
-
 def _extra(columns: Columns) -> dict[int, bytes]:
     """`extra` by row: priority and event, what is no element, and the elements."""
     numbers = [columns.number(*_REPORTED, key) for key in NAMES]
     for column in numbers:
         columns.leave(~np.isnan(column) & (np.rint(column) != column))
-    elements = columns.unread(*_REPORTED)
-    extra, others = dict[int, bytes](), dict[int, tuple[float, ...]]()
-    for row, said in enumerate(zip(*map(np.ndarray.tolist, numbers), strict=True)):
-        written = elements.get(row, b"")
-        if _ELEMENTS.fullmatch(written) and not _is_one_twice(written):
-            extra[row] = b'{%b"io":{%b}}' % (_before(*said), written)
-        else:
-            others[row] = said
-    if others:
-        extra |= columns.stored(_kept(others, columns.others(*_REPORTED)))
+    kind, written = columns.kept(*_REPORTED)
+    before = [*map(_before, *(column.tolist() for column in numbers))]
+    usual = kind == ELEMENTS
+    extra = {row: before[row] + written[row] + b"}" for row in np.flatnonzero(usual).tolist()}
+    if not usual.all():
+        rows = np.flatnonzero(~usual).tolist()
+        said = zip(*(column[~usual].tolist() for column in numbers), strict=True)
+        others = columns.others(*_REPORTED, only=~usual)
+        extra |= columns.stored(_kept(dict(zip(rows, said, strict=True)), others))
     return extra
 
 
-_ELEMENTS: Final = re.compile(
-    rb'"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})(?:,"[0-9]{1,9}":(?:0|-?[1-9][0-9]{0,17})){0,999}'
-)
-"""Elements that are written as we would write them."""
-
-
-def _is_one_twice(written: bytes) -> bool:
-    keys = written.split(b'"')[1::2]
-    return len({*keys}) < len(keys)
-
-
+@lru_cache(maxsize=1 << 12)
 def _before(priority: float, event: float) -> bytes:
-    """The members in front of the elements."""
+    """What stands in front of the elements."""
     written = b"" if isnan(priority) else b'"priority":%d,' % priority
-    return written if isnan(event) else b'%b"event":%d,' % (written, event)
+    return b"{%b%b" % (written, b'"io":' if isnan(event) else b'"event":%d,"io":' % event)
 
 
 def _kept(
@@ -159,11 +134,7 @@ def read(payload: bytes, rows: FixRows) -> None:
 
 def read_messages(messages: Sequence[Any], rows: FixRows) -> None:
     """Read the messages of a payload one by one."""
-    for at, element in enumerate(messages):
-        try:
-            _add(_reported(element), at, rows)
-        except DecodeError as error:
-            rows.refuse(error, at)
+    read_each(messages, _add, rows)
 
 
 def _reported(element: Any) -> dict[str, Any]:
@@ -177,7 +148,8 @@ def _reported(element: Any) -> dict[str, Any]:
     return as_object(reported, "state.reported")
 
 
-def _add(values: dict[str, Any], at: int, rows: FixRows) -> None:
+def _add(element: Any, at: int, rows: FixRows) -> None:
+    values = _reported(element)
     milliseconds = required_number(values, "ts")
     lat, lon = _place(values.pop("latlng", None))
     satellites = number(values, "sat")
@@ -242,28 +214,22 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
 
 def messages_of(fixes: FixBatch) -> Iterator[dict[str, Any]]:
     """The message of each fix."""
-    columns = zip(
-        (fixes.time // 1000).tolist(), fixes.lat.tolist(), fixes.lon.tolist(),
-        fixes.altitude.tolist(), fixes.heading.tolist(), fixes.speed_kmh.tolist(),
-        fixes.satellites.tolist(), fixes.quality.tolist(), fixes.inputs.tolist(),
-        fixes.hdop.tolist(), fixes.odometer.tolist(), strict=True,
-    )  # fmt: skip
-    for row, (time, lat, lon, altitude, heading, speed, satellites, quality, word, hdop,
-              odometer) in enumerate(columns):  # fmt: skip
+    for row, fix in enumerate(each_fix(fixes)):
         extra = extra_values(fixes.extra[row]) if row in fixes.extra else {}
         reported: dict[str, Any] = {
-            "ts": time,
+            "ts": fix.time_us // 1000,
             "pr": extra.get("priority", 0),
             "evt": extra.get("event", 0),
-            "latlng": f"{lat:.7f},{lon:.7f}",
+            "latlng": f"{fix.lat:.7f},{fix.lon:.7f}",
         }
-        whole = (("alt", altitude), ("ang", heading), ("sp", speed))
+        whole = (("alt", fix.altitude), ("ang", fix.heading), ("sp", fix.speed_kmh))
         reported.update((name, round(value)) for name, value in whole if not isnan(value))
-        if quality & Quality.NO_POSITION:
+        if fix.is_lost:
             reported["sat"] = 0
-        elif satellites != _UNKNOWN_SATELLITES:
-            reported["sat"] = satellites
-        io = {str(key): value for key, value in elements(_inputs(word), hdop, odometer).items()}
+        elif fix.satellites != _UNKNOWN_SATELLITES:
+            reported["sat"] = fix.satellites
+        said = elements(_inputs(fix.inputs), fix.hdop, fix.odometer)
+        io = {str(key): value for key, value in said.items()}
         sent = extra.get("io")
         reported |= {**(sent if isinstance(sent, dict) else {}), **io}
         yield {"state": {"reported": reported}}

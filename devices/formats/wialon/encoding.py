@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from math import isnan
 from typing import Final
 
-from devices.batch import FixBatch, Input, Quality, inputs_states
+from devices.batch import FixBatch, Input, inputs_states
 from devices.crc16 import crc16_ibm_each
+from devices.each_fix import each_fix
 from devices.errors import EncodeError
 
 _UNKNOWN_SATELLITES: Final = 255
@@ -21,24 +22,19 @@ def encode(fixes: FixBatch, idents: Sequence[str], drivers: Sequence[str]) -> li
     No satellites say that there is no fix.
     """
     del idents, drivers
-    columns = zip(
-        fixes.time.tolist(), fixes.lon.tolist(), fixes.lat.tolist(), fixes.speed_kmh.tolist(),
-        fixes.heading.tolist(), fixes.altitude.tolist(), fixes.hdop.tolist(),
-        fixes.satellites.tolist(), fixes.inputs.tolist(), fixes.quality.tolist(), strict=True,
-    )  # fmt: skip
     messages = []
-    for time, lon, lat, speed, heading, altitude, hdop, satellites, inputs, bad in columns:
+    for fix in each_fix(fixes):
         try:
-            when = datetime.fromtimestamp(time // 1_000_000, UTC)
+            when = datetime.fromtimestamp(fix.time_us // 1_000_000, UTC)
         except (ValueError, OverflowError, OSError):
-            raise EncodeError(f"wialon: time: expected a date, got {time}") from None
+            raise EncodeError(f"wialon: time: expected a date, got {fix.time_us}") from None
         if when.year not in _YEARS:
             raise EncodeError(f"wialon: time: expected 2000..2099, got {when.year}")
-        seen = "NA" if satellites == _UNKNOWN_SATELLITES else satellites
+        seen = "NA" if fix.satellites == _UNKNOWN_SATELLITES else fix.satellites
         messages.append((
-            f"{when:%d%m%y;%H%M%S};{_angle(lat, 2, 'NS')};{_angle(lon, 3, 'EW')};"
-            f"{_text(speed, 1)};{_text(heading, 1)};{_text(altitude, 1)};"
-            f"{0 if bad & Quality.NO_POSITION else seen};{_text(hdop, 1)};{_wired(inputs)};"
+            f"{when:%d%m%y;%H%M%S};{_angle(fix.lat, 2, 'NS')};{_angle(fix.lon, 3, 'EW')};"
+            f"{_text(fix.speed_kmh, 1)};{_text(fix.heading, 1)};{_text(fix.altitude, 1)};"
+            f"{0 if fix.is_lost else seen};{_text(fix.hdop, 1)};{_wired(fix.inputs)};"
             "NA;NA;NA;NA;"
         ).encode())  # fmt: skip
     sums = crc16_ibm_each(messages)
