@@ -365,5 +365,10 @@ def test_nobody_is_looked_at_while_nothing_can_change(registered):
                 await process(conn, pipeline, drive(0, 0, at, at))
         return looked_at
 
-    # Begun; a quarter of an hour later; when five minutes are left; at the limit, and over it.
-    assert run(registered, steps) == [60, 960, 1_860, 2_100, 2_460]
+    looked_at = run(registered, steps)
+    # Begun; when five minutes are left; over the limit. Meanwhile within a quarter of an hour, each
+    # driver in his own time, to the minute of a fix.
+    again = [at for at in looked_at if at not in {2_100, 2_460}]
+    assert (again[0], looked_at[-2:]) == (60, [2_100, 2_460])
+    assert len(again) in {3, 4, 5}
+    assert all(450 <= later - before <= 960 for before, later in pairwise(again))
