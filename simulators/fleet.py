@@ -213,7 +213,7 @@ class Fleet:
 
     def _kept_back(self, row: I32, phase: F64, time: I64) -> Bool:
         """Which fixes are not sent: of a tunnel by those who do not tell of it, or in a silence."""
-        dark = self._in_dark(row, phase) & (row % TELLS_OF_TUNNELS != 0)
+        dark: Bool = self._in_dark(row, phase) & (row % TELLS_OF_TUNNELS != 0)
         return dark | self.tampering.has("silent", row, phase, time)
 
     def _in_dark(self, row: I32, phase: F64) -> Bool:
