@@ -21,8 +21,8 @@ from ingest.topics import TopicRouter
 from storage import quarantine
 from storage import violations as violation_table
 from storage.arrays import Instants, Int4s, cursor
-from storage.driving import SQL as DRIVING_SQL
 from storage.database import connect
+from storage.driving import SQL as DRIVING_SQL
 from tests.ingest.fleet import register
 from tests.ingest.test_invariant import TABLES, RolledBackError, refuse
 from tests.oracle.driving_time import driving_time
