@@ -26,6 +26,10 @@ Subject = tuple[int, int]
 LOCK_CLASS: Final = 0x64726976
 """Of the advisory locks of drivers, apart from those of shards: "driv"."""
 
+LOCKS: Final = 1024
+"""Drivers share so many. Each takes a place in a table of the server that all sessions share, of
+some ten thousand as it is shipped: five workers that each meet a full batch of drivers fill it."""
+
 
 def storable(span: Interval) -> Interval:
     """The span as it is kept: one that is moving without what grows with every fix."""
@@ -106,10 +110,12 @@ async def reconcile(
 async def lock_drivers(conn: AsyncConnection, drivers: Sequence[int]) -> None:
     """Be the only one to judge these drivers' driving time until the transaction ends.
 
-    A driver's vehicles may be judged by several workers. Locks are taken in ascending order.
+    A driver's vehicles may be judged by several workers. Locks are taken in ascending order; each
+    is of all drivers whose numbers are the same modulo LOCKS.
     """
     if drivers:
-        params = {"class": LOCK_CLASS, "driver": Int4s(np.unique(np.array(drivers, np.int32)))}
+        numbers = np.unique(np.array(drivers, np.int32) % LOCKS)
+        params = {"class": LOCK_CLASS, "driver": Int4s(numbers)}
         await cursor(conn).execute(SQL["lock"], params)
 
 

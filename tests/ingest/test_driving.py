@@ -22,6 +22,7 @@ from storage import quarantine
 from storage import violations as violation_table
 from storage.arrays import Instants, Int4s, cursor
 from storage.database import connect
+from storage.driving import LOCKS, lock_drivers
 from storage.driving import SQL as DRIVING_SQL
 from tests.ingest.fleet import register
 from tests.ingest.test_invariant import TABLES, RolledBackError, refuse
@@ -395,6 +396,15 @@ def test_the_spans_of_a_vehicle_are_not_looked_for_among_those_of_all_without_a_
     plans = run(registered, steps)
     assert any("driving_spans_pkey" in line for line in plans)
     assert not any("driving_spans_driver" in line for line in plans)
+
+
+def test_a_full_batch_of_drivers_leaves_room_for_the_locks_of_others(registered):
+    async def steps(conn, _):
+        async with conn.transaction():
+            await lock_drivers(conn, range(4096))
+            return await rows(conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+
+    assert run(registered, steps) == [(LOCKS,)]
 
 
 def test_nobody_is_looked_at_while_nothing_can_change(registered):
