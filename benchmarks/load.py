@@ -45,6 +45,9 @@ WARM_INTERVALS = 2
 fix of a vehicle has the worker ask for its past."""
 
 
+MINUTE_US = 60_000_000
+
+
 class Meter:
     """What processes cost from its making on."""
 
@@ -152,6 +155,7 @@ async def _figures(
     compared = found.compare(ids[fixes.vehicle], fixes.time, there)
     measured = (there.time >= warm_until_us) & (there.time < driven.until_us)
     lags = (there.committed - there.time)[measured] / 1e3
+    minutes = (there.time[measured] - warm_until_us) // MINUTE_US
     seen = await found.violation_lags_ms(conn, warm_until_us)
     seconds = (int(there.committed.max(initial=0)) - driven.start_us) / 1e6
     return {
@@ -161,6 +165,10 @@ async def _figures(
         "lag_ms_p50": _percentile(lags, 50),
         "lag_ms_p99": _percentile(lags, 99),
         "lag_ms_max": _percentile(lags, 100),
+        "lag_ms_p99_after_first_minute": _percentile(lags[minutes > 0], 99),
+        "lag_ms_p99_by_minute": [
+            _percentile(lags[minutes == minute], 99) for minute in np.unique(minutes)
+        ],
         "violation_lag_ms_p50": _percentile(seen, 50),
         "violation_lag_ms_p99": _percentile(seen, 99),
         "violations_timed": len(seen),

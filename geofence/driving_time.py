@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from devices.describe import rfc3339
-from geofence.hours import DAY_US, local_us, midnight_us
+from geofence.hours import DAY_US, local_at_us, midnight_us
 from geofence.interval import Details, Interval
 from geofence.rulebook import Rulebook
 from geofence.rules.driving import KIND as SPAN_KIND
@@ -61,7 +61,20 @@ class DrivingTime:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
+        self._timezone = rulebook.timezone
+        self._longest_rest_us = max(_us(p.number("driving.rest_s")) for p in rulebook.profiles)
         self._days: dict[int, _Rules] = {}
+        self._midnights: dict[int, int] = {}
+
+    def window_from(self, started: int) -> int:
+        """The Monday from which spans must be known where one that starts at an instant changes.
+
+        That of the rest before it, for a driving may go on from there.
+        """
+        monday = _monday(self._day(started - self._longest_rest_us))
+        if monday not in self._midnights:
+            self._midnights[monday] = midnight_us(_date(monday), self._timezone)
+        return self._midnights[monday]
 
     def judge(self, spans: Iterable[Interval]) -> DrivingJudgement:
         """Judge all spans of one driver, or of one vehicle without one, of whole weeks.
@@ -72,8 +85,7 @@ class DrivingTime:
         ordered = sorted(spans, key=lambda span: (span.started, span.vehicle))
         if not ordered:
             return DrivingJudgement([], NEVER_US)
-        started = np.array([span.started for span in ordered], np.int64)
-        days = (local_us(started, self._rulebook.timezone) // DAY_US).tolist()
+        days = [self._day(span.started) for span in ordered]
         found: list[Interval] = []
         quiet_until = _when_order_may_change(ordered)
         for kind, day, group in self._groups(ordered, days):
@@ -113,11 +125,14 @@ class DrivingTime:
             until = max(until, span.ended)
         yield first_day, group
 
+    def _day(self, instant: int) -> int:
+        return local_at_us(instant, self._timezone) // DAY_US
+
     def _rules(self, day: int) -> _Rules:
         """What counts on a local day, in days since 1970-01-01; profiles change at midnight."""
         if day not in self._days:
-            local = date.fromordinal(date(1970, 1, 1).toordinal() + day)
-            profile = self._rulebook.profile_at(midnight_us(local, self._rulebook.timezone))
+            local = _date(day)
+            profile = self._rulebook.profile_at(midnight_us(local, self._timezone))
             table = profile.driving_limits_on(local)
             limits = table.limits if table else {}
             self._days[day] = _Rules(
@@ -129,20 +144,12 @@ class DrivingTime:
         return self._days[day]
 
 
-def window_from(rulebook: Rulebook, started: int) -> int:
-    """The Monday from which spans must be known where one that starts at an instant changes.
-
-    That of the rest before it, for a driving may go on from there.
-    """
-    rest_us = max(_us(profile.number("driving.rest_s")) for profile in rulebook.profiles)
-    instant = np.array([started - rest_us], np.int64)
-    day = int(local_us(instant, rulebook.timezone)[0]) // DAY_US
-    local = date.fromordinal(date(1970, 1, 1).toordinal() + _monday(day))
-    return midnight_us(local, rulebook.timezone)
-
-
 def _us(seconds: float) -> int:
     return round(seconds * 1e6)
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + day)
 
 
 def _monday(day: int) -> int:

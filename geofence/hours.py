@@ -101,6 +101,12 @@ def local_us(times: I64, timezone: ZoneInfo) -> I64:
     return local
 
 
+def local_at_us(instant_us: int, timezone: ZoneInfo) -> int:
+    """What `local_us` says of one instant, without an array."""
+    before, changes_at, after = _offsets_of_day(timezone, instant_us // DAY_US)
+    return instant_us + (before if instant_us < changes_at else after)
+
+
 def minute_of_week(times: I64, timezone: ZoneInfo) -> I64:
     """Local minute of the week [0, 10080) of UTC instants, shape (n,); Monday 00:00 is 0."""
     return (local_us(times, timezone) // MINUTE_US + _EPOCH_MINUTE) % WEEK_MINUTES

@@ -195,6 +195,7 @@ class Judge:
         self.rulebook: Final = rulebook
         self._cleaning = np.zeros(0, CLEANING_DTYPE)
         self._rules_since = np.zeros(0, np.int64)
+        self._is_blank: Bool = np.zeros(0, np.bool_)
         self._last = LastFixes()
         self._driving = Driving(rulebook)
         self._rules: tuple[Rule, ...] = (
@@ -245,6 +246,7 @@ class Judge:
         if not len(fixes):
             return Judged(quality, needs_from, [])
         self._make_room(int(fixes.vehicle[-1]) + 1)
+        self._is_blank[fixes.vehicle] = False
         pending: list[Key] = []
         new, rows = fixes, np.ones(len(fixes), np.bool_)
         if settled.any():
@@ -264,6 +266,9 @@ class Judge:
     def forget(self, vehicles: I32) -> None:
         """Make the state of these vehicles that of vehicles never seen."""
         known = vehicles[(vehicles >= 0) & (vehicles < len(self._cleaning))]
+        # A worker that starts asks this of every vehicle it meets, and each costs microseconds.
+        known = known[~self._is_blank[known]]
+        self._is_blank[known] = True
         self._cleaning[known] = np.zeros((), CLEANING_DTYPE)
         self._rules_since[known] = END_US
         self._last.forget(known)
@@ -278,6 +283,7 @@ class Judge:
         vehicles, until: shape (k,). That of vehicles[i] is left out while it only goes on and ends
         before until[i]. Forgetting a vehicle, or BEGINNING_US, ends this.
         """
+        self._is_blank[vehicles[vehicles < len(self._is_blank)]] = False
         self._driving.be_quiet(vehicles, until)
 
     def _make_room(self, vehicles: int) -> None:
@@ -285,6 +291,7 @@ class Judge:
             return
         self._cleaning = grown(self._cleaning, vehicles, np.zeros((), CLEANING_DTYPE))
         self._rules_since = grown(self._rules_since, vehicles, _UNSEEN)
+        self._is_blank = grown(self._is_blank, vehicles, np.ones((), np.bool_))
         self._last.make_room(vehicles)
         for rule in self._all_rules:
             rule.make_room(len(self._cleaning))

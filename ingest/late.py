@@ -100,16 +100,19 @@ class LateRoom:
         self._last[vehicles] = now
         self._count[vehicles] += counts
 
-    def due(self, most_vehicles: int) -> I32:
-        """Vehicles whose turn it is, ascending; those that have waited longest."""
+    def due(self, most_fixes: int) -> I32:
+        """Vehicles whose turn it is, ascending; those that have waited longest.
+
+        So many as have no more fixes waiting than that, or one.
+        """
         waiting = np.flatnonzero(self._count)
         now, policy = self._now(), self.policy
         is_due = (now - self._last[waiting] >= policy.quiet_s) | (
             now - self._first[waiting] >= policy.patience_s
         )
         waiting = waiting[is_due]
-        waiting = waiting[np.argsort(self._first[waiting], kind="stable")][:most_vehicles]
-        fit = np.cumsum(self._count[waiting]) <= policy.most_fixes
+        waiting = waiting[np.argsort(self._first[waiting], kind="stable")]
+        fit = np.cumsum(self._count[waiting]) <= min(most_fixes, policy.most_fixes)
         fit[:1] = True
         return np.sort(waiting[fit]).astype(np.int32)
 
@@ -117,9 +120,13 @@ class LateRoom:
         """Take their fixes away, in the caller's transaction; `taken` follows its commit."""
         return await late_table.take(conn, self._shards, vehicles, self.policy.most_fixes)
 
+    def waiting_of(self, vehicles: I32) -> int:
+        """How many fixes of these vehicles wait."""
+        return int(self._count[vehicles].sum())
+
     def taken(self, vehicles: I32, fixes: int) -> None:
         """Count no more what was taken away; vehicles of which more may wait stay due."""
-        if fixes < self.policy.most_fixes or fixes == self._count[vehicles].sum():
+        if fixes < self.policy.most_fixes or fixes == self.waiting_of(vehicles):
             self._count[vehicles] = 0
 
     def postpone(self, vehicles: I32, seconds: float) -> None:

@@ -228,9 +228,15 @@ class Pipeline:
         stages.ended("committed")
         return outcome
 
-    def due(self, most_vehicles: int) -> I32:
-        """Vehicles whose late fixes have waited long enough, ascending."""
-        return np.empty(0, np.int32) if self._late is None else self._late.due(most_vehicles)
+    def due(self, most_fixes: int) -> tuple[I32, int]:
+        """Vehicles whose late fixes have waited long enough, ascending; how many fixes they have.
+
+        No more than so many fixes, but one vehicle at least, if there is any.
+        """
+        if self._late is None:
+            return np.empty(0, np.int32), 0
+        vehicles = self._late.due(most_fixes)
+        return vehicles, self._late.waiting_of(vehicles)
 
     def postpone(self, vehicles: I32, seconds: float) -> None:
         """Have vehicles' late fixes wait on: they could not be taken up."""

@@ -34,6 +34,7 @@ from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenErro
 from ingest.holding import Holding, Sleep, Wanted
 from ingest.in_hand import InHand
 from ingest.metrics import WorkerMetrics
+from ingest.pace import Pace
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
 from ingest.stages import BatchNames
@@ -61,8 +62,9 @@ TAKE_UP_S = 0.5
 """So long does taking up late fixes keep what has come meanwhile waiting, about."""
 TAKE_UP_EVERY_S = 5.0
 """Messages come first; but though they never cease, late fixes get a turn so often."""
-TAKE_UP_VEHICLES = 64
+TAKE_UP_FIXES = 1000
 """At first; then as many as TAKE_UP_S allows."""
+TAKE_UP_MOST = 20_000
 POSTPONE_S = 3600.0
 """Late fixes that raise an error in our own code stay where they are, and are tried again then."""
 WAIT_OUT = (
@@ -126,7 +128,7 @@ class Worker:
         self._thinned_until = BEGINNING_US
         self._in_hand = InHand()
         self._took_up_at = -np.inf
-        self._take_up_vehicles = TAKE_UP_VEHICLES
+        self._pace = Pace(TAKE_UP_S, TAKE_UP_FIXES, TAKE_UP_MOST)
         self._names = BatchNames()
         self._looked_at = -np.inf
         self._hold = hold
@@ -176,7 +178,7 @@ class Worker:
     async def _take_up(self, stop: asyncio.Event) -> bool:
         """Commit some of the late fixes whose turn has come; whether there were any."""
         began = self._took_up_at = time.monotonic()
-        vehicles = self._pipeline.due(self._take_up_vehicles)
+        vehicles, fixes = self._pipeline.due(self._pace.amount)
         if not len(vehicles):
             return False
         try:
@@ -190,7 +192,7 @@ class Worker:
             return False
         except Exception as error:
             self._failed(error, len(vehicles), 1)
-            self._take_up_vehicles = max(1, len(vehicles) // 2)
+            self._pace.failed(fixes)
             if len(vehicles) == 1:
                 self._pipeline.postpone(vehicles, POSTPONE_S)
                 log.exception("late.postponed", vehicle=int(vehicles[0]))
@@ -198,8 +200,7 @@ class Worker:
         if outcome is None:
             return False
         seconds = time.monotonic() - began
-        times = min(2.0, max(0.5, TAKE_UP_S / max(seconds, 1e-3)))
-        self._take_up_vehicles = max(1, int(self._take_up_vehicles * times))
+        self._pace.took(fixes, seconds)
         self._committed(outcome, seconds)
         return True
 

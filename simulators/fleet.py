@@ -124,6 +124,7 @@ class Fleet:
         if fault is not None:
             is_own = self._offsets(interval_s)[row] == offset
             shows = self.tampering.has(fault, rows, phase, time)
+            shows &= ~self._kept_back(rows, phase, time)
             return time[shows & ~is_own] if fault == "cloned" else time[shows]
         unseen = self._in_dark(rows, phase)
         for kind in ("silent", "no_position", "ahead"):
@@ -177,10 +178,10 @@ class Fleet:
         self, fixes: FixBatch, row: I32, phase: F64, time: I64, is_clone: Bool
     ) -> FixBatch:
         """What the trackers make of it: kept back, without a place, elsewhere, at another time."""
-        dark = self._in_dark(row, phase)
         tells = row % TELLS_OF_TUNNELS == 0
-        lost = (dark & tells) | self.tampering.has("no_position", row, phase, time)
-        silent = (dark & ~tells) | self.tampering.has("silent", row, phase, time)
+        lost = self._in_dark(row, phase) & tells
+        lost |= self.tampering.has("no_position", row, phase, time)
+        silent = self._kept_back(row, phase, time)
         silent |= is_clone & ~self.tampering.has("cloned", row, phase, time)
         fixes = fixes.with_columns(
             time=time + self.tampering.ahead_us(row, time),
@@ -209,6 +210,11 @@ class Fleet:
         whole = self._whole_seconds[self.tampering.cloned]
         half = np.where(whole, interval_s // 2 * 1_000_000, interval_s * 500_000)
         return (own + half) % (interval_s * 1_000_000)
+
+    def _kept_back(self, row: I32, phase: F64, time: I64) -> Bool:
+        """Which fixes are not sent: of a tunnel by those who do not tell of it, or in a silence."""
+        dark: Bool = self._in_dark(row, phase) & (row % TELLS_OF_TUNNELS != 0)
+        return dark | self.tampering.has("silent", row, phase, time)
 
     def _in_dark(self, row: I32, phase: F64) -> Bool:
         """Which fixes are taken in a tunnel."""

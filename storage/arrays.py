@@ -6,6 +6,7 @@ out a COPY row by row (docs/storage.md).
 """
 
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,9 @@ _HEADER: Final = struct.Struct("!iiIii")
 """Dimensions, has NULLs, element type, length, lower bound (array_send in arrayfuncs.c)."""
 
 _EMPTY: Final = struct.Struct("!iiI")
+
+_TEXT_OID: Final = 25
+_TEXT_ARRAY_OID: Final = 1009
 
 
 class Param:
@@ -85,6 +89,23 @@ class Instants(Param):
     type = wire.TIMESTAMPTZ
 
 
+class Texts:
+    """text[], of a list. psycopg's own way takes five times as long, which counts in thousands."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.values = list(values)
+
+    def encoded(self) -> bytes:
+        """The binary form of the array."""
+        texts = [value.encode() for value in self.values]
+        if not texts:
+            return _EMPTY.pack(0, 0, _TEXT_OID)
+        parts = [_HEADER.pack(1, 0, _TEXT_OID, len(texts), 1)]
+        for text in texts:
+            parts += (len(text).to_bytes(4), text)
+        return b"".join(parts)
+
+
 class Instant(int):
     """One instant, in microseconds since 1970, on its way into a statement."""
 
@@ -114,7 +135,7 @@ def read_array(data: Buffer | None, kind: Wire) -> NDArray[Any]:
 class _ParamDumper(Dumper):
     format = Format.BINARY
 
-    def dump(self, obj: Param) -> Buffer:
+    def dump(self, obj: Param | Texts) -> Buffer:
         return obj.encoded()
 
 
@@ -125,6 +146,10 @@ def _dumper(kind: type[Param]) -> type[Dumper]:
 _DUMPERS: Final = [
     (kind, _dumper(kind)) for kind in (Bools, Int2s, Int4s, Int8s, Float4s, Float8s, Instants)
 ]
+
+
+class _TextsDumper(_ParamDumper):
+    oid = _TEXT_ARRAY_OID
 
 
 class _InstantDumper(Dumper):
@@ -155,6 +180,7 @@ def cursor(conn: AsyncConnection) -> AsyncCursor:
     adapters = made.adapters
     for kind, dumper in _DUMPERS:
         adapters.register_dumper(kind, dumper)
+    adapters.register_dumper(Texts, _TextsDumper)
     adapters.register_dumper(Instant, _InstantDumper)
     adapters.register_loader("timestamptz", _InstantLoader)
     return made

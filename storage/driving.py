@@ -6,7 +6,6 @@ nothing is written while it only goes on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from devices.batch import I32, I64
 from geofence.interval import Interval
 from geofence.rules.driving import KIND
 from geofence.rules.rule import Key
-from storage.arrays import Bools, Float8s, Instants, Int4s, cursor
+from storage.arrays import Bools, Float8s, Instants, Int4s, Texts, cursor
 from storage.queries import queries
 
 SQL = queries("driving")
@@ -27,29 +26,43 @@ Subject = tuple[int, int]
 LOCK_CLASS: Final = 0x64726976
 """Of the advisory locks of drivers, apart from those of shards: "driv"."""
 
+LOCKS: Final = 1024
+"""Drivers share so many. Each takes a place in a table of the server that all sessions share, of
+some ten thousand as it is shipped: five workers that each meet a full batch of drivers fill it."""
+
 
 def storable(span: Interval) -> Interval:
     """The span as it is kept: one that is moving without what grows with every fix."""
     if not span.details["is_moving"]:
         return span
-    details = {**span.details, "driving_s": 0.0}
-    return replace(
-        span, ended=span.started, end=span.start, distance_m=0.0, fixes=0, details=details
+    return Interval(
+        kind=span.kind,
+        vehicle=span.vehicle,
+        subject=span.subject,
+        profile=span.profile,
+        driver=span.driver,
+        started=span.started,
+        ended=span.started,
+        distance_m=0.0,
+        fixes=0,
+        start=span.start,
+        end=span.start,
+        is_open=span.is_open,
+        details={**span.details, "driving_s": 0.0},
     )
 
 
-async def write(conn: AsyncConnection, spans: Sequence[Interval]) -> None:
-    """Write spans by their key (vehicle, start), no key twice."""
-    if not spans:
+async def write(conn: AsyncConnection, kept: Sequence[Interval]) -> None:
+    """Write spans as `storable` has them, by their key (vehicle, start), no key twice."""
+    if not kept:
         return
-    kept = [storable(span) for span in spans]
     await cursor(conn).execute(
         SQL["upsert"],
         {
             **_keys(kept),
             "ended": Instants(np.array([s.ended for s in kept], np.int64)),
             "driver": Int4s(np.array([s.driver for s in kept])),
-            "profile": [s.profile for s in kept],
+            "profile": Texts(s.profile for s in kept),
             "is_open": Bools(np.array([s.is_open for s in kept])),
             "is_moving": Bools(np.array([s.details["is_moving"] for s in kept])),
             "continues": Bools(np.array([s.details["continues"] for s in kept])),
@@ -73,7 +86,7 @@ async def reconcile(
 ) -> list[Interval]:
     """Let the spans of vehicles[i] that began after settled_until[i], or pend, be these.
 
-    Returns those that are no more, were otherwise, or are new: as they were and as they are.
+    Returns those that are no more, were otherwise, or are new: as they were and as they are kept.
     """
     cur = cursor(conn)
     params = {
@@ -84,9 +97,9 @@ async def reconcile(
     }
     await cur.execute(SQL["after"], params)
     before = {(s.vehicle, s.started): s for s in map(_span_of, await cur.fetchall())}
-    after = {(s.vehicle, s.started): s for s in spans}
+    after = {(s.vehicle, s.started): storable(s) for s in spans}
     gone = [span for key, span in before.items() if key not in after]
-    changed = [span for key, span in after.items() if before.get(key) != storable(span)]
+    changed = [span for key, span in after.items() if before.get(key) != span]
     were = [before[key] for span in changed if (key := (span.vehicle, span.started)) in before]
     if gone:
         await cur.execute(SQL["delete"], _keys(gone))
@@ -97,10 +110,12 @@ async def reconcile(
 async def lock_drivers(conn: AsyncConnection, drivers: Sequence[int]) -> None:
     """Be the only one to judge these drivers' driving time until the transaction ends.
 
-    A driver's vehicles may be judged by several workers. Locks are taken in ascending order.
+    A driver's vehicles may be judged by several workers. Locks are taken in ascending order; each
+    is of all drivers whose numbers are the same modulo LOCKS.
     """
     if drivers:
-        params = {"class": LOCK_CLASS, "driver": Int4s(np.unique(np.array(drivers, np.int32)))}
+        numbers = np.unique(np.array(drivers, np.int32) % LOCKS)
+        params = {"class": LOCK_CLASS, "driver": Int4s(numbers)}
         await cursor(conn).execute(SQL["lock"], params)
 
 

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from devices.batch import I32, I64, UNKNOWN
 from geofence.interval import Interval
 from geofence.rules.rule import Key
-from storage.arrays import Float8s, Instant, Instants, Int4s, cursor
+from storage.arrays import Float8s, Instant, Instants, Int4s, Texts, cursor
 from storage.queries import queries
 
 SQL = queries("route_trips")
@@ -36,10 +36,10 @@ async def write(conn: AsyncConnection, trips: Sequence[Interval]) -> set[Departu
             "route": Int4s(np.array([route_id(t) for t in trips])),
             "departed": Instants(np.array([t.started for t in trips], np.int64)),
             "ended": Instants(np.array([t.ended for t in trips], np.int64)),
-            "direction": [_detail(t, "direction") for t in trips],
-            "outcome": [_detail(t, "outcome") for t in trips],
+            "direction": Texts(_detail(t, "direction") for t in trips),
+            "outcome": Texts(_detail(t, "outcome") for t in trips),
             "driver": Int4s(np.array([t.driver for t in trips])),
-            "profile": [t.profile for t in trips],
+            "profile": Texts(t.profile for t in trips),
             "distance_m": Float8s(np.array([t.distance_m for t in trips])),
             "fixes": Int4s(np.array([t.fixes for t in trips])),
             "unseen_s": Float8s(np.array([_detail(t, "unseen_s") for t in trips])),
@@ -70,7 +70,7 @@ async def reconcile(
             "vehicle": Int4s(vehicles),
             "settled": Instants(settled_until),
             "pending_vehicle": Int4s(np.array([key[1] for key in pending], np.int32)),
-            "pending_code": [key[2] for key in pending],
+            "pending_code": Texts(key[2] for key in pending),
             "pending_departed": Instants(np.array([key[3] for key in pending], np.int64)),
         },
     )

@@ -22,7 +22,7 @@ from geofence.interval import Interval
 from geofence.rules.clock_wrong import KIND as CLOCK_WRONG
 from geofence.rules.rule import Key
 from storage import route_trips, visits
-from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, cursor
+from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, Texts, cursor
 from storage.driving import Subject
 from storage.queries import queries
 from storage.revisions import (
@@ -108,7 +108,7 @@ async def reconcile(
     departures = await route_trips.reconcile(
         conn, vehicles, settled_until, pending_of[route_trips.KIND], trips
     )
-    undecided = sorted(key for key in pending if key[0] not in pending_of)
+    undecided = [key for key in pending if key[0] not in pending_of]
     undecided_rows = await _stored(
         conn,
         "after",
@@ -116,9 +116,9 @@ async def reconcile(
             "vehicle": Int4s(vehicles),
             "settled": Instants(settled_until),
             "not_of_fixes": NOT_OF_FIXES + BY_DRIVER,
-            "pending_kind": [key[0] for key in undecided],
+            "pending_kind": Texts(key[0] for key in undecided),
             "pending_vehicle": Int4s(np.array([key[1] for key in undecided], np.int32)),
-            "pending_subject": [key[2] for key in undecided],
+            "pending_subject": Texts(key[2] for key in undecided),
             "pending_started": Instants(np.array([key[3] for key in undecided], np.int64)),
         },
     )
@@ -222,10 +222,10 @@ async def _stored_by_key(conn: AsyncConnection, found: Sequence[Interval]) -> li
     if not found:
         return []
     params = {
-        "kind": [i.kind for i in found],
+        "kind": Texts(i.kind for i in found),
         "vehicle": Int4s(np.array([i.vehicle for i in found])),
         "started": Instants(np.array([i.started for i in found], np.int64)),
-        "subject": [i.subject for i in found],
+        "subject": Texts(i.subject for i in found),
     }
     return await _stored(conn, "by_key", params)
 
@@ -279,7 +279,7 @@ async def _carry_out(conn: AsyncConnection, plan: Plan, reason: str) -> Changes:
                 **_facts([new for _, new, _ in changed]),
                 "id": Int8s(np.array([row.id for row, _, _ in changed])),
                 "bump": Int4s(np.array([bump for _, _, bump in changed])),
-                "status": [status_of(new, row.version + bump) for row, new, bump in changed],
+                "status": Texts(status_of(new, row.version + bump) for row, new, bump in changed),
             },
         )
     if plan.inserted:
@@ -287,10 +287,10 @@ async def _carry_out(conn: AsyncConnection, plan: Plan, reason: str) -> Changes:
             SQL["insert"],
             {
                 **_facts(plan.inserted),
-                "kind": [i.kind for i in plan.inserted],
-                "subject": [i.subject for i in plan.inserted],
+                "kind": Texts(i.kind for i in plan.inserted),
+                "subject": Texts(i.subject for i in plan.inserted),
                 "vehicle": Int4s(np.array([i.vehicle for i in plan.inserted])),
-                "status": [status_of(i, 1) for i in plan.inserted],
+                "status": Texts(status_of(i, 1) for i in plan.inserted),
             },
         )
     return Changes(
@@ -305,7 +305,7 @@ def _facts(intervals: Sequence[Interval]) -> dict[str, Any]:
     """The columns that every version has anew."""
     encode = msgspec.json.encode
     return {
-        "profile": [i.profile for i in intervals],
+        "profile": Texts(i.profile for i in intervals),
         "driver": Int4s(np.array([i.driver for i in intervals])),
         "started": Instants(np.array([i.started for i in intervals], np.int64)),
         "ended": Instants(np.array([i.ended for i in intervals], np.int64)),
@@ -316,5 +316,5 @@ def _facts(intervals: Sequence[Interval]) -> dict[str, Any]:
         "start_lat": Float8s(np.array([i.start[1] for i in intervals])),
         "end_lon": Float8s(np.array([i.end[0] for i in intervals])),
         "end_lat": Float8s(np.array([i.end[1] for i in intervals])),
-        "details": [encode(storable_details(i.details)).decode() for i in intervals],
+        "details": Texts(encode(storable_details(i.details)).decode() for i in intervals),
     }

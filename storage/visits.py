@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from devices.batch import I32, I64
 from geofence.interval import Interval
 from geofence.rules.rule import Key
-from storage.arrays import Bools, Instants, Int4s, cursor
+from storage.arrays import Bools, Instants, Int4s, Texts, cursor
 from storage.queries import queries
 
 SQL = queries("visits")
@@ -50,7 +50,7 @@ async def reconcile(
             "vehicle": Int4s(vehicles),
             "settled": Instants(settled_until),
             "pending_vehicle": Int4s(np.array([key[1] for key in pending], np.int32)),
-            "pending_code": [key[2] for key in pending],
+            "pending_code": Texts(key[2] for key in pending),
             "pending_entered": Instants(np.array([key[3] for key in pending], np.int64)),
         },
     )

@@ -205,13 +205,13 @@ class ClonedDevice:
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        keys: list[Key] = []
-        for vehicle, state in zip(vehicles.tolist(), self._states[vehicles], strict=True):
-            # The next step may be a leap, and a series begins at its first fix.
-            keys.append((KIND, vehicle, "", int(state["last_time"])))
-            if state["leaps"] > 0:
-                keys.append((KIND, vehicle, "", int(state["started"])))
-        return keys
+        # The next step may be a leap, and a series begins at its first fix.
+        leaping = vehicles[self._states["leaps"][vehicles] > 0]
+        return [
+            (KIND, vehicle, "", time)
+            for of, column in ((vehicles, "last_time"), (leaping, "started"))
+            for vehicle, time in zip(of.tolist(), self._states[column][of].tolist(), strict=True)
+        ]
 
     def _series(self, vehicles: I32) -> Records:
         series: Records = self._states[vehicles[self._states["leaps"][vehicles] > 0]]

@@ -273,18 +273,18 @@ class Driving:
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
-        own = self._spans[:, vehicles].T
-        keys: list[Key] = []
+        own = self._spans[:, vehicles]
+        is_cut = own["is_active"] & own["is_standing"] & own["is_cut"]
         # A span may begin at the last fix once the next one is known.
-        times = self._lasts["time"][vehicles].tolist()
-        for vehicle, time, spans in zip(vehicles.tolist(), times, own, strict=True):
-            started = {time}
-            for span in rows_of(spans[spans["is_active"]]):
-                started.add(span.started)
-                if span.is_standing and span.is_cut:
-                    started.add(span.cut_at)
-            keys += [(KIND, vehicle, "", start) for start in sorted(started)]
-        return keys
+        begins = [(vehicles, self._lasts["time"][vehicles])]
+        for stage in range(_SPANS):
+            for which, column in ((own["is_active"], "started"), (is_cut, "cut_at")):
+                begins.append((vehicles[which[stage]], own[column][stage, which[stage]]))
+        return [
+            (KIND, vehicle, "", started)
+            for of, times in begins
+            for vehicle, started in zip(of.tolist(), times.tolist(), strict=True)
+        ]
 
     def _describe(
         self, records: Records, *, is_open: bool = False, is_moving: list[bool] | None = None

@@ -6,6 +6,7 @@ Belongs here: the state of each vehicle that is ever registered for a route, and
 each decided fix to the kernels of the kinds. What each of them does is in its own file.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -227,7 +228,7 @@ class RouteTrips:
         # A side is decided within this many fixes: the queue never grows longer.
         room = int(max(params["visits_confirm_in"].max(), params["visits_confirm_out"].max())) + 1
         slots = table.slots_of_vehicles()
-        self._vehicle_of = np.flatnonzero(slots > 0).tolist()
+        self._vehicle_of = np.flatnonzero(slots > 0)
         self._queue = new_queue(slots[slots > 0], room)
         self._state = new_state(len(self._queue.head), len(self._queue.trips), stops.most)
         self._found = new_found(ROOM + 1 + room * table.slots, stops.most)
@@ -256,14 +257,13 @@ class RouteTrips:
         """See Rule."""
         queue, state = self._queue, self._state
         rows = self._rows(vehicles)
+        slots = self._slots(rows)
         queue.queued[rows] = 0
-        for row in rows.tolist():
-            slots = self._slots(row)
-            queue.trips[slots] = np.zeros((), queue.trips.dtype)
-            queue.terminals[slots] = np.zeros((), queue.terminals.dtype)
-            state.trips[slots] = np.zeros((), FACTS_DTYPE)
-            state.off[slots] = np.zeros((), OFF_DTYPE)
-            state.stops[slots] = np.zeros((), STOP_DTYPE)
+        queue.trips[slots] = np.zeros((), queue.trips.dtype)
+        queue.terminals[slots] = np.zeros((), queue.terminals.dtype)
+        state.trips[slots] = np.zeros((), FACTS_DTYPE)
+        state.off[slots] = np.zeros((), OFF_DTYPE)
+        state.stops[slots] = np.zeros((), STOP_DTYPE)
 
     def advance(
         self, track: Track, located: Located, needs_from: I64, *, emit: bool
@@ -311,7 +311,7 @@ class RouteTrips:
         rows = self._rows(vehicles)
         if not len(rows):
             return []
-        slots = np.concatenate([np.arange(*self._span(row)) for row in rows.tolist()])
+        slots = self._slots(rows)
         params, state = self._rulebook.params, self._state
         trips, off, stops = state.trips[slots], state.off[slots], state.stops[slots]
         is_long: Bool = np.empty(len(off), np.bool_)
@@ -327,18 +327,33 @@ class RouteTrips:
 
     def pending(self, vehicles: I32) -> list[Key]:
         """See Rule."""
+        rows = self._rows(vehicles)
         keys: list[Key] = []
-        for row in self._rows(vehicles).tolist():
-            places = (self._queue.head[row] + np.arange(self._queue.queued[row])) % (
-                self._queue.fixes.shape[1]
-            )
-            times = self._queue.fixes[row, places]["time"].tolist()
-            for slot in range(*self._span(row)):
-                vehicle, items = self._vehicle_of[row], self._queue.items[slot, places]
-                keys += self._waiting(vehicle, times, items["route"])
-                keys += self._departed(vehicle, items)
-                keys += self._departed(vehicle, self._queue.trips[slot : slot + 1])
-                keys += self._going_on(vehicle, slot)
+        for row in rows[self._queue.queued[rows] > 0].tolist():
+            keys += self._undecided(row)
+        slots = self._slots(rows)
+        counts = self._queue.slot_start[rows + 1] - self._queue.slot_start[rows]
+        vehicle = np.repeat(self._vehicle_of[rows], counts)
+        for kinds, has_begun, route, began in self._begun(slots):
+            codes = [self._rulebook.routes[number].code for number in route[has_begun].tolist()]
+            begins = zip(vehicle[has_begun].tolist(), codes, began[has_begun].tolist(), strict=True)
+            keys += [(kind, *begin) for begin in begins for kind in kinds]
+        return keys
+
+    def _undecided(self, row: int) -> list[Key]:
+        """What may have begun, or departed, at fixes of a vehicle that are not decided."""
+        queue, vehicle = self._queue, int(self._vehicle_of[row])
+        places = (queue.head[row] + np.arange(queue.queued[row])) % queue.fixes.shape[1]
+        times = queue.fixes[row, places]["time"].tolist()
+        keys: list[Key] = []
+        for slot in range(int(queue.slot_start[row]), int(queue.slot_start[row + 1])):
+            items = queue.items[slot, places]
+            keys += self._waiting(vehicle, times, items["route"])
+            left = items[items["has_left"] & (items["route"] != NO_ROUTE)]
+            keys += [
+                (ROUTE_TRIP, vehicle, self._rulebook.routes[route].code, at)
+                for route, at in zip(left["route"].tolist(), left["left"].tolist(), strict=True)
+            ]
         return keys
 
     def _waiting(self, vehicle: int, times: list[int], routes: I32) -> list[Key]:
@@ -350,41 +365,30 @@ class RouteTrips:
             for kind in (ROUTE_TRIP, OFF_ROUTE, *STOP_KINDS)
         ]
 
-    def _departed(self, vehicle: int, of: Records) -> list[Key]:
-        """Trips that have departed, even if no fix is known yet to belong to them."""
-        return [
-            (ROUTE_TRIP, vehicle, self._rulebook.routes[int(each["route"])].code, int(each["left"]))
-            for each in of[of["has_left"] & (of["route"] != NO_ROUTE)]
-        ]
-
-    def _going_on(self, vehicle: int, slot: int) -> list[Key]:
-        """What has begun in a slot and is not over."""
-        began: list[tuple[str, Any, int]] = []
-        trip, off, stop = (
-            self._state.trips[slot], self._state.off[slot], self._state.stops[slot],
+    def _begun(self, slots: I64) -> Iterator[tuple[Sequence[str], Bool, I32, I64]]:
+        """What has begun and is not over: (kinds, in which slots, their routes, since when)."""
+        trips, on, off, stops, terminals = (
+            self._queue.trips[slots], self._state.trips[slots], self._state.off[slots],
+            self._state.stops[slots], self._queue.terminals[slots],
         )  # fmt: skip
-        if trip["is_on_trip"]:
-            began.append((ROUTE_TRIP, trip["route"], trip["left"]))
-            began += [(kind, trip["route"], trip["started"]) for kind in TRIP_KINDS]
-        if off["is_off"]:
-            began.append((OFF_ROUTE, off["route"], off["started"]))
-        if stop["is_standing"] or stop["pace"] == SLOW:
-            began.append((UNSCHEDULED_STOP, stop["route"], stop["started"]))
-        for visit in self._queue.terminals[slot]:
-            if visit["stage"] == OPEN:  # its last fix so far may be that from which a trip begins
-                began.append((ROUTE_TRIP, self._queue.trips[slot]["route"], visit["ended"]))
-        return [
-            (kind, vehicle, self._rulebook.routes[int(route)].code, int(start))
-            for kind, route, start in began
-        ]
+        # A trip that has departed, even if no fix is known yet to belong to it.
+        departed = trips["has_left"] & (trips["route"] != NO_ROUTE)
+        yield [ROUTE_TRIP], departed, trips["route"], trips["left"]
+        yield [ROUTE_TRIP], on["is_on_trip"], on["route"], on["left"]
+        yield TRIP_KINDS, on["is_on_trip"], on["route"], on["started"]
+        yield [OFF_ROUTE], off["is_off"], off["route"], off["started"]
+        lingers = stops["is_standing"] | (stops["pace"] == SLOW)
+        yield [UNSCHEDULED_STOP], lingers, stops["route"], stops["started"]
+        for visit in terminals.T:  # its last fix so far may be that from which a trip begins
+            yield [ROUTE_TRIP], visit["stage"] == OPEN, trips["route"], visit["ended"]
 
     def _rows(self, vehicles: I32) -> I32:
         """Rows of those of the vehicles that are ever registered for a route."""
         rows = self._registered.row_of[vehicles[vehicles < len(self._registered.row_of)]]
         return rows[rows >= 0]
 
-    def _span(self, row: int) -> tuple[int, int]:
-        return int(self._queue.slot_start[row]), int(self._queue.slot_start[row + 1])
-
-    def _slots(self, row: int) -> slice:
-        return slice(*self._span(row))
+    def _slots(self, rows: I32) -> I64:
+        """The slots of all these rows."""
+        begin = self._queue.slot_start[rows].astype(np.int64)
+        count = self._queue.slot_start[rows + 1] - begin
+        return np.repeat(begin - np.cumsum(count) + count, count) + np.arange(count.sum())

@@ -55,13 +55,19 @@ JOIN driving_spans d ON d.driver_id = k.driver_id AND d.started_at >= k.since
 LEFT JOIN latest l ON l.vehicle_id = d.vehicle_id
 
 -- name: of_vehicles
--- The spans of each vehicle since an instant whose driver nobody knows.
+-- The spans of each vehicle since an instant whose driver nobody knows. Fenced off by OFFSET 0:
+-- else the planner takes the index by driver, and for each vehicle reads the spans of all that have
+-- none.
 SELECT d.vehicle_id, -1, d.rule_profile, d.started_at,
        CASE WHEN d.is_moving THEN greatest(d.started_at, l.time) ELSE d.ended_at END,
        d.is_open, d.is_moving, d.continues, d.unseen_s, d.distance_m, d.fixes, d.start_lon,
        d.start_lat, CASE WHEN d.is_moving THEN l.lon ELSE d.end_lon END,
        CASE WHEN d.is_moving THEN l.lat ELSE d.end_lat END
 FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
-JOIN driving_spans d ON d.vehicle_id = k.vehicle_id AND d.started_at >= k.since
+CROSS JOIN LATERAL (
+    SELECT * FROM driving_spans d
+    WHERE d.vehicle_id = k.vehicle_id AND d.started_at >= k.since
+    ORDER BY d.started_at OFFSET 0
+) d
 LEFT JOIN latest l ON l.vehicle_id = d.vehicle_id
 WHERE d.driver_id IS NULL

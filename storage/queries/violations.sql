@@ -98,7 +98,8 @@ FROM unnest(%(kind)s::text[], %(subject)s::text[], %(vehicle)s, %(profile)s::tex
            distance_m, fixes, start_lon, start_lat, end_lon, end_lat, details, status)
 
 -- name: driving
--- Driving times since an instant of each driver, and of each vehicle whose driver nobody knows.
+-- Driving times since an instant of each driver, and of each vehicle whose driver nobody knows; the
+-- latter fenced off by OFFSET 0 from the index by driver, where nobody's lie together.
 SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,
        v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
        v.end_lat, v.details
@@ -110,5 +111,9 @@ SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profil
        v.started_at, v.ended_at, v.distance_m, v.fixes, v.start_lon, v.start_lat, v.end_lon,
        v.end_lat, v.details
 FROM unnest(%(vehicle)s, %(vehicle_since)s) AS k (vehicle_id, since)
-JOIN violations v ON v.vehicle_id = k.vehicle_id AND v.started_at >= k.since
+CROSS JOIN LATERAL (
+    SELECT * FROM violations v
+    WHERE v.vehicle_id = k.vehicle_id AND v.started_at >= k.since
+    ORDER BY v.started_at DESC OFFSET 0
+) v
 WHERE v.status <> 'withdrawn' AND v.kind = ANY (%(kind)s::text[]) AND v.driver_id IS NULL

@@ -34,6 +34,8 @@ def test_two_hundred_trackers_are_found_in_the_database_to_the_last_fix():
     assert 700 <= said["sent"] == said["stored"] <= 800
     assert said["rate"] > 0
     assert 0 < said["lag_ms_p50"] <= said["lag_ms_p99"]
+    assert said["lag_ms_p99_by_minute"] == [said["lag_ms_p99"]]
+    assert said["lag_ms_p99_after_first_minute"] is None
     assert said["violations_false"] == 0
     assert set(said["cpu_s_per_1000"]) == {"broker", "database", "worker", "generator", "all"}
     assert min(said["rss_mb"].values()) > 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.driving_limits import DrivingLimit, DrivingLimits
-from geofence.driving_time import NEVER_US, DrivingTime, judge_drivers, window_from
+from geofence.driving_time import NEVER_US, DrivingTime, judge_drivers
 from geofence.interval import Interval
 from geofence.profile import shipped_profile
 from geofence.registry import VehicleRule
@@ -220,9 +220,9 @@ def test_nothing_changes_until_the_next_warning_or_limit():
 
 
 def test_the_window_of_a_change_begins_on_the_monday_of_the_rest_before_it():
-    assert clock(window_from(RULES, at(6))) == "04 00:00"
-    assert clock(window_from(RULES, at(11, "00:15"))) == "11 00:00"
-    assert clock(window_from(RULES, at(11, "00:14"))) == "04 00:00"
+    assert clock(DrivingTime(RULES).window_from(at(6))) == "04 00:00"
+    assert clock(DrivingTime(RULES).window_from(at(11, "00:15"))) == "11 00:00"
+    assert clock(DrivingTime(RULES).window_from(at(11, "00:14"))) == "04 00:00"
 
 
 @st.composite

@@ -20,8 +20,10 @@ from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from storage import quarantine
 from storage import violations as violation_table
-from storage.arrays import cursor
+from storage.arrays import Instants, Int4s, cursor
 from storage.database import connect
+from storage.driving import LOCKS, lock_drivers
+from storage.driving import SQL as DRIVING_SQL
 from tests.ingest.fleet import register
 from tests.ingest.test_invariant import TABLES, RolledBackError, refuse
 from tests.oracle.driving_time import driving_time
@@ -351,6 +353,60 @@ def test_who_was_looked_at_in_a_stop_is_looked_at_when_he_drives_on_for_too_long
     assert run(registered, steps) == [("continuous_driving", "open", 1, 2_460.0)]
 
 
+def test_a_batch_that_fails_has_nobody_looked_at_again_but_whom_it_concerned(registered):
+    async def steps(conn, pipeline):
+        for at in (0, 60):
+            await process(conn, pipeline, [*drive(0, 0, at, at), *drive(1, 1, at, at)])
+        looked_at = []
+        judge = violation_table.reconcile_driving
+
+        async def noted(conn, since, intervals, reason):
+            looked_at.append(len(since))
+            return await judge(conn, since, intervals, reason)
+
+        with patch("storage.violations.reconcile_driving", noted):
+            with patch("storage.quarantine.insert", refuse), pytest.raises(RolledBackError):
+                await process(conn, pipeline, drive(0, 0, 120, 120))
+            await process(conn, pipeline, drive(1, 1, 120, 120))
+            others = list(looked_at)
+            await process(conn, pipeline, drive(0, 0, 120, 120))
+        return others, looked_at
+
+    assert run(registered, steps) == ([], [1])
+
+
+def test_the_spans_of_a_vehicle_are_not_looked_for_among_those_of_all_without_a_driver(registered):
+    async def steps(conn, _):
+        await conn.execute(
+            "INSERT INTO driving_spans (vehicle_id, started_at, ended_at, rule_profile, is_open,"
+            " is_moving, continues, unseen_s, distance_m, fixes, start_lon, start_lat, end_lon,"
+            " end_lat) SELECT v.id, t, t, '', false, false, false, 0, 0, 0, 0, 0, 0, 0"
+            " FROM vehicles v, generate_series(now(), now() + '1 day', '1 minute') AS t"
+        )
+        await conn.execute("ANALYZE driving_spans")
+        plans = []
+        for mode in ("force_custom_plan", "force_generic_plan"):
+            await conn.execute(f"SET plan_cache_mode = {mode}")
+            cur = cursor(conn)
+            params = {"vehicle": Int4s(np.array([1])), "since": Instants(np.array([SUNDAY_S]))}
+            await cur.execute(b"EXPLAIN " + DRIVING_SQL["of_vehicles"], params, prepare=True)
+            plans += [line for (line,) in await cur.fetchall()]
+        return plans
+
+    plans = run(registered, steps)
+    assert any("driving_spans_pkey" in line for line in plans)
+    assert not any("driving_spans_driver" in line for line in plans)
+
+
+def test_a_full_batch_of_drivers_leaves_room_for_the_locks_of_others(registered):
+    async def steps(conn, _):
+        async with conn.transaction():
+            await lock_drivers(conn, range(4096))
+            return await rows(conn, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+
+    assert run(registered, steps) == [(LOCKS,)]
+
+
 def test_nobody_is_looked_at_while_nothing_can_change(registered):
     async def steps(conn, pipeline):
         looked_at = []
@@ -365,5 +421,10 @@ def test_nobody_is_looked_at_while_nothing_can_change(registered):
                 await process(conn, pipeline, drive(0, 0, at, at))
         return looked_at
 
-    # Begun; a quarter of an hour later; when five minutes are left; at the limit, and over it.
-    assert run(registered, steps) == [60, 960, 1_860, 2_100, 2_460]
+    looked_at = run(registered, steps)
+    # Begun; when five minutes are left; over the limit. Meanwhile within a quarter of an hour, each
+    # driver in his own time, to the minute of a fix.
+    again = [at for at in looked_at if at not in {2_100, 2_460}]
+    assert (again[0], looked_at[-2:]) == (60, [2_100, 2_460])
+    assert len(again) in {3, 4, 5}
+    assert all(450 <= later - before <= 960 for before, later in pairwise(again))

@@ -71,6 +71,16 @@ def test_what_counts_as_planned_at_any_moment_is_what_is_found_by_then(cut_s, di
     assert Counter(interval.kind for interval in found) == expected
 
 
+def test_a_wrong_clock_is_planned_where_its_fixes_are_sent_and_not_where_a_tunnel_keeps_them():
+    fleet, until = a_fleet(660), START_US + 90 * US
+    fixes = fleet.due(START_US, until, 10)
+    told = Counter(fixes.vehicle[fixes.time > fixes.received].tolist())
+    plans = Plan(fleet).known([Sampling(START_US, until, 10)])
+    wrong = {p.vehicle - 1 for p in plans if p.kind == "clock_wrong"}
+    assert sorted(told.values()) == [1, 6]  # one of the two is in a tunnel for most of its minute
+    assert wrong == {row for row, fixes in told.items() if fixes >= 3}
+
+
 def test_few_vehicles_offend_in_every_quick_kind_within_a_quarter_of_an_hour():
     fleet = a_fleet(VIOLATORS_AT_LEAST)
     kinds = {plan.kind for plan in Plan(fleet).known([Sampling(START_US, START_US + 915 * US, 10)])}

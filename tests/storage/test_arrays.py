@@ -46,6 +46,21 @@ def test_arrays_come_back_from_the_database(empty_database, data):
     assert found.dtype == values.dtype
 
 
+@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), max_size=30))
+@AGAINST_A_DATABASE
+def test_texts_come_back_from_the_database(empty_database, texts):
+    async def there_and_back(conn):
+        cur = arrays.cursor(conn)
+        await cur.execute(
+            "SELECT coalesce(array_agg(v ORDER BY n), '{}')"
+            " FROM unnest(%s::text[]) WITH ORDINALITY AS k (v, n)",
+            [arrays.Texts(texts)],
+        )
+        return await cur.fetchone()
+
+    assert connected(empty_database, there_and_back) == (texts,)
+
+
 @given(instant=INSTANTS)
 @AGAINST_A_DATABASE
 def test_an_instant_comes_back_as_microseconds(empty_database, instant):
