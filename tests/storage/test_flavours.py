@@ -12,7 +12,7 @@ import shapely
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
 from devices.batch import DISQUALIFYING, FixBatch, Quality
-from storage import fixes, hours, upkeep
+from storage import fixes, flavour, hours, upkeep
 from storage.access import keys
 from storage.access.roles import NATION, Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
@@ -178,7 +178,10 @@ def test_readers_see_the_same_columns(place):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_hours_are_what_the_fixes_say_before_and_after_they_are_stored(place, vehicles, seed):
+def test_hours_are_what_the_fixes_say_before_and_after_they_are_stored(
+    place, vehicles, seed, monkeypatch
+):
+    monkeypatch.setattr(flavour, "CHANGED_HOURS", 7)
     vehicle, start = next(vehicles), MARCH_US + 1_234_567
     batch = journey(vehicle, start, irregular(30, seed), seed)
     late = np.random.default_rng(seed).random(len(batch)) < 0.3
