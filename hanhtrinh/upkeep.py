@@ -1,7 +1,9 @@
 """Rounds of upkeep: one when asked, or one after the other until told to stop."""
 
 import asyncio
+import socket
 from contextlib import suppress
+from dataclasses import fields
 
 import psycopg
 import structlog
@@ -15,12 +17,10 @@ log = structlog.get_logger()
 
 async def one_round(settings: Settings) -> upkeep.Round | None:
     """What the round did; None: another process is at one."""
-    kept = settings.upkeep
-    keeping = upkeep.Keeping(
-        kept.fixes_days, kept.violations_days, kept.hours_days, kept.compressed_after_days
-    )
+    days = settings.upkeep.model_dump()
+    keeping = upkeep.Keeping(**{field.name: days[field.name] for field in fields(upkeep.Keeping)})
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
-        return await upkeep.keep(conn, keeping, wiring.clock())
+        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname())
 
 
 async def rounds(settings: Settings, every_s: float) -> None:

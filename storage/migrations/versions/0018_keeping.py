@@ -8,8 +8,9 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Replace the functions of the roll-up."""
+    """Replace the functions of the roll-up; make room for evidence."""
     flavour = available_flavour()
     if flavour is Flavour.PLAIN:
         run_file("0018_plain.sql", flavour)
     run_file("0018_reading.sql", flavour)
+    run_file("0018_evidence.sql", flavour)
