@@ -209,6 +209,9 @@ class Upkeep(Section):
     compressed_after_days: int = setting(
         7, "fixes become columns at this age (TimescaleDB)", unit="days", ge=1, le=36_500
     )
+    metrics_port: Port | None = setting(
+        None, "loopback port for Prometheus metrics, with `--every`; none: no metrics"
+    )
 
 
 class Judge(Section):
