@@ -118,6 +118,11 @@ async def as_inspector(conn) -> None:
 async def seen_by(conn, role, reach) -> None:
     """Let the transaction see what a key of that role and reach may see."""
     made = await keys.create(conn, "test", role, reach)
-    digest = keys.digest_of(made.key).hex()
+    await seen_as(conn, made.key, role)
+
+
+async def seen_as(conn, key, role) -> None:
+    """Let the transaction see what the bearer of a key may see."""
+    digest = keys.digest_of(key).hex()
     await conn.execute("SELECT set_config('hanhtrinh.caller', %s, true)", (digest,))
     await conn.execute(f"SET LOCAL ROLE hanhtrinh_{role}")
