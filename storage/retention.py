@@ -44,6 +44,7 @@ async def drop_fixes(conn: AsyncConnection, before_us: int, host: str) -> tuple[
         span = {"since": Instant(chunk.since_us), "until": Instant(chunk.until_us)}
         async with conn.transaction():
             fixes, first_us, last_us = await _row(conn, "count_fixes", span)
+            await conn.execute(SQL["walk_indexes"])
             disqualifying = {"disqualifying": int(DISQUALIFYING)}
             (evidence,) = await _row(conn, "keep_evidence", span | disqualifying)
             await cursor(conn).execute(SQL["move_horizon"], {"before": Instant(chunk.until_us)})

@@ -35,9 +35,14 @@ WITH old AS (
 )
 SELECT count(*), min(started_at), max(started_at) FROM gone
 
+-- name: walk_indexes
+-- In this transaction: a neighbour is the first row of an index, and not the first of thirty days'
+-- fixes when they are sorted, as the planner would have it, which takes them for few.
+SET LOCAL enable_bitmapscan = off
+
 -- name: keep_evidence
 -- Copy the fixes of a span of time that violations rest on: those of their intervals, and the nearest
--- clean one on either side within 31 days. How many are new.
+-- clean one on either side within 31 days. How many are new. Earlier fixes are gone.
 WITH standing AS (
     SELECT v.vehicle_id, v.started_at, v.ended_at FROM violations v
     WHERE v.started_at < %(until)s AND v.ended_at >= %(since)s
@@ -54,6 +59,7 @@ WITH standing AS (
         SELECT * FROM fixes f
         WHERE f.vehicle_id = v.vehicle_id AND f.quality & %(disqualifying)s = 0
           AND f.time > v.ended_at AND f.time <= v.ended_at + interval '31 days'
+          AND f.time >= %(since)s AND f.time < %(until)s::timestamptz + interval '31 days'
         ORDER BY f.time LIMIT 1
     ) f
     WHERE v.ended_at < %(until)s
@@ -73,14 +79,18 @@ WITH standing AS (
         SELECT * FROM fixes f
         WHERE f.vehicle_id = v.vehicle_id AND f.quality & %(disqualifying)s = 0
           AND f.time < v.started_at AND f.time >= v.started_at - interval '31 days'
+          AND f.time >= %(since)s AND f.time < %(until)s::timestamptz + interval '31 days'
         ORDER BY f.time DESC LIMIT 1
     ) f
-    WHERE f.time >= %(since)s AND f.time < %(until)s
+    WHERE f.time < %(until)s
 ), kept AS (
     INSERT INTO evidence_fixes
-    SELECT DISTINCT ON (f.vehicle_id, f.time) f.*, x.extra
-    FROM (SELECT * FROM inside UNION ALL SELECT * FROM before UNION ALL SELECT * FROM after) f
-    LEFT JOIN fix_extras x ON x.vehicle_id = f.vehicle_id AND x.time = f.time
+    SELECT k.*, (SELECT x.extra FROM fix_extras x
+                 WHERE x.vehicle_id = k.vehicle_id AND x.time = k.time)
+    FROM (
+        SELECT DISTINCT ON (f.vehicle_id, f.time) f.*
+        FROM (SELECT * FROM inside UNION ALL SELECT * FROM before UNION ALL SELECT * FROM after) f
+    ) k
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
