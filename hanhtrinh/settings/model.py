@@ -206,6 +206,10 @@ class Upkeep(Section):
     spans_days: int = setting(
         1096, "who drove what when; as long as fixes at least", unit="days", ge=31, le=36_500
     )
+    audit_days: int = setting(
+        1826, "rows of the audit that are younger are not taken out by `hanhtrinh audit remove`",
+        unit="days", ge=31, le=36_500,
+    )  # fmt: skip
     compressed_after_days: int = setting(
         7, "fixes become columns at this age (TimescaleDB)", unit="days", ge=1, le=36_500
     )

@@ -8,9 +8,10 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Replace the functions of the roll-up; make room for evidence."""
+    """Replace the functions of the roll-up; make room for evidence; let the audit begin later."""
     flavour = available_flavour()
     if flavour is Flavour.PLAIN:
         run_file("0018_plain.sql", flavour)
     run_file("0018_reading.sql", flavour)
     run_file("0018_evidence.sql", flavour)
+    run_file("0018_audit.sql", flavour)
