@@ -46,8 +46,8 @@ OWNER_OF = {
     "violation_versions": "(SELECT v.operator_id FROM vehicles v"
     " WHERE v.id = (t.facts->>'vehicle_id')::int)",
     **dict.fromkeys(
-        ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
-         "zone_visits", "route_trips", "driving_spans", "violations"],
+        ["device_assignments", "vehicle_routes", "visible_fixes", "evidence_fixes", "latest",
+         "weighings", "zone_visits", "route_trips", "driving_spans", "violations"],
         "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
     ),
 }  # fmt: skip
@@ -113,6 +113,7 @@ async def populate(dsn: str) -> None:
         await violations.write(conn, [replace(BASE, vehicle=vehicle, fixes=9)])
         known = {"unseen_s": 0.0, "continues": False, "is_moving": False}
         await driving.write(conn, [replace(BASE, kind="driving", vehicle=vehicle, details=known)])
+    await conn.execute("INSERT INTO evidence_fixes SELECT *, NULL FROM fixes")
     await conn.close()
 
 
