@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from storage import hours, retention
+from storage import fixes, hours, retention
 from storage.flavour import compress_before
 from storage.queries import queries
 
@@ -75,7 +75,8 @@ async def keep(
         if not is_mine:
             return None
         fixes_from = before(keeping.fixes_days)
-        await hours.refresh(conn, fixes_from, now_us)
+        # Before anything goes: a year may have been stored at once, or nobody have done rounds.
+        await hours.refresh(conn, max(await fixes.horizon(conn), 0), now_us)
         compressed = await compress_before(conn, before(keeping.compressed_after_days))
         # First: no evidence is kept of what goes as well.
         violations = await deleted("delete_violations", keeping.violations_days)
