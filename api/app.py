@@ -15,6 +15,8 @@ from api.metrics import Measured, Metrics, PoolCollector
 from api.options import ApiOptions
 from api.pacing import PacedByAddress, Pacing
 from api.resources import (
+    activities,
+    areas,
     attachments,
     audit,
     devices,
@@ -49,8 +51,9 @@ Errors are problem details (RFC 9457) with a stable `code`.
 """
 
 RESOURCES: Final = (
-    vehicles, journeys, rates, positions, violations, reviews, attachments, weighings, zones,
-    routes, timetables, quarantine, drivers, devices, people, keys, audit, sessions,
+    vehicles, journeys, activities, rates, positions, areas, violations, reviews, attachments,
+    weighings, zones, routes, timetables, quarantine, drivers, devices, people, keys, audit,
+    sessions,
 )  # fmt: skip
 
 

@@ -57,6 +57,12 @@ class Metrics:
             ("step", "act"),
             registry=self.registry,
         )
+        self.logins = Counter(
+            "hanhtrinh_api_logins",
+            "People who came in by password (let_in), or the code of the problem that they met",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.under_way = Gauge(
             "hanhtrinh_api_requests_under_way", "Requests being answered", registry=self.registry
         )

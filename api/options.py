@@ -32,6 +32,9 @@ class ApiOptions:
     most_track_fixes: a window with more fixes gets no summary of its stops and trips, but a
         problem that asks for a shorter window.
     most_evidence_fixes: fixes of a violation's own interval that are shown; beyond, the journey.
+    most_fleet_vehicles: a larger fleet's month is shown vehicle by vehicle, without a total.
+    most_area_hours, most_area_degrees, most_area_fixes: the longest time and the widest box that
+        may be asked who was in it, and how many fixes may be in both.
     stops: how stops and trips are found in a journey.
     requests_per_s: of one key or session, five times as many at once; address_requests_per_s: of
         one address; requests_at_once: of one key or session, under way; logins_per_minute: of one
@@ -55,6 +58,10 @@ class ApiOptions:
     most_window_days: int = 31
     most_track_fixes: int = 3_000_000
     most_evidence_fixes: int = 10_000
+    most_fleet_vehicles: int = 2_000
+    most_area_hours: int = 24
+    most_area_degrees: float = 1.0
+    most_area_fixes: int = 1_000_000
     stops: StopRule = field(default_factory=StopRule)
     requests_per_s: float = 50.0
     address_requests_per_s: float = 200.0

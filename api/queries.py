@@ -18,6 +18,7 @@ from storage.reading.violations import Review, Status
 from storage.reviews.files import LONGEST_NAME
 
 SEPARATORS: Final = re.compile(r"[\s.\-]")
+MOST_CORNERS: Final = 200
 
 
 def _plate(value: Any) -> Any:
@@ -70,7 +71,7 @@ class VehicleQuery(Query):
     cursor: Cursor = None
 
 
-class PositionQuery(Query):
+class BoxQuery(Query):
     bbox: Annotated[
         str | None,
         Field(
@@ -79,15 +80,6 @@ class PositionQuery(Query):
             examples=["106.5,10.6,106.9,11.0"],
         ),
     ] = None
-    operator: OfOperator = None
-    since: Annotated[
-        Instant | None, Field(description="Leave out vehicles not heard of since this instant.")
-    ] = None
-    limit: Annotated[int, Field(ge=1, le=100_000, description="Positions on a page (count).")] = (
-        100_000
-    )
-    cursor: Cursor = None
-    format: FormParameter = None
 
     def box(self) -> Box | None:
         """The area. Raises Problem."""
@@ -109,7 +101,55 @@ class PositionQuery(Query):
         return box
 
 
-class JourneyQuery(Query):
+class PositionQuery(BoxQuery):
+    operator: OfOperator = None
+    since: Annotated[
+        Instant | None, Field(description="Leave out vehicles not heard of since this instant.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=100_000, description="Positions on a page (count).")] = (
+        100_000
+    )
+    cursor: Cursor = None
+    format: FormParameter = None
+
+
+class PassageQuery(BoxQuery):
+    polygon: Annotated[
+        str | None,
+        Field(
+            max_length=8_000,
+            description="Area by its corners, lon,lat in degrees WGS 84, with ; between them; at "
+            "most 200. Its edges belong to it.",
+            examples=["106.68,10.76;106.72,10.76;106.7,10.8"],
+        ),
+    ] = None
+    start: Annotated[Instant, Field(alias="from", description="Beginning, inclusive.")]
+    end: Annotated[Instant, Field(alias="to", description="End, exclusive.")]
+    limit: Annotated[int, Field(ge=1, le=5_000, description="Vehicles on a page (count).")] = 1_000
+    cursor: Cursor = None
+
+    def corners(self) -> list[tuple[float, float]] | None:
+        """The polygon's corners, lon and lat. Raises Problem."""
+        if self.polygon is None:
+            return None
+        try:
+            corners = [
+                (float(lon), float(lat))
+                for lon, lat in (pair.split(",") for pair in self.polygon.split(";"))
+            ]
+        except ValueError:
+            corners = []
+        if not (
+            3 <= len(corners) <= MOST_CORNERS
+            and all(-180 <= lon <= 180 and -90 <= lat <= 90 for lon, lat in corners)
+        ):
+            expected = f"3 to {MOST_CORNERS} corners lon,lat in degrees, with ; between them"
+            flaw = Flaw("query.polygon", expected)
+            raise Problem("invalid_request", f"polygon: expected {expected}", flaws=[flaw])
+        return corners
+
+
+class WindowQuery(Query):
     start: Annotated[
         Instant | None,
         Field(alias="from", description="Beginning, inclusive; nothing: a day before the end."),
@@ -117,6 +157,9 @@ class JourneyQuery(Query):
     end: Annotated[
         Instant | None, Field(alias="to", description="End, exclusive; nothing: now.")
     ] = None
+
+
+class JourneyQuery(WindowQuery):
     limit: Annotated[int, Field(ge=1, le=50_000, description="Fixes on a page (count).")] = 10_000
     cursor: Cursor = None
     format: FormParameter = None
@@ -229,6 +272,11 @@ class MonthQuery(Query):
         str,
         Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", description="A local month, YYYY-MM."),
     ]
+
+
+class FleetMonthQuery(MonthQuery):
+    limit: Annotated[int, Field(ge=1, le=250, description="Vehicles on a page (count).")] = 100
+    cursor: Cursor = None
 
 
 class RepairQuery(Query):

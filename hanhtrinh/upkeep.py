@@ -1,13 +1,17 @@
 """Rounds of upkeep: one when asked, or one after the other until told to stop."""
 
 import asyncio
+import socket
+import time
 from contextlib import suppress
+from dataclasses import fields
 
 import psycopg
 import structlog
 
 from hanhtrinh import wiring
 from hanhtrinh.settings import Settings
+from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from storage import database, upkeep
 
 log = structlog.get_logger()
@@ -15,24 +19,37 @@ log = structlog.get_logger()
 
 async def one_round(settings: Settings) -> upkeep.Round | None:
     """What the round did; None: another process is at one."""
-    kept = settings.upkeep
-    keeping = upkeep.Keeping(
-        kept.fixes_days, kept.violations_days, kept.hours_days, kept.compressed_after_days
-    )
+    days = settings.upkeep.model_dump()
+    keeping = upkeep.Keeping(**{field.name: days[field.name] for field in fields(upkeep.Keeping)})
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
-        return await upkeep.keep(conn, keeping, wiring.clock())
+        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname())
 
 
 async def rounds(settings: Settings, every_s: float) -> None:
     """A round every so often until a signal; one that the database stops is tried again then."""
     stop = asyncio.Event()
-    with wiring.stopped_by_signals(stop):
+    metrics = UpkeepMetrics()
+    with (
+        wiring.served(metrics.registry, settings.upkeep.metrics_port),
+        wiring.stopped_by_signals(stop),
+    ):
         while not stop.is_set():
-            try:
-                done = await one_round(settings)
-            except psycopg.Error as error:
-                log.warning("upkeep.failed", detail=str(error).strip())
-            else:
-                log.info("upkeep.done", **({} if done is None else done._asdict()))
+            await counted(settings, metrics)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), every_s)
+
+
+async def counted(settings: Settings, metrics: UpkeepMetrics) -> None:
+    """One round, told of in the log and in the metrics, whatever became of it."""
+    began = time.monotonic()
+    try:
+        done = await one_round(settings)
+    except psycopg.Error as error:
+        metrics.rounds["failed"] += 1
+        log.warning("upkeep.failed", detail=str(error).strip())
+        return
+    metrics.take(done, wiring.clock() / 1e6, time.monotonic() - began)
+    if done is None:
+        log.info("upkeep.left_out")
+    else:
+        log.info("upkeep.done", **done._asdict())

@@ -16,6 +16,7 @@ from geofence.interval import Interval
 from geofence.rules.driving import KIND
 from geofence.rules.rule import Key
 from storage.arrays import Bools, Float8s, Instants, Int4s, Texts, cursor
+from storage.fixes import horizon, settled_by_age
 from storage.queries import queries
 
 SQL = queries("driving")
@@ -91,7 +92,7 @@ async def reconcile(
     cur = cursor(conn)
     params = {
         "vehicle": Int4s(vehicles),
-        "settled": Instants(settled_until),
+        "settled": Instants(settled_by_age(settled_until, await horizon(conn))),
         "pending_vehicle": Int4s(np.array([key[1] for key in pending], np.int32)),
         "pending_started": Instants(np.array([key[3] for key in pending], np.int64)),
     }

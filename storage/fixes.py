@@ -19,6 +19,7 @@ from storage.extras import encode_extras
 from storage.flavour import create_days, existing_days
 from storage.hours import mark_changed
 from storage.queries import queries
+from storage.wire import BEGINNING_US
 
 SQL = queries("fixes")
 
@@ -87,6 +88,22 @@ async def insert_fixes(conn: AsyncConnection, fixes: FixBatch) -> None:
         async with conn.cursor().copy(SQL["copy_extras"]) as copy:
             await copy.write(encode_extras(fixes))
     await mark_changed(conn, fixes.vehicle, fixes.time)
+
+
+async def horizon(conn: AsyncConnection) -> int:
+    """Fixes before this instant have been deleted for their age; BEGINNING_US: none has been."""
+    found = await cursor(conn).execute(SQL["horizon"])
+    row = await found.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def settled_by_age(settled_until: I64, first: int) -> I64:
+    """No earlier than the last instant before the horizon `first`; shape (k,).
+
+    What was concluded from fixes that are gone cannot be concluded again, and stands.
+    """
+    return np.maximum(settled_until, max(first - 1, BEGINNING_US))
 
 
 async def stored(conn: AsyncConnection, vehicle: I32, time: I64) -> Bool:

@@ -5,7 +5,7 @@ asking which it is.
 """
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
@@ -57,6 +57,9 @@ async def create_days(conn: AsyncConnection, days: list[int]) -> None:
 
 HOUR_US: Final = 3_600_000_000
 
+CHANGED_HOURS: Final = 10_000
+"""Vehicles' hours that are rolled up again in one transaction: some seconds."""
+
 
 class Chunk(NamedTuple):
     """A chunk or partition of fixes, of times in [since_us, until_us)."""
@@ -78,13 +81,11 @@ async def refresh_hours(conn: AsyncConnection, kept_us: int, until_us: int) -> N
     Outside a transaction: works in several of its own, so that no step is long.
     """
     if await detect(conn) is Flavour.PLAIN:
-        params = {"kept": Instant(kept_us), "until": Instant(until_us)}
-        is_behind = True
-        while is_behind:
-            found = await cursor(conn).execute(SQL["roll_up"], params)
-            row = await found.fetchone()
-            assert row is not None
-            is_behind = row[0]
+        params = {"kept": Instant(kept_us), "until": Instant(until_us), "most": CHANGED_HOURS}
+        while await _one(conn, "roll_up", params):
+            pass
+        while await _one(conn, "roll_up_changed", params) >= CHANGED_HOURS:
+            pass
         return
     for chunk in await chunks(conn):
         since, until = max(chunk.since_us, kept_us), min(chunk.until_us, until_us)
@@ -122,7 +123,11 @@ async def drop_hours_before(conn: AsyncConnection, before_us: int) -> int:
 
 
 async def _number(conn: AsyncConnection, statement: str, before_us: int) -> int:
-    found = await cursor(conn).execute(SQL[statement], {"before": Instant(before_us)})
+    return int(await _one(conn, statement, {"before": Instant(before_us)}))
+
+
+async def _one(conn: AsyncConnection, statement: str, params: dict[str, Any]) -> Any:
+    found = await cursor(conn).execute(SQL[statement], params)
     row = await found.fetchone()
     assert row is not None
-    return int(row[0])
+    return row[0]

@@ -50,7 +50,7 @@ async def mark_changed(conn: AsyncConnection, vehicle: I32, at: I64) -> None:
 async def refresh(conn: AsyncConnection, kept_us: int, now_us: int) -> None:
     """Store the hours that are over. Outside a transaction; one caller at a time.
 
-    kept_us: fixes of earlier hours may have been deleted: what is stored of those hours stays.
+    kept_us: fixes of earlier hours have been deleted: what is stored of those hours stays.
     """
     await refresh_hours(
         conn, -(-kept_us // HOUR_US) * HOUR_US, (now_us - CLOSED_US) // HOUR_US * HOUR_US

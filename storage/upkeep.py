@@ -1,19 +1,18 @@
 """What a database needs from time to time: roll-ups, compression, and an end to what is old.
 
 Belongs here: the order of these, and whose turn it is. What differs between TimescaleDB and plain
-PostgreSQL is storage.flavour's business.
+PostgreSQL is storage.flavour's business, what is deleted how storage.retention's.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from storage import hours
-from storage.arrays import Instant, cursor
-from storage.flavour import compress_before, drop_before, drop_hours_before
+from storage import fixes, hours, retention
+from storage.flavour import compress_before
 from storage.queries import queries
 
 SQL = queries("upkeep")
@@ -22,55 +21,89 @@ DAY_US: Final = 86_400_000_000
 LOCK_KEY: Final = 0x75_70_6B_70
 """Key of the advisory lock ("upkp") that keeps a second round from beginning beside the first."""
 
-ROWS: Final = 10_000
-"""Rows of one deletion: a fraction of a second, after which others get their turn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How long what is kept, in days; a fix is compressed when its chunk is so old."""
+    """How long what is kept, in days; a fix is compressed when its chunk is so old.
+
+    What a violation rests on (fixes, weighings) is kept with it.
+    """
 
     fixes_days: int = 366
     violations_days: int = 1096
     hours_days: int = 1096
+    weighings_days: int = 1096
+    visits_days: int = 1096
+    trips_days: int = 1096
+    spans_days: int = 1096
     compressed_after_days: int = 7
 
 
 class Round(NamedTuple):
-    """What a round did: chunks or partitions compressed and dropped, and rows deleted."""
+    """What a round did: chunks or partitions compressed and dropped, and rows kept and deleted."""
 
     compressed: int
     chunks_dropped: int
+    evidence_kept: int
     hours_dropped: int
     extras_deleted: int
+    late_deleted: int
     violations_deleted: int
+    evidence_deleted: int
+    weighings_deleted: int
+    visits_deleted: int
+    trips_deleted: int
+    spans_deleted: int
 
 
-async def keep(conn: AsyncConnection, keeping: Keeping, now_us: int) -> Round | None:
+async def keep(
+    conn: AsyncConnection, keeping: Keeping, now_us: int, host: str = ""
+) -> Round | None:
     """One round, on a connection of its own outside a transaction; None: another one is at it.
 
-    Every step is repeated in the next round if this one is stopped.
+    host: whose upkeep this is, for the audit. Every step is repeated in the next round if this one
+    is stopped.
     """
+
+    def before(days: int) -> int:
+        return now_us - days * DAY_US
+
+    async def deleted(statement: str, days: int) -> int:
+        return await retention.delete(conn, statement, before(days), host)
+
     async with _alone(conn) as is_mine:
         if not is_mine:
             return None
-        fixes_from = now_us - keeping.fixes_days * DAY_US
-        await hours.refresh(conn, fixes_from, now_us)
-        compressed = await compress_before(conn, now_us - keeping.compressed_after_days * DAY_US)
-        dropped = await drop_before(conn, fixes_from)
-        extras = 0
-        if dropped:
-            for statement in ("delete_extras", "delete_repeats", "delete_marks"):
-                extras += await _delete(conn, statement, fixes_from)
+        fixes_from = before(keeping.fixes_days)
+        # Before anything goes: a year may have been stored at once, or nobody have done rounds.
+        await hours.refresh(conn, max(await fixes.horizon(conn), 0), now_us)
+        compressed = await compress_before(conn, before(keeping.compressed_after_days))
+        # First: no evidence is kept of what goes as well.
+        violations = await deleted("delete_violations", keeping.violations_days)
+        dropped, evidence = await retention.drop_fixes(conn, fixes_from, host)
         return Round(
             compressed=compressed,
             chunks_dropped=dropped,
-            hours_dropped=await drop_hours_before(conn, now_us - keeping.hours_days * DAY_US),
-            extras_deleted=extras,
-            violations_deleted=await _delete(
-                conn, "delete_violations", now_us - keeping.violations_days * DAY_US
+            evidence_kept=evidence,
+            hours_dropped=await retention.drop_hours(conn, before(keeping.hours_days), host),
+            extras_deleted=await _delete_hanging(
+                conn, retention.HANGING if dropped else (), fixes_from
+            ),
+            late_deleted=await _delete_hanging(conn, retention.WAITING, fixes_from),
+            violations_deleted=violations,
+            evidence_deleted=await deleted("delete_evidence", keeping.violations_days),
+            weighings_deleted=await deleted("delete_weighings", keeping.weighings_days),
+            visits_deleted=await deleted("delete_visits", keeping.visits_days),
+            trips_deleted=await deleted("delete_trips", keeping.trips_days),
+            # Fixes that are judged again add to spans: those before them have to be there.
+            spans_deleted=await deleted(
+                "delete_spans", max(keeping.spans_days, keeping.fixes_days)
             ),
         )
+
+
+async def _delete_hanging(conn: AsyncConnection, statements: Sequence[str], before_us: int) -> int:
+    return sum([await retention.delete_hanging(conn, one, before_us) for one in statements])
 
 
 @asynccontextmanager
@@ -83,15 +116,3 @@ async def _alone(conn: AsyncConnection) -> AsyncIterator[bool]:
     finally:
         if row[0] and not conn.closed:
             await conn.execute(SQL["unlock"], {"key": LOCK_KEY})
-
-
-async def _delete(conn: AsyncConnection, statement: str, before_us: int) -> int:
-    """Delete in portions, each in a transaction of its own; how many rows."""
-    deleted = 0
-    while True:
-        found = await cursor(conn).execute(
-            SQL[statement], {"before": Instant(before_us), "rows": ROWS}
-        )
-        deleted += found.rowcount
-        if found.rowcount < ROWS:
-            return deleted

@@ -24,6 +24,7 @@ from geofence.rules.rule import Key
 from storage import route_trips, visits
 from storage.arrays import Float8s, Instant, Instants, Int4s, Int8s, Texts, cursor
 from storage.driving import Subject
+from storage.fixes import horizon, settled_by_age
 from storage.queries import queries
 from storage.revisions import (
     Plan,
@@ -33,6 +34,7 @@ from storage.revisions import (
     status_of,
     storable_details,
 )
+from storage.wire import BEGINNING_US
 
 SQL = queries("violations")
 
@@ -98,9 +100,13 @@ async def reconcile(
 
     vehicles, settled_until: shape (k,), no vehicle twice; `intervals` are of these vehicles. Old
     facts are kept as versions. The review of a violation is never touched; where its facts changed
-    under one, `revised_under_review` is set.
+    under one, `revised_under_review` is set. What began before the horizon stands.
     """
     seen, trips, found = _split(intervals)
+    first = await horizon(conn)
+    if found and (settled_until < first).any():
+        found = await _without_known(conn, found, first)
+    settled_until = settled_by_age(settled_until, first)
     pending_of = {
         kind: [key for key in pending if key[0] == kind] for kind in (visits.KIND, route_trips.KIND)
     }
@@ -191,6 +197,17 @@ async def reconcile_departures(
                            "last": Instant(last)},
     )  # fmt: skip
     return await _carry_out(conn, plan_reconciliation(rows, found), "trips of the day are others")
+
+
+async def _without_known(
+    conn: AsyncConnection, found: Sequence[Interval], first: int
+) -> list[Interval]:
+    """Without those that are the rest of a violation that began before the horizon `first`."""
+    params = {"vehicle": Int4s(np.array([i.vehicle for i in found])), "first": Instant(first)}
+    cur = cursor(conn)
+    await cur.execute(SQL["across"], params)
+    ended = {(kind, vehicle, subject): at for kind, vehicle, subject, at in await cur.fetchall()}
+    return [i for i in found if i.started > ended.get((i.kind, i.vehicle, i.subject), BEGINNING_US)]
 
 
 def _split(

@@ -18,7 +18,7 @@ from api.geojson import Collection, Feature, Line, Point
 from api.models.journeys import Journey, JourneyCollection
 from api.openapi import also_geojson, problems
 from api.problems import Flaw, Problem
-from api.queries import JourneyQuery
+from api.queries import JourneyQuery, WindowQuery
 from api.resources.vehicles import ThisVehicle, found_vehicle
 from devices.batch import DISQUALIFYING
 from storage.reading import journeys
@@ -84,7 +84,7 @@ class Summary(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
 
-def window(session: Session, vehicle: int, query: JourneyQuery) -> Stretch:
+def window(session: Session, vehicle: int, query: WindowQuery) -> Stretch:
     """The stretch that was asked for. Raises Problem."""
     end = query.end or EPOCH + timedelta(microseconds=session.scope.now_us)
     start = query.start or end - A_DAY

@@ -10,6 +10,7 @@ from api.credentials import check_origin, session_credential, take_cookies
 from api.encoding import json_answer
 from api.identity_provider import COOKIE as OIDC_COOKIE
 from api.identity_provider import LONGEST_S, Provider
+from api.metrics import Metrics
 from api.models.access import Credentials, Done, FactorCode, Me, NewFactor, PasswordChange
 from api.openapi import problems
 from api.options import ApiOptions
@@ -49,7 +50,13 @@ async def open_session(request: Request, given: Credentials) -> Response:
     each further one, whether there is somebody of that name or not.
     """
     response = json_answer({"done": True})
-    await sign_in(request, response, given.username, given.password, given.code)
+    metrics: Metrics = request.app.state.metrics
+    try:
+        await sign_in(request, response, given.username, given.password, given.code)
+    except Problem as problem:
+        metrics.logins.labels(problem.code).inc()
+        raise
+    metrics.logins.labels("let_in").inc()
     return response
 
 

@@ -1,4 +1,4 @@
-"""Verbs about the audit: shown, checked, handed to other systems."""
+"""Verbs about the audit: checked, handed to other systems, taken out when it is old."""
 
 import socket
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hanhtrinh.commands.registry import in_transaction
-from hanhtrinh.commands.state import write_json
+from hanhtrinh.commands.state import state_of, write_json
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def verify(
     """Find a row that was removed, altered or moved. Prints the end of the chain."""
     from storage.access import audit as chain  # noqa: PLC0415
 
-    passes = _anchor(anchor)
+    passes = None if anchor is None else _anchor("--anchor", anchor)
 
     async def work(conn: "AsyncConnection") -> "Anchor":
         return await chain.verify(conn, passes)
@@ -38,15 +38,35 @@ def verify(
     write_json({"rows": end.seq, "end": str(end)})
 
 
-def _anchor(text: str | None) -> "Anchor | None":
+def _anchor(option: str, text: str) -> "Anchor":
     from storage.access.audit import Anchor  # noqa: PLC0415
 
-    if text is None:
-        return None
     seq, _, digest = text.partition(":")
     if not seq.isdecimal() or len(digest) != 64:
-        raise UsageError(f"--anchor: expected NUMBER:HASH as verify prints it, got {text!r}")
+        raise UsageError(f"{option}: expected NUMBER:HASH as verify prints it, got {text!r}")
     return Anchor(int(seq), digest)
+
+
+@audit.command("remove")
+def remove(
+    context: typer.Context,
+    until: Annotated[
+        str,
+        typer.Option(help="The last row to go, NUMBER:HASH: kept elsewhere with those before it."),
+    ],
+) -> None:
+    """Take out the oldest rows, once export has handed them over. Verifies the chain first."""
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from storage.access import audit as chain  # noqa: PLC0415
+
+    last = _anchor("--until", until)
+    before_us = wiring.clock() - state_of(context).settings.upkeep.audit_days * 86_400_000_000
+    act = wiring.act_of_command("", "")
+
+    async def work(conn: "AsyncConnection") -> int:
+        return await chain.remove(conn, last, before_us, act.actor, act.address)
+
+    write_json({"removed": in_transaction(context, work), "until": str(last)})
 
 
 @audit.command("export")

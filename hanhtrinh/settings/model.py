@@ -187,8 +187,9 @@ class Upkeep(Section):
     """`hanhtrinh upkeep`: how long what is kept, by age of the data itself."""
 
     fixes_days: int = setting(
-        366, "fixes, with what their formats carried beside", unit="days", ge=31, le=36_500
-    )
+        366, "fixes, with what their formats carried beside; what a violation rests on: with it",
+        unit="days", ge=31, le=36_500,
+    )  # fmt: skip
     violations_days: int = setting(
         1096, "violations and their versions; under appeal: until decided", unit="days", ge=31,
         le=36_500,
@@ -197,8 +198,23 @@ class Upkeep(Section):
         1096, "what vehicles did by hour: distance, driving, silence", unit="days", ge=31,
         le=36_500,
     )  # fmt: skip
+    weighings_days: int = setting(
+        1096, "weighings; what a violation rests on: with it", unit="days", ge=31, le=36_500
+    )
+    visits_days: int = setting(1096, "stays inside zones", unit="days", ge=31, le=36_500)
+    trips_days: int = setting(1096, "trips on fixed routes", unit="days", ge=31, le=36_500)
+    spans_days: int = setting(
+        1096, "who drove what when; as long as fixes at least", unit="days", ge=31, le=36_500
+    )
+    audit_days: int = setting(
+        1826, "rows of the audit that are younger are not taken out by `hanhtrinh audit remove`",
+        unit="days", ge=31, le=36_500,
+    )  # fmt: skip
     compressed_after_days: int = setting(
         7, "fixes become columns at this age (TimescaleDB)", unit="days", ge=1, le=36_500
+    )
+    metrics_port: Port | None = setting(
+        None, "loopback port for Prometheus metrics, with `--every`; none: no metrics"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.arrays import cursor
+from storage.arrays import Instant, cursor
 from storage.errors import AuditError
 from storage.queries import queries
 from storage.reading.loading import rows_of, with_key
@@ -20,8 +20,8 @@ from storage.texts import storable_text
 
 SQL = queries("audit")
 BATCH: Final = 5_000
-ZERO: Final = bytes(32)
-"""What the first row is chained to."""
+REMOVAL: Final = "remove_audit"
+"""What a row says of those before it that were taken out; its subject is the last one's anchor."""
 
 
 class Act(NamedTuple):
@@ -125,9 +125,13 @@ async def verify(conn: AsyncConnection[Any], anchor: Anchor | None = None) -> An
     """Walk the chain from its beginning. Returns its end.
 
     In one transaction of one snapshot. Raises AuditError at the first row that is missing, altered,
-    out of its order or put in, and where the chain does not pass through `anchor`.
+    out of its order or put in, where the chain does not pass through `anchor`, and where rows were
+    taken out and none of the others says so.
     """
-    seq, last = 0, ZERO
+    seq, last = await _row_of(conn, "start")
+    taken_out = Anchor(seq, last.hex())
+    is_told = seq == 0
+    _compare(anchor, taken_out)
     async for row in rows(conn):
         if row.seq != seq + 1:
             raise AuditError(f"audit row {seq + 1}: expected one, got row {row.seq}")
@@ -136,12 +140,47 @@ async def verify(conn: AsyncConnection[Any], anchor: Anchor | None = None) -> An
         if row.digest() != row.hash:
             raise AuditError(f"audit row {row.seq}: has been altered")
         seq, last = row.seq, row.hash
-        if anchor is not None and anchor.seq == seq and anchor.hash != last.hex():
-            raise AuditError(f"audit row {seq}: the chain has been written anew")
+        _compare(anchor, Anchor(seq, last.hex()))
+        is_told |= row.action == REMOVAL and row.subject == str(taken_out)
+    if not is_told:
+        raise AuditError(f"audit row {taken_out.seq}: has been taken out, and no row says so")
     found = await (await conn.execute(SQL["head"])).fetchone()
     if found is None or (int(found[0]), bytes(found[1])) != (seq, last):
         at = "no end" if found is None else f"an end at row {found[0]}"
         raise AuditError(f"audit row {seq + 1}: expected none, got {at}")
     if anchor is not None and anchor.seq > seq:
         raise AuditError(f"audit row {seq + 1}: expected rows up to {anchor.seq}, got none")
+    if anchor is not None and anchor.seq < taken_out.seq:
+        raise AuditError(f"audit row {anchor.seq}: expected an anchor from {taken_out.seq} on")
     return Anchor(seq, last.hex())
+
+
+def _compare(anchor: Anchor | None, passed: Anchor) -> None:
+    if anchor is not None and anchor.seq == passed.seq and anchor.hash != passed.hash:
+        raise AuditError(f"audit row {anchor.seq}: the chain has been written anew")
+
+
+async def remove(
+    conn: AsyncConnection[Any], until: Anchor, before_us: int, actor: str, host: str
+) -> int:
+    """Take out the rows up to one that was handed over; how many. A new row says so.
+
+    In one transaction. before_us: younger rows are refused. The whole chain is verified first:
+    what is taken out is whole, and is what `until` was written down of. Raises AuditError.
+    """
+    await verify(conn, until)
+    params = {"seq": until.seq, "before": Instant(before_us)}
+    found = await (await cursor(conn).execute(SQL["age"], params)).fetchone()
+    if found is None or not found[0]:
+        raise AuditError(f"audit row {until.seq}: expected one that is old enough to be taken out")
+    (gone,) = await _row_of(conn, "remove", {"seq": until.seq})
+    await record(conn, Act(actor, host, REMOVAL, str(until), {"rows": gone}))
+    return int(gone)
+
+
+async def _row_of(
+    conn: AsyncConnection[Any], statement: str, params: Mapping[str, Any] | None = None
+) -> tuple[Any, ...]:
+    row = await (await conn.execute(SQL[statement], params)).fetchone()
+    assert row is not None
+    return tuple(row)

@@ -13,8 +13,9 @@ PARTITIONED = ") PARTITION BY RANGE (time);"
 """How the schema declares the table of fixes. TimescaleDB wants an ordinary table."""
 
 
-PART: Final = re.compile(r"<(\w+) (\w+)>")
-"""`<hour columns>` stands for the file of that name and revision: what both flavours say alike."""
+PART: Final = re.compile(r"<(?:(\d{4}) )?(\w+) (\w+)>")
+"""`<hour columns>` stands for the file of that name and the same revision, `<0015 hour columns>` of
+another: what is said alike in several places."""
 
 
 def assembled(name: str, flavour: Flavour) -> str:
@@ -22,7 +23,7 @@ def assembled(name: str, flavour: Flavour) -> str:
     revision, _, _ = name.partition("_")
 
     def part(found: re.Match[str]) -> str:
-        file = FOLDER / "sql" / f"{revision}_{found[1]}_{found[2]}.sql"
+        file = FOLDER / "sql" / f"{found[1] or revision}_{found[2]}_{found[3]}.sql"
         return "\n" + file.read_text(encoding="utf-8").rstrip()
 
     text = PART.sub(part, (FOLDER / "sql" / name).read_text(encoding="utf-8"))

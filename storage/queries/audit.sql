@@ -20,3 +20,15 @@ WHERE (%(before)s::bigint IS NULL OR a.seq < %(before)s)
   AND (%(actor)s::text IS NULL OR a.actor = %(actor)s)
   AND (%(action)s::text IS NULL OR a.action = %(action)s)
 ORDER BY a.seq DESC LIMIT %(rows)s
+
+-- name: start
+-- The last row that was taken out, 0 and zeros if none was.
+SELECT seq, hash FROM audit_start
+
+-- name: age
+-- Whether a row was written before an instant; no row if it is none.
+SELECT at < %(before)s FROM audit WHERE seq = %(seq)s
+
+-- name: remove
+-- Take out the rows up to one.
+SELECT audit_remove(%(seq)s)

@@ -8,6 +8,10 @@ FROM STDIN (FORMAT binary)
 -- Take in what else the formats carried.
 COPY fix_extras (vehicle_id, time, extra) FROM STDIN (FORMAT binary)
 
+-- name: horizon
+-- Fixes before this instant have been deleted.
+SELECT fixes_from FROM fix_horizon
+
 -- name: stored
 -- Numbers (from 1) of the keys that are stored. The bounds let the planner leave out other days.
 SELECT array_agg(k.number)

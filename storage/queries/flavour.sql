@@ -32,8 +32,12 @@ ORDER BY 1
 CALL refresh_continuous_aggregate('fix_hours', %(since)s, %(until)s)
 
 -- name: roll_up
--- Store at most a week of hours more (migrations/sql/0015_plain.sql), and whether some are left.
+-- Store at most a week of hours more (migrations/sql/0018_plain.sql), and whether some are left.
 SELECT roll_up_fix_hours(%(kept)s, %(until)s, interval '7 days') < %(until)s
+
+-- name: roll_up_changed
+-- Store again at most so many hours of vehicles that changed, and how many those were.
+SELECT roll_up_changed_hours(%(kept)s, %(most)s)
 
 -- name: uncompressed
 -- Chunks that end before an instant and hold rows: never compressed, or written to since.

@@ -26,6 +26,14 @@ FROM unnest(%(pending_kind)s::text[], %(pending_vehicle)s, %(pending_subject)s::
 JOIN violations v ON v.kind = p.kind AND v.vehicle_id = p.vehicle_id
     AND v.subject = p.subject AND v.started_at = p.started_at AND v.status <> 'withdrawn'
 
+-- name: across
+-- When those of some vehicles' violations ended that had begun before an instant and ended after it.
+SELECT v.kind, v.vehicle_id, v.subject, max(v.ended_at)
+FROM violations v
+WHERE v.vehicle_id = ANY (%(vehicle)s) AND v.started_at < %(first)s AND v.ended_at >= %(first)s
+  AND v.status <> 'withdrawn'
+GROUP BY 1, 2, 3
+
 -- name: of_route
 -- The violations of one kind about a route, of any vehicle, that began in a span of time.
 SELECT v.id, v.version, v.status, v.kind, v.vehicle_id, v.subject, v.rule_profile, v.driver_id,

@@ -112,5 +112,5 @@ async def evidence(
     inside = [fix for fix in found if fix.role == "inside"]
     if len(inside) <= most:
         return found, False
-    dropped = inside[most]
-    return [fix for fix in found if fix is not dropped], True
+    dropped = {id(fix) for fix in inside[most:]}
+    return [fix for fix in found if id(fix) not in dropped], True

@@ -32,36 +32,57 @@ FROM (
 ) f;
 
 -- name: evidence
--- The fixes of an interval, clean or not, and the nearest clean one on either side within 31 days.
-(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'before'
- FROM visible_fixes f
- LEFT JOIN visible_drivers d ON d.id = f.driver_id
- WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
-   AND f.time < timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
-   AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
-                 - interval '31 days'
- ORDER BY f.time DESC
- LIMIT 1)
-UNION ALL
-(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'inside'
- FROM visible_fixes f
- LEFT JOIN visible_drivers d ON d.id = f.driver_id
- WHERE f.vehicle_id = %(vehicle)s
-   AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
-   AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
- ORDER BY f.time
- LIMIT %(rows)s)
-UNION ALL
-(SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-        nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, 'after'
- FROM visible_fixes f
- LEFT JOIN visible_drivers d ON d.id = f.driver_id
- WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
-   AND f.time > timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
-   AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
-                 + interval '31 days'
- ORDER BY f.time
- LIMIT 1)
-ORDER BY 1;
+-- The fixes of an interval, clean or not, and the nearest clean one on either side within 31 days:
+-- from the fixes, and from those that were kept when the others of their time were deleted.
+WITH found AS (
+    (SELECT f.*, 'before' AS role FROM visible_fixes f
+     WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+       AND f.time < timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+       AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+                     - interval '31 days'
+     ORDER BY f.time DESC LIMIT 1)
+    UNION ALL
+    (SELECT f.*, 'inside' FROM visible_fixes f
+     WHERE f.vehicle_id = %(vehicle)s
+       AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+       AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+     ORDER BY f.time LIMIT %(rows)s)
+    UNION ALL
+    (SELECT f.*, 'after' FROM visible_fixes f
+     WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+       AND f.time > timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+       AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+                     + interval '31 days'
+     ORDER BY f.time LIMIT 1)
+    UNION ALL
+    (SELECT f.*, 'before' AS role FROM evidence_fixes f
+     WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+       AND f.time < timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+       AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+                     - interval '31 days'
+     ORDER BY f.time DESC LIMIT 1)
+    UNION ALL
+    (SELECT f.*, 'inside' FROM evidence_fixes f
+     WHERE f.vehicle_id = %(vehicle)s
+       AND f.time >= timestamptz 'epoch' + %(started_us)s::bigint * interval '1 microsecond'
+       AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+     ORDER BY f.time LIMIT %(rows)s)
+    UNION ALL
+    (SELECT f.*, 'after' FROM evidence_fixes f
+     WHERE f.vehicle_id = %(vehicle)s AND f.quality & %(disqualifying)s = 0
+       AND f.time > timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+       AND f.time <= timestamptz 'epoch' + %(ended_us)s::bigint * interval '1 microsecond'
+                     + interval '31 days'
+     ORDER BY f.time LIMIT 1)
+), nearest AS (
+    -- A fix of either table may be the same; of two neighbours the nearer one is meant.
+    SELECT DISTINCT ON (f.role, CASE WHEN f.role = 'inside' THEN f.time END) f.*
+    FROM found f
+    ORDER BY f.role, CASE WHEN f.role = 'inside' THEN f.time END,
+             CASE WHEN f.role = 'before' THEN f.time END DESC, f.time
+)
+SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
+       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, f.role
+FROM nearest f
+LEFT JOIN visible_drivers d ON d.id = f.driver_id
+ORDER BY f.time;

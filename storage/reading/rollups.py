@@ -4,9 +4,10 @@ Days and months are sums of hours: in zones whose offset is a whole number of ho
 and there is nothing else to keep up to date.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection
@@ -40,12 +41,11 @@ class ViolationCount(msgspec.Struct, frozen=True):
     violations: int
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorMonth:
-    """What an operator's vehicles did, by vehicle id, and what was found of them."""
+NOTHING: Final = Activity(0, 0, 0.0, 0.0, 0.0, None)
+"""What a vehicle did that sent nothing."""
 
-    vehicles: dict[int, Activity]
-    violations: list[ViolationCount]
+AT_ONCE: Final = 250
+"""Vehicles of one statement: a month of them is 180,000 hours, a second or two."""
 
 
 def _keyed(key: Any, *columns: Any) -> tuple[Any, Activity]:
@@ -70,12 +70,42 @@ async def vehicle_days(
     return dict(await found.fetchall())
 
 
-async def operator_month(
+async def fleet(conn: AsyncConnection[Any], operator: str) -> list[int] | None:
+    """The ids of an operator's vehicles, ascending; None: no operator that may be seen."""
+    found = await (await conn.execute(SQL["fleet"], {"operator": operator})).fetchone()
+    return None if found is None else list(found[0])
+
+
+async def vehicles_done(
+    conn: AsyncConnection[Any], vehicles: Sequence[int], start: datetime, end: datetime
+) -> dict[int, Activity]:
+    """By id, what each of some vehicles did in [start, end): those that sent anything."""
+    done: dict[int, Activity] = {}
+    for first in range(0, len(vehicles), AT_ONCE):
+        values = {"vehicles": list(vehicles[first : first + AT_ONCE]), "from": start, "to": end}
+        found = await rows_of(conn, _keyed).execute(SQL["vehicles_done"], values)
+        done.update(await found.fetchall())
+    return done
+
+
+async def violation_counts(
     conn: AsyncConnection[Any], operator: str, start: datetime, end: datetime
-) -> OperatorMonth:
-    """What an operator's vehicles did in [start, end), and the violations that began in it."""
+) -> list[ViolationCount]:
+    """The standing violations of an operator's vehicles that began in [start, end), counted."""
     values = {"operator": operator, "from": start, "to": end}
-    vehicles = await rows_of(conn, _keyed).execute(SQL["operator_vehicles"], values)
-    done = dict(await vehicles.fetchall())
     counts = await rows_of(conn, ViolationCount).execute(SQL["violation_counts"], values)
-    return OperatorMonth(done, await counts.fetchall())
+    return await counts.fetchall()
+
+
+def total(activities: Iterable[Activity]) -> Activity:
+    """Sums over vehicles or over time, and the fastest."""
+    added = list(activities)
+    speeds = [one.max_speed_kmh for one in added if one.max_speed_kmh is not None]
+    return Activity(
+        sum(one.fixes for one in added),
+        sum(one.clean_fixes for one in added),
+        math.fsum(one.distance_m for one in added),
+        math.fsum(one.driving_s for one in added),
+        math.fsum(one.silent_s for one in added),
+        max(speeds, default=None),
+    )

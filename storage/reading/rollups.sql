@@ -12,13 +12,18 @@ FROM vehicle_hours(ARRAY[%(vehicle)s::integer], %(from)s, %(to)s) h
 GROUP BY 1
 ORDER BY 1;
 
--- name: operator_vehicles
--- What each vehicle of an operator did in a span, the vehicles that sent anything.
+-- name: fleet
+-- The vehicles of an operator, ascending; no row where there is no such operator, or none to be seen.
+SELECT coalesce(array_agg(v.id ORDER BY v.id) FILTER (WHERE v.id IS NOT NULL), '{}')
+FROM operators o LEFT JOIN vehicles v ON v.operator_id = o.id
+WHERE o.code = %(operator)s
+GROUP BY o.id;
+
+-- name: vehicles_done
+-- What each of some vehicles did in a span, those that sent anything.
 SELECT h.vehicle_id, sum(h.fixes)::bigint, sum(h.clean_fixes)::bigint, sum(h.distance_m),
        sum(h.driving_s), sum(h.silent_s), max(h.max_speed_kmh)
-FROM vehicle_hours(
-    (SELECT array_agg(v.id) FROM vehicles v JOIN operators o ON o.id = v.operator_id
-     WHERE o.code = %(operator)s), %(from)s, %(to)s) h
+FROM vehicle_hours(%(vehicles)s::integer[], %(from)s, %(to)s) h
 GROUP BY 1
 ORDER BY 1;
 

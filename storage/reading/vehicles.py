@@ -1,5 +1,6 @@
 """Vehicles and their visits to zones."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,12 @@ async def vehicles(
     }
     cursor = await rows_of(conn, with_key(Vehicle)).execute(SQL["vehicles"], values)
     return page_of(await cursor.fetchall(), limit)
+
+
+async def names(conn: AsyncConnection[Any], numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Plate and operator of each of some vehicles that may be seen, by id."""
+    found = await conn.execute(SQL["names"], {"vehicles": list(numbers)})
+    return {number: (plate, operator) for number, plate, operator in await found.fetchall()}
 
 
 async def vehicle(conn: AsyncConnection[Any], number: int) -> Vehicle | None:

@@ -19,6 +19,12 @@ FROM vehicles v
 JOIN operators o ON o.id = v.operator_id
 WHERE v.id = %(vehicle)s;
 
+-- name: names
+-- Plates and operators of vehicles.
+SELECT v.id, v.plate, o.code
+FROM vehicles v JOIN operators o ON o.id = v.operator_id
+WHERE v.id = ANY (%(vehicles)s::integer[]);
+
 -- name: vehicle_routes
 -- Routes that a vehicle is or was bound to, newest first.
 SELECT r.route_code, r.valid_from, r.valid_to

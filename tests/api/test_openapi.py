@@ -8,6 +8,7 @@ import pytest
 from api.app import serve_app
 from api.geojson import Collection
 from api.models import (
+    activities,
     journeys,
     rates,
     reviews,
@@ -21,6 +22,15 @@ from api.models import (
 )
 from api.options import ApiOptions
 from api.problems import CODES, MEDIA_TYPE, Flaw
+from api.resources.activities import (
+    DayShown,
+    DaysShown,
+    HourShown,
+    HoursShown,
+    MonthShown,
+    VehicleShown,
+)
+from api.resources.areas import PassageShown
 from api.resources.journeys import Stop, Summary, Trip
 from api.resources.rates import RateShown
 from api.resources.reviews import HistoryShown, OutcomeShown, OutcomesShown
@@ -31,6 +41,7 @@ from api.resources.zones import ZoneWithVersions
 from storage.reading.journeys import EvidenceFix, Fix
 from storage.reading.positions import Position
 from storage.reading.quarantine import QuarantineGroup, QuarantineReason
+from storage.reading.rollups import Activity, ViolationCount
 from storage.reading.routes import Route
 from storage.reading.vehicles import BoundRoute, CarriedDevice, Vehicle, Visit
 from storage.reading.violations import Version, Violation
@@ -160,6 +171,15 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (VersionInForce, zones.VersionInForce),
         (Route, routes.Route),
         (RouteWithVersions, routes.RouteDetail),
+        (Activity, activities.Done),
+        (HourShown, activities.HourDone),
+        (DayShown, activities.DayDone),
+        (VehicleShown, activities.VehicleDone),
+        (HoursShown, activities.Hours),
+        (DaysShown, activities.Days),
+        (MonthShown, activities.OperatorMonth),
+        (ViolationCount, activities.ViolationCount),
+        (PassageShown, activities.Passage),
         (RateShown, rates.MonthlyRate),
         (TimetableShown, timetables.Timetable),
         (SlotShown, timetables.TimetableSlot),

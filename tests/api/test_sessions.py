@@ -129,6 +129,10 @@ def test_a_wrong_name_and_a_wrong_password_cannot_be_told_apart(person):
     assert len(set(answers.values())) == 1
     assert answers[name][:2] == (401, "login_failed")
     assert actions(dsn, name) == ["login_failed"]
+    assert browser.sign_in(name).status_code == 200
+    counted = httpx.get(f"{browser.base}/metrics", trust_env=False).text
+    for outcome in ("login_failed", "let_in"):
+        assert f'hanhtrinh_api_logins_total{{outcome="{outcome}"}}' in counted
     # What nobody is called may be a password, in the wrong field.
     assert "nobody-of-this-name" not in str(do(dsn, _everything))
 

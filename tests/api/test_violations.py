@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage import fixes, violations
+from storage import fixes, upkeep, violations
 from tests.api.world import HOUR, T0, S, do, interval
 
 FACTS = ("id", "kind", "subject", "started_at", "status")
@@ -65,6 +65,21 @@ def test_evidence_is_the_fixes_of_the_interval_and_one_clean_fix_on_either_side(
     assert not evidence["is_truncated"]
     assert evidence["weighings"] == []
     assert shown["versions"] == []
+
+
+def test_evidence_is_the_same_when_a_year_of_fixes_has_been_deleted(own_api):
+    world = own_api.world
+    numbers = [world.speeding, world.overload]
+    shown = [own_api.north.get(f"/violations/{number}") for number in numbers]
+    now_us = T0 + 400 * 24 * HOUR
+    done = do(world.dsn, lambda conn: upkeep.keep(conn, upkeep.Keeping(), now_us))
+    assert done.chunks_dropped == 1
+    year = {"from": "2026-05-04T00:00:00Z", "to": "2026-05-05T00:00:00Z"}
+    assert own_api.north.get(f"/vehicles/{world.n1}/journey", **year)["fixes"] == []
+    assert [own_api.north.get(f"/violations/{number}") for number in numbers] == shown
+    assert own_api.south.problem("GET", f"/violations/{world.speeding}")[0] == 404
+    hours = own_api.north.get(f"/vehicles/{world.n1}/hours", **year)["items"]
+    assert [one["fixes"] for one in hours] == [120]
 
 
 def test_an_unclean_neighbour_is_no_evidence(own_api):

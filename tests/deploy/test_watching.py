@@ -106,6 +106,7 @@ def test_prometheus_asks_at_the_ports_that_the_example_settings_open():
         "gateway": settings.gateway.metrics_port,
         "bridge": settings.bridge.metrics_port,
         "auth": settings.auth.metrics_port,
+        "upkeep": settings.upkeep.metrics_port,
         "api": settings.api.port,
     }
 

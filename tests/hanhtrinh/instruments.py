@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 import devices.catalogue  # noqa: F401 - fills the table of codecs
 from api.metrics import Metrics, PoolCollector
+from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.house import House
@@ -56,7 +57,7 @@ def api() -> Metrics:
 
 def labels_of_all() -> dict[str, set[str]]:
     """Every name that a query may use, with the labels that it has."""
-    parts = worker(), gateway(), BridgeMetrics(), AuthMetrics(), api()
+    parts = worker(), gateway(), BridgeMetrics(), AuthMetrics(), api(), UpkeepMetrics()
     found: dict[str, set[str]] = {}
     for part in parts:
         for collector in part.registry._collector_to_names:

@@ -68,6 +68,7 @@ def test_every_verb_explains_itself(cli, verb):
         ("users", "create", "an", "--role", "operator", "--province", "p"),
         ("audit", "verify", "--anchor", "x"),
         ("audit", "export", "--format", "pdf"),
+        ("audit", "remove", "--until", "x"),
         ("vehicles", "add", "--plate", "-", "--device", "1", "--operator", "o"),
     ],
 )

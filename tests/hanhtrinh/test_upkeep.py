@@ -1,8 +1,14 @@
+import asyncio
 import json
 
+import httpx
 import pytest
 
+from hanhtrinh import upkeep
+from hanhtrinh.settings import load
+from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from tests.hanhtrinh.command import hanhtrinh
+from tests.hanhtrinh.instruments import on_a_port
 
 pytestmark = pytest.mark.integration
 
@@ -11,3 +17,36 @@ def test_a_round_says_what_it_did(database):
     done = hanhtrinh("upkeep", settings={"HANHTRINH_DATABASE__DSN": database})
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout).values()) == {0}
+
+
+def samples(metrics: UpkeepMetrics) -> dict[str, float]:
+    """What Prometheus reads, by name and labels."""
+    with on_a_port(metrics.registry) as url:
+        lines = httpx.get(url, trust_env=False).text.splitlines()
+    return {
+        name: float(value)
+        for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    }
+
+
+def test_rounds_are_counted_whether_they_are_done_left_out_or_fail(database):
+    async def held_up(settings, metrics):
+        from storage.database import connect
+        from storage.upkeep import LOCK_KEY
+
+        async with await connect(database, name="test") as conn:
+            await conn.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+            await upkeep.counted(settings, metrics)
+
+    metrics = UpkeepMetrics()
+    settings = load(None, environment={"HANHTRINH_DATABASE__DSN": database}).settings
+    nowhere = {"HANHTRINH_DATABASE__DSN": "postgresql://127.0.0.1:1/none"}
+    asyncio.run(upkeep.counted(settings, metrics))
+    asyncio.run(held_up(settings, metrics))
+    asyncio.run(upkeep.counted(load(None, environment=nowhere).settings, metrics))
+    found = samples(metrics)
+    for outcome in ("done", "left_out", "failed"):
+        assert found[f'hanhtrinh_upkeep_rounds_total{{outcome="{outcome}"}}'] == 1
+    assert found["hanhtrinh_upkeep_round_seconds_count"] == 1
+    assert found['hanhtrinh_upkeep_work_total{what="chunks_dropped"}'] == 0
+    assert found["hanhtrinh_upkeep_last_done_timestamp_seconds"] > 1_700_000_000

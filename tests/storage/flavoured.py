@@ -11,6 +11,8 @@ from psycopg import AsyncConnection
 
 from devices.batch import FixBatch
 from storage import fixes
+from storage.access import keys
+from storage.access.roles import NATION
 from storage.arrays import Float4s, Float8s, Instants, Int4s, cursor
 from storage.flavour import Flavour
 from storage.migrations import upgrade
@@ -107,3 +109,20 @@ def register(dsn: str, operators: int, vehicles: int) -> None:
             " SELECT 'PLATE' || n, 1 + (n - 1) / %s FROM generate_series(1, %s) n",
             [vehicles, operators * vehicles],
         )
+
+
+async def as_inspector(conn) -> None:
+    await seen_by(conn, "inspector", NATION)
+
+
+async def seen_by(conn, role, reach) -> None:
+    """Let the transaction see what a key of that role and reach may see."""
+    made = await keys.create(conn, "test", role, reach)
+    await seen_as(conn, made.key, role)
+
+
+async def seen_as(conn, key, role) -> None:
+    """Let the transaction see what the bearer of a key may see."""
+    digest = keys.digest_of(key).hex()
+    await conn.execute("SELECT set_config('hanhtrinh.caller', %s, true)", (digest,))
+    await conn.execute(f"SET LOCAL ROLE hanhtrinh_{role}")

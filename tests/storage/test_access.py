@@ -48,8 +48,8 @@ OWNER_OF = {
     "visible_reviews": "(SELECT h.operator_id FROM violations v JOIN vehicles h"
     " ON h.id = v.vehicle_id WHERE v.id = t.violation_id)",
     **dict.fromkeys(
-        ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
-         "zone_visits", "route_trips", "driving_spans", "violations"],
+        ["device_assignments", "vehicle_routes", "visible_fixes", "evidence_fixes", "latest",
+         "weighings", "zone_visits", "route_trips", "driving_spans", "violations"],
         "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
     ),
 }  # fmt: skip
@@ -124,6 +124,7 @@ async def populate(dsn: str) -> None:
         )
         known = {"unseen_s": 0.0, "continues": False, "is_moving": False}
         await driving.write(conn, [replace(BASE, kind="driving", vehicle=vehicle, details=known)])
+    await conn.execute("INSERT INTO evidence_fixes SELECT *, NULL FROM fixes")
     await conn.close()
 
 

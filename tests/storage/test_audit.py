@@ -108,6 +108,49 @@ def test_rows_are_only_ever_added(audited):
             conn.execute(statement)
 
 
+LATER_US = 4_102_444_800_000_000  # 2100
+
+
+def test_old_rows_that_are_kept_elsewhere_are_taken_out_and_the_chain_holds(audited):
+    async def work(conn):
+        kept = [row async for row in audit.rows(conn)]
+        until = Anchor(4, kept[3].hash.hex())
+        for wrong, before_us in (
+            (Anchor(4, "0" * 64), LATER_US), (Anchor(9, "0" * 64), LATER_US), (until, 0),
+        ):  # fmt: skip
+            with pytest.raises(AuditError):
+                await audit.remove(conn, wrong, before_us, "x", "")
+        async with conn.transaction():
+            gone = await audit.remove(conn, until, LATER_US, "command root", "host")
+        left = [row async for row in audit.rows(conn)]
+        for anchor in (None, until, Anchor(6, kept[5].hash.hex())):
+            await audit.verify(conn, anchor)
+        with pytest.raises(AuditError, match="expected an anchor from 4 on"):
+            await audit.verify(conn, Anchor(2, kept[1].hash.hex()))
+        async with conn.transaction():
+            again = await audit.remove(conn, Anchor(6, kept[5].hash.hex()), LATER_US, "x", "")
+        await audit.verify(conn)
+        return gone, left, str(until), again
+
+    gone, left, until, again = connected(audited, work)
+    assert (gone, again) == (4, 2)
+    assert [row.seq for row in left] == [5, 6, 7, 8]
+    assert (left[-1].action, left[-1].subject) == ("remove_audit", until)
+    # The owner still cannot, by accident; and who could would be found.
+    with psycopg.connect(audited) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("DELETE FROM audit")
+
+
+def test_rows_that_were_taken_out_without_a_word_are_missed(audited):
+    tampered(
+        audited,
+        "UPDATE audit_start s SET seq = 3, hash = a.hash FROM audit a WHERE a.seq = 3",
+        "DELETE FROM audit WHERE seq <= 3",
+    )
+    with pytest.raises(AuditError, match="audit row 3: has been taken out"):
+        connected(audited, audit.verify)
+
+
 def test_a_change_that_is_not_kept_leaves_no_row_and_no_gap(audited):
     async def work(conn):
         async with conn.transaction(force_rollback=True):
@@ -124,6 +167,9 @@ def test_the_command_says_whether_the_chain_is_whole_and_where_it_is_not(audited
     assert done.data["rows"] == ROWS
     same = hanhtrinh("audit", "verify", "--anchor", done.data["end"], settings=settings)
     assert same.data == done.data
+    young = hanhtrinh("audit", "remove", "--until", done.data["end"], settings=settings)
+    assert young.returncode == 1
+    assert "old enough" in young.stderr
     tampered(audited, "DELETE FROM audit WHERE seq = 2")
     failed = hanhtrinh("audit", "verify", settings=settings)
     assert failed.returncode == 1

@@ -4,21 +4,23 @@ All in one module: the server in WebAssembly is started once, and takes one conn
 """
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 import shapely
 from psycopg.errors import InsufficientPrivilege, UniqueViolation
 
 from devices.batch import DISQUALIFYING, FixBatch, Quality
-from storage import fixes, hours, upkeep
-from storage.access import keys
-from storage.access.roles import NATION, Reach
+from storage import fixes, flavour, hours, upkeep
+from storage.access.roles import Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
-from storage.reading import areas, rollups
+from storage.reading import areas, journeys, rollups
 from tests.storage.connected import rows
-from tests.storage.flavoured import migrated, register
+from tests.storage.drives import LAT, LON, irregular, journey, slow_hours
+from tests.storage.flavoured import as_inspector, migrated, register, seen_by
 from tests.storage.reviewing import reviewed_by_two
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -26,7 +28,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
-LON, LAT = 105.8, 21.0
 
 
 @pytest.fixture(scope="module", params=list(Flavour))
@@ -46,77 +47,6 @@ def at(us: int) -> datetime:
     return datetime.fromtimestamp(us / 1e6, UTC)
 
 
-def journey(vehicle: int, start_us: int, seconds, seed: int = 1) -> FixBatch:
-    """Fixes at so many seconds, driving, standing and silent by turns, a few unclean."""
-    seconds = np.asarray(seconds)
-    rng = np.random.default_rng(seed)
-    n = len(seconds)
-    eastward = rng.choice([0, 1e-3, -2e-3, 0.5], n, p=[0.3, 0.4, 0.29, 0.01])
-    unclean = rng.random(n) < 0.1
-    return FixBatch.blank(
-        n,
-        vehicle=np.full(n, vehicle),
-        time=start_us + seconds * 1_000_000,
-        received=start_us + seconds * 1_000_000 + 700_000,
-        lon=np.round(LON + np.cumsum(eastward), 5),
-        lat=np.round(LAT + np.cumsum(rng.choice([0, 1e-3, -1e-3], n)), 5),
-        speed_kmh=rng.choice([0, 2.5, 3, 40, 55.5, np.nan], n),
-        quality=np.where(
-            unclean, rng.choice([Quality.NO_POSITION, Quality.JUMP], n),
-            rng.choice([0, Quality.SPEED_IMPLAUSIBLE, Quality.LATE], n, p=[0.8, 0.1, 0.1]),
-        ).astype(np.uint16),
-    )  # fmt: skip
-
-
-def irregular(hours_long: float, seed: int) -> np.ndarray:
-    """Seconds since the start: steps of up to a minute, some of ten, few of an hour."""
-    rng = np.random.default_rng(seed)
-    steps = rng.choice(
-        [1, 10, 55, 600, 900, 901, 4000], 2000, p=[0.3, 0.4, 0.2, 0.04, 0.02, 0.02, 0.02]
-    )
-    seconds = np.cumsum(steps)
-    return seconds[seconds < hours_long * 3600]
-
-
-def slow_hours(batch: FixBatch) -> dict[int, list[float]]:
-    """By hour: fixes, clean ones, metres, driven and silent seconds, fastest; one fix at a time."""
-    found: dict[int, list[float]] = {}
-    before = None
-    for i in np.argsort(batch.time):
-        hour = found.setdefault(int(batch.time[i]) // HOUR_US * HOUR_US, [0, 0, 0, 0, 0, math.nan])
-        hour[0] += 1
-        if batch.quality[i] & int(DISQUALIFYING):
-            continue
-        hour[1] += 1
-        speed = float(batch.speed_kmh[i])
-        if batch.quality[i] & int(Quality.SPEED_IMPLAUSIBLE):
-            speed = math.nan
-        hour[5] = np.fmax(hour[5], speed)
-        if before is not None:
-            gap = (batch.time[i] - batch.time[before]) / 1e6
-            length = great_circle(batch.lon[before], batch.lat[before], batch.lon[i], batch.lat[i])
-            over_step = length / gap * 3.6
-            hour[2] += length if over_step <= 250 else 0
-            if gap > 900:
-                hour[4] += gap
-            elif (over_step if math.isnan(speed) else speed) > 3:
-                hour[3] += gap
-        before = i
-    return found
-
-
-def great_circle(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
-    """Metres, by the spherical law of cosines' stable twin: the angle between two vectors."""
-    one, other = (
-        np.array([math.cos(b) * math.cos(a), math.cos(b) * math.sin(a), math.sin(b)])
-        for a, b in (
-            (math.radians(lon0), math.radians(lat0)),
-            (math.radians(lon1), math.radians(lat1)),
-        )
-    )
-    return 6_371_008.8 * math.atan2(float(np.linalg.norm(np.cross(one, other))), float(one @ other))
-
-
 async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int, list[float]]:
     async with conn.transaction():
         await as_inspector(conn)
@@ -128,18 +58,6 @@ async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int
         ]
         for hour, a in found.items()
     }  # fmt: skip
-
-
-async def as_inspector(conn) -> None:
-    await seen_by(conn, "inspector", NATION)
-
-
-async def seen_by(conn, role, reach) -> None:
-    """Let the transaction see what a key of that role and reach may see."""
-    made = await keys.create(conn, "test", role, reach)
-    digest = keys.digest_of(made.key).hex()
-    await conn.execute("SELECT set_config('hanhtrinh.caller', %s, true)", (digest,))
-    await conn.execute(f"SET LOCAL ROLE hanhtrinh_{role}")
 
 
 def assert_same_hours(told, expected) -> None:
@@ -179,7 +97,10 @@ def test_readers_see_the_same_columns(place):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_hours_are_what_the_fixes_say_before_and_after_they_are_stored(place, vehicles, seed):
+def test_hours_are_what_the_fixes_say_before_and_after_they_are_stored(
+    place, vehicles, seed, monkeypatch
+):
+    monkeypatch.setattr(flavour, "CHANGED_HOURS", 7)
     vehicle, start = next(vehicles), MARCH_US + 1_234_567
     batch = journey(vehicle, start, irregular(30, seed), seed)
     late = np.random.default_rng(seed).random(len(batch)) < 0.3
@@ -325,7 +246,28 @@ def test_an_empty_area_has_nobody(place):
             await as_inspector(conn)
             return await areas.passes(conn, shapely.box(0, 0, 1, 1), at(MARCH_US), at(NOW_US))
 
-    assert place.connected(work).vehicle.tolist() == []
+    found = place.connected(work)
+    assert found is not None
+    assert found.vehicle.tolist() == []
+
+
+def test_an_area_with_too_many_fixes_is_not_looked_at(place, vehicles):
+    start = MARCH_US + 45 * DAY_US
+    batch = journey(next(vehicles), start, np.arange(0, 600, 10))
+    clean = int((batch.quality & int(DISQUALIFYING) == 0).sum())
+
+    async def work(conn):
+        await place.store(conn, batch)
+        async with conn.transaction():
+            await as_inspector(conn)
+            window = shapely.box(-180, -90, 180, 90), at(start), at(start + DAY_US)
+            few = await areas.passes(conn, *window, most=clean - 1)
+            return few, await areas.passes(conn, *window, most=clean)
+
+    few, whole = place.connected(work)
+    assert few is None
+    assert whole is not None
+    assert whole.fixes.tolist() == [clean]
 
 
 def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
@@ -341,15 +283,18 @@ def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
         for code in ("op-1", "op-2"):
             async with conn.transaction():
                 await seen_by(conn, "operator", Reach(operator_id=1))
-                month = await rollups.operator_month(conn, code, at(start), at(start + DAY_US))
-                found.append(set(month.vehicles))
+                fleet = await rollups.fleet(conn, code)
+                done = await rollups.vehicles_done(
+                    conn, [ours, others], at(start), at(start + DAY_US)
+                )
+                found.append((fleet is None, set(done)))
         async with conn.transaction(force_rollback=True):
             await conn.execute("SET LOCAL ROLE hanhtrinh_api")
             with pytest.raises(InsufficientPrivilege):
                 await conn.execute("SELECT * FROM fix_hours")
         return found
 
-    assert place.connected(work) == [{ours}, set()]
+    assert place.connected(work) == [(False, {ours}), (True, {ours})]
 
 
 def test_violations_are_counted_by_kind_and_band(place):
@@ -369,14 +314,112 @@ def test_violations_are_counted_by_kind_and_band(place):
         )
         async with conn.transaction():
             await as_inspector(conn)
-            month = await rollups.operator_month(
+            counts = await rollups.violation_counts(
                 conn, "op-1", datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
             )
-            return [(c.kind, c.band, c.violations) for c in month.violations]
+            return [(c.kind, c.band, c.violations) for c in counts]
 
     assert place.connected(work) == [
         ("speeding", "35_up", 1), ("speeding", "5_10", 2), ("zone_dwell", "", 1),
     ]  # fmt: skip
+
+
+def evidence_of(batch: FixBatch, started_us: int, ended_us: int) -> list[tuple[int, str]]:
+    """Instants and roles, one fix at a time."""
+    clean = batch.quality & int(DISQUALIFYING) == 0
+    before = batch.time[clean & (batch.time < started_us)][-1:]
+    after = batch.time[clean & (batch.time > ended_us)][:1]
+    inside = batch.time[(batch.time >= started_us) & (batch.time <= ended_us)]
+    return [
+        *((int(t), "before") for t in before),
+        *((int(t), "inside") for t in inside),
+        *((int(t), "after") for t in after),
+    ]
+
+
+def test_evidence_outlives_the_fixes_and_goes_with_its_violation(place, vehicles):
+    """Three drives of half an hour, nine days apart: the neighbours of a violation lie far away."""
+    vehicle = next(vehicles)
+    start = MARCH_US - 400 * DAY_US
+    drives = [
+        journey(vehicle, start + day * DAY_US, np.arange(0, 1800, 10), day) for day in (0, 9, 18)
+    ]
+    whole = FixBatch.concat(drives)
+    second = drives[1].time
+    # The second drive but for its ends; all of it; a warning over the first; one long withdrawn.
+    found = [
+        ("speeding", second[20], second[100], "final", "new"),
+        ("zone_dwell", second[0], second[-1], "revised", "appealed"),
+        ("daily_driving_warning", drives[0].time[0], drives[0].time[-1], "final", "new"),
+        ("speeding", drives[2].time[0], drives[2].time[-1], "withdrawn", "new"),
+    ]
+    expected = [evidence_of(whole, int(one[1]), int(one[2])) for one in found[:2]]
+    # Fixes may go 100 days on: the three drives. Then the violations too, but for the appealed one.
+    keeping = upkeep.Keeping(fixes_days=300, violations_days=900, hours_days=10_000)
+    later = replace(keeping, violations_days=400)
+
+    async def shown(conn):
+        async with conn.transaction():
+            await as_inspector(conn)
+            told = [
+                await journeys.evidence(conn, vehicle, int(one[1]), int(one[2]), most=10_000)
+                for one in found[:2]
+            ]
+        return [
+            [(round(datetime.fromisoformat(f.time).timestamp() * 1e6), f.role) for f in fixes]
+            for fixes, _ in told
+        ], [f.extra for f in told[0][0] if f.extra is not None]
+
+    async def work(conn):
+        for batch in drives:
+            await place.store(conn, batch)
+        await conn.execute(
+            "INSERT INTO fix_extras SELECT %s, to_timestamp(t / 1e6), '{\"io\": 1}'"
+            " FROM unnest(%s::bigint[]) t",
+            [vehicle, [int(second[50])]],
+        )
+        await conn.execute(
+            "INSERT INTO latest SELECT %s, now(), 0, 0, 0, 0, -1, 0, 0, now(), now(), now(), now()",
+            [vehicle],
+        )
+        for kind, begun, ended, status, review in found:
+            await conn.execute(
+                "INSERT INTO violations (kind, subject, rule_profile, vehicle_id, started_at,"
+                " ended_at, duration_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat,"
+                " details, status, review) SELECT %s, '', 'p', %s, to_timestamp(%s / 1e6),"
+                " to_timestamp(%s / 1e6), 0, 0, 1, 0, 0, 0, 0, '{}', %s, %s",
+                [kind, vehicle, int(begun), int(ended), status, review],
+            )
+        told = [await shown(conn)]
+        dropping = await upkeep.keep(conn, keeping, MARCH_US, "here")
+        told.append(await shown(conn))
+        ending = await upkeep.keep(conn, later, MARCH_US + 20 * DAY_US, "here")
+        told.append(await shown(conn))
+        await conn.execute("UPDATE violations SET review = 'dismissed' WHERE review = 'appealed'")
+        last = await upkeep.keep(conn, later, MARCH_US + 20 * DAY_US, "here")
+        left = await rows(conn, "SELECT count(*) FROM fixes WHERE vehicle_id = %s", vehicle)
+        audited = await rows(
+            conn, "SELECT action, address, detail::jsonb FROM audit WHERE actor = 'upkeep'"
+        )
+        stands = await fixes.horizon(conn)
+        return told, dropping, ending, last, left, audited, stands
+
+    told, dropping, ending, last, left, audited, stands = place.connected(work)
+    assert told[0] == (expected, [msgspec.Raw(b'{"io": 1}')])
+    assert told[1] == told[0]
+    # What stays is what the appealed one rests on, which is longer.
+    assert told[2][0][1] == expected[1]
+    assert left == [(0,)]
+    assert dropping.evidence_kept == len(expected[1])
+    assert (dropping.evidence_deleted, ending.violations_deleted) == (0, 3)
+    assert (ending.evidence_deleted, last.evidence_deleted) == (0, len(expected[1]))
+    chunks_gone = [detail for action, _, detail in audited if action == "delete_fixes"]
+    assert sum(detail["kept_as_evidence"] for detail in chunks_gone) == len(expected[1])
+    assert sum(detail["rows"] for detail in chunks_gone) >= len(whole)
+    assert [
+        (detail["rows"], host) for action, host, detail in audited if action == "delete_violations"
+    ] == [(3, "here"), (1, "here")]  # fmt: skip
+    assert drives[2].time[-1] < stands <= MARCH_US - 280 * DAY_US
 
 
 def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, vehicles):
@@ -452,7 +495,7 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
     assert first.chunks_dropped == first.violations_deleted == 0
     assert second.chunks_dropped > 0
     assert (second.extras_deleted, second.violations_deleted) == (1, 1)
-    assert third == (0, 0, 0, 0, 0)
+    assert not any(third)
     assert_same_hours(kept, stored)
     assert times == [(at(young),)]
     assert extras == [(1,)]

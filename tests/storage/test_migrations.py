@@ -3,23 +3,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import numpy as np
 import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
-from devices.batch import FixBatch
-from storage import fixes, hours
 from storage.errors import SchemaForeignError, SchemaTooNewError
 from storage.flavour import Flavour, detect
 from storage.migrations import HEAD, current, upgrade
-from storage.migrations.run import configuration, run
+from storage.migrations.run import configuration
 from storage.migrations.statements import PARTITIONED, assembled
 from tests.storage.connected import connected, rows
 
 pytestmark = pytest.mark.integration
-
-MAY_2025_US = 1_746_100_800_000_000
 
 
 def test_head_is_the_newest_revision():
@@ -85,30 +80,3 @@ def test_only_plain_postgresql_gets_a_partitioned_table():
 
 def test_the_flavour_is_read_from_the_table_of_fixes(database):
     assert connected(database, detect) in Flavour
-
-
-def test_fixes_from_before_there_were_hours_are_found_in_them(empty_database):
-    run(empty_database, "0007")
-    batch = FixBatch.blank(
-        5, vehicle=np.ones(5), time=MAY_2025_US + np.array([0, 60, 120, 4000, 90_000]) * 1_000_000,
-        lon=105.8 + np.arange(5) / 1000, lat=np.full(5, 21.0), speed_kmh=np.full(5, 40),
-    )  # fmt: skip
-
-    async def store(conn):
-        await fixes.ensure_days(conn, batch.time)
-        async with conn.cursor().copy(fixes.SQL["copy_fixes"]) as copy:
-            await copy.write(fixes.LAYOUT.encode(fixes.table_columns(batch)))
-
-    async def read(conn):
-        before = await rows(conn, "SELECT hour, fixes, track[1] FROM fix_hours ORDER BY 1")
-        await hours.refresh(conn, 0, MAY_2025_US + 30 * fixes.DAY_US)
-        after = await rows(conn, "SELECT hour, fixes, track[1] FROM fix_hours ORDER BY 1")
-        return before, after, await fixes.stretch(conn, np.array([1], np.int32), batch.time[:1])
-
-    connected(empty_database, store)
-    upgrade(empty_database)
-    before, after, found = connected(empty_database, read)
-    assert before == after
-    assert [row[1] for row in after] == [3, 1, 1]
-    assert after[0][2] == pytest.approx(2 * 103.8, abs=0.1)
-    np.testing.assert_array_equal(found.lon, batch.lon)

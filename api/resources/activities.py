@@ -1,0 +1,150 @@
+"""What vehicles did by hour, day and month, from roll-ups: the fixes themselves are not read."""
+
+from datetime import datetime, time
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+from fastapi import Path, Query, Response
+from msgspec.structs import asdict
+
+from api.access import Asked, closed_router
+from api.cursors import encode_cursor, id_cursor
+from api.encoding import json_answer
+from api.models.activities import Days, Hours, OperatorMonth
+from api.months import month_of
+from api.openapi import problems
+from api.problems import Problem
+from api.queries import FleetMonthQuery, MonthQuery, Name, WindowQuery
+from api.resources.journeys import window
+from api.resources.vehicles import ThisVehicle, found_vehicle
+from storage.reading import rollups, vehicles
+from storage.reading.rollups import NOTHING, Activity, ViolationCount
+
+router = closed_router("activity")
+
+ThisOperator = Annotated[Name, Path(description="Code of the operator.", examples=["phuong-nam"])]
+
+
+class HourShown(Activity, frozen=True):
+    hour: str
+
+
+class DayShown(Activity, frozen=True):
+    day: str
+
+
+class VehicleShown(Activity, frozen=True):
+    vehicle_id: int
+    plate: str
+
+
+class HoursShown(msgspec.Struct, frozen=True):
+    vehicle_id: int
+    plate: str
+    items: list[HourShown]
+
+
+class DaysShown(msgspec.Struct, frozen=True):
+    vehicle_id: int
+    plate: str
+    month: str
+    timezone: str
+    total: Activity
+    items: list[DayShown]
+
+
+class MonthShown(msgspec.Struct, frozen=True):
+    operator: str
+    month: str
+    timezone: str
+    vehicles: int
+    total: Activity | None
+    violations: list[ViolationCount] | None
+    items: list[VehicleShown]
+    next_cursor: str | None
+
+
+def bounds(month: str, timezone: str) -> tuple[datetime, datetime]:
+    """The instants at which a local month, YYYY-MM, and the next begin."""
+    first, last = month_of(month)
+    zone = ZoneInfo(timezone)
+    return datetime.combine(first, time(), zone), datetime.combine(last, time(), zone)
+
+
+@router.get(
+    "/vehicles/{vehicle_id}/hours",
+    summary="Show what a vehicle did by hour",
+    response_model=Hours,
+    responses=problems("vehicle_not_found", "invalid_request", "window_too_long"),
+)
+async def show_hours(
+    session: Asked, vehicle_id: ThisVehicle, query: Annotated[WindowQuery, Query()]
+) -> Response:
+    """Hours (UTC) that begin in the window, of at most 31 days; those with no fix are left out.
+
+    Kept for longer than fixes are. Late data may change them.
+    """
+    stretch = window(session, vehicle_id, query)
+    vehicle = await found_vehicle(session, vehicle_id)
+    done = await rollups.vehicle_hours(session.conn, vehicle_id, stretch.start, stretch.end)
+    items = [HourShown(**asdict(one), hour=hour) for hour, one in done.items()]
+    return json_answer(HoursShown(vehicle.id, vehicle.plate, items))
+
+
+@router.get(
+    "/vehicles/{vehicle_id}/days",
+    summary="Show what a vehicle did by day",
+    response_model=Days,
+    responses=problems("vehicle_not_found", "invalid_request"),
+)
+async def show_days(
+    session: Asked, vehicle_id: ThisVehicle, query: Annotated[MonthQuery, Query()]
+) -> Response:
+    """The local days of a month; those with no fix are left out."""
+    vehicle = await found_vehicle(session, vehicle_id)
+    timezone = session.options.timezone
+    done = await rollups.vehicle_days(
+        session.conn, vehicle_id, *bounds(query.month, timezone), timezone
+    )
+    items = [DayShown(**asdict(one), day=day) for day, one in done.items()]
+    total = rollups.total(done.values())
+    return json_answer(DaysShown(vehicle.id, vehicle.plate, query.month, timezone, total, items))
+
+
+@router.get(
+    "/operators/{operator}/month",
+    summary="Show what an operator's vehicles did in a month",
+    response_model=OperatorMonth,
+    responses=problems("operator_not_found", "invalid_request", "cursor_invalid"),
+)
+async def show_operator_month(
+    session: Asked, operator: ThisOperator, query: Annotated[FleetMonthQuery, Query()]
+) -> Response:
+    """Distance, driving, silence and speed of a local month, and the violations that began in it.
+
+    Warnings and what was withdrawn are no violations; reviews make no difference.
+    """
+    conn, options = session.conn, session.options
+    after = id_cursor("operator_month", query.cursor)
+    fleet = await rollups.fleet(conn, operator)
+    if fleet is None:
+        raise Problem("operator_not_found", f"operator {operator}: expected one that you may see")
+    start, end = bounds(query.month, options.timezone)
+    later = fleet if after is None else [one for one in fleet if one > after]
+    page = later[: query.limit]
+    is_first = after is None
+    is_whole = is_first and len(fleet) <= options.most_fleet_vehicles
+    done = await rollups.vehicles_done(conn, fleet if is_whole else page, start, end)
+    names = await vehicles.names(conn, page)
+    shown = MonthShown(
+        operator, query.month, options.timezone, len(fleet),
+        rollups.total(done.values()) if is_whole else None,
+        await rollups.violation_counts(conn, operator, start, end) if is_first else None,
+        [
+            VehicleShown(**asdict(done.get(one, NOTHING)), vehicle_id=one, plate=names[one][0])
+            for one in page
+        ],
+        encode_cursor("operator_month", page[-1]) if len(later) > len(page) else None,
+    )  # fmt: skip
+    return json_answer(shown)
