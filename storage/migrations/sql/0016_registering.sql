@@ -97,6 +97,14 @@ CREATE TABLE station_calibrations (
 );
 CREATE INDEX station_calibrations_station ON station_calibrations (station_id, valid_from);
 
+-- When the calibration ends, or ended, that a station had or had had at an instant.
+CREATE FUNCTION calibrated_until(station weigh_stations, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN EXISTS (SELECT FROM station_calibrations c WHERE c.station_id = (station).id)
+    THEN (SELECT max(c.valid_to) FROM station_calibrations c
+          WHERE c.station_id = (station).id AND c.valid_from <= at)
+    ELSE (station).calibrated_until END;
+
 -- Versions -------------------------------------------------------------------------------------
 -- Every change of a row counts, whoever makes it: a caller that read an older one is told so.
 
