@@ -33,7 +33,7 @@ BEGIN
     IF NOT coalesce(NEW.gross_kg > 0 AND NEW.gross_kg < 'infinity', true)
        OR NOT coalesce(NEW.kerb_kg > 0 AND NEW.kerb_kg < 'infinity', true)
        OR NOT coalesce(NEW.cargo_kg >= 0 AND NEW.cargo_kg < 'infinity', true)
-       OR coalesce(NEW.kerb_kg, 0) + coalesce(NEW.cargo_kg, 0) > NEW.gross_kg
+       OR NEW.kerb_kg > NEW.gross_kg OR NEW.cargo_kg > NEW.gross_kg
        OR NEW.axles < 1 THEN
         RAISE EXCEPTION 'masses that no vehicle has' USING ERRCODE = 'check_violation',
             CONSTRAINT = 'vehicles_masses', TABLE = 'vehicles',
