@@ -14,7 +14,7 @@ from storage.registry.records import (
     StationRecord,
     VehicleRecord,
 )
-from tests.api.world import World
+from tests.api.world import T0, World
 
 YEAR_US = 365 * 86_400_000_000
 PLATES = {"north": "29C00777", "south": "51B99999"}
@@ -41,8 +41,8 @@ async def add_things(
             number=f"B-{letter}",
             kind="truck",
             vehicle=PLATES[owner],
-            valid_from=0,
-            valid_to=YEAR_US,
+            valid_from=T0,
+            valid_to=T0 + YEAR_US,
         )
         [known[f"badge_{letter}"]] = await make(badge)
         name = "chi" if letter == "n" else "dung"

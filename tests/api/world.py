@@ -14,6 +14,8 @@ from storage import fixes, progress, quarantine, registry, violations, weighings
 from storage.access import keys, people
 from storage.access.roles import NATION, Reach, Role
 from storage.database import connect
+from storage.registry import registering
+from storage.registry.records import BadgeRecord
 
 T0 = 1_777_881_600_000_000
 """2026-05-04T08:00:00Z."""
@@ -88,6 +90,8 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
         await registry.assign_device(conn, device, vehicle)
     zones = await _zones(conn, north, south)
     await registry.assign_routes(conn, [n1, s1], ["R-1", "R-S"])
+    badge = BadgeRecord(number="B-S", kind="bus", vehicle="51B99999", valid_from=0, valid_to=T0)
+    await registering.register(conn, [badge])
     for vehicle in (n1, s1):
         await store(conn, drive(vehicle, driver if vehicle == n1 else -1))
     await violations.write(
