@@ -6,8 +6,8 @@ Role = Literal["administrator", "inspector", "operator", "provider", "reader"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 Ability = Literal[
-    "read", "write", "devices", "personal", "quarantine", "people", "audit", "erase", "answer",
-    "decide",
+    "read", "write", "register", "devices", "personal", "quarantine", "people", "audit", "erase",
+    "answer", "decide",
 ]  # fmt: skip
 ABILITIES: Final[tuple[Ability, ...]] = get_args(Ability)
 

@@ -14,6 +14,8 @@ from storage import fixes, progress, quarantine, registry, violations, weighings
 from storage.access import keys, people
 from storage.access.roles import NATION, Reach, Role
 from storage.database import connect
+from storage.registry import registering
+from storage.registry.records import BadgeRecord
 
 T0 = 1_777_881_600_000_000
 """2026-05-04T08:00:00Z."""
@@ -84,10 +86,13 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
         ],
     )
     driver = await registry.add_driver(conn, "790000000001", "An", north)
-    for ident, vehicle in (("dev-n1", n1), ("dev-s1", s1)):
-        await registry.assign_device(conn, await registry.add_device(conn, ident, "json"), vehicle)
+    for ident, vehicle, owner in (("dev-n1", n1, north), ("dev-s1", s1, south)):
+        device = await registry.add_device(conn, ident, "json", operator=owner)
+        await registry.assign_device(conn, device, vehicle)
     zones = await _zones(conn, north, south)
     await registry.assign_routes(conn, [n1, s1], ["R-1", "R-S"])
+    badge = BadgeRecord(number="B-S", kind="bus", vehicle="51B99999", valid_from=0, valid_to=T0)
+    await registering.register(conn, [badge])
     for vehicle in (n1, s1):
         await store(conn, drive(vehicle, driver if vehicle == n1 else -1))
     await violations.write(

@@ -31,7 +31,7 @@ def test_a_key_says_who_holds_it_until_it_is_revoked(database):
     assert depot.abilities == {"read"}
     assert (inspection.role, inspection.reach) == ("inspector", NATION)
     assert inspection.abilities == {
-        "read", "write", "devices", "personal", "quarantine", "decide",
+        "read", "write", "register", "devices", "personal", "quarantine", "decide",
     }  # fmt: skip
     assert (revoked, gone) == ([True, False], None)
 

@@ -84,10 +84,11 @@ CREATE OR REPLACE FUNCTION abilities_of(role text, province text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE role
     WHEN 'administrator' THEN
-        ARRAY['read', 'write', 'devices', 'quarantine', 'people', 'audit', 'erase', 'decide']
+        ARRAY['read', 'write', 'register', 'devices', 'quarantine', 'people', 'audit', 'erase',
+              'decide']
     WHEN 'inspector' THEN CASE WHEN province IS NULL
-        THEN ARRAY['read', 'write', 'devices', 'personal', 'quarantine', 'decide']
-        ELSE ARRAY['read', 'write', 'devices', 'personal', 'decide'] END
+        THEN ARRAY['read', 'write', 'register', 'devices', 'personal', 'quarantine', 'decide']
+        ELSE ARRAY['read', 'write', 'register', 'devices', 'personal', 'decide'] END
     WHEN 'operator' THEN ARRAY['read', 'write', 'devices', 'personal', 'erase', 'answer']
     WHEN 'provider' THEN ARRAY['devices']
     WHEN 'reader' THEN ARRAY['read', 'devices']
