@@ -72,8 +72,9 @@ RETURNING plate, valid_from, id
 
 -- name: add_devices
 -- New devices, many at once.
-INSERT INTO devices (ident, codec, note)
-SELECT * FROM unnest(%(ident)s::text[], %(codec)s::text[], %(note)s::text[])
+INSERT INTO devices (ident, codec, note, operator_id)
+SELECT k.*, %(operator)s::integer
+FROM unnest(%(ident)s::text[], %(codec)s::text[], %(note)s::text[]) k
 RETURNING ident, id
 
 -- name: end_assignments

@@ -3,6 +3,9 @@
 `load` gives a picture of all of it to judge by; the rest changes it. Nothing is ever deleted: what
 ends gets an end. Every change moves `version` (drivers excepted), and workers load anew.
 
+What people register is checked, and refused with every flaw named: `records` is what can be given,
+`registering` and `changing` take it. The functions of this page take what the product itself makes.
+
 Functions that write do so in a transaction of their own, or in a savepoint of the caller's, and
 raise a RegistryError for what contradicts the registry. Instants are microseconds since 1970 UTC.
 """

@@ -80,10 +80,15 @@ async def add_vehicles(conn: AsyncConnection, vehicles: Sequence[NewVehicle]) ->
 
 
 async def add_device(
-    conn: AsyncConnection, ident: str, codec: str | None = None, note: str | None = None
+    conn: AsyncConnection,
+    ident: str,
+    codec: str | None = None,
+    note: str | None = None,
+    *,
+    operator: int | None = None,
 ) -> int:
     """Add a device. `codec`: the only one it speaks, None: any. Returns its id."""
-    return (await add_devices(conn, [ident], codec, note))[0]
+    return (await add_devices(conn, [ident], codec, note, operator=operator))[0]
 
 
 async def add_devices(
@@ -91,12 +96,18 @@ async def add_devices(
     idents: Sequence[str],
     codec: str | None = None,
     note: str | None = None,
+    *,
+    operator: int | None = None,
 ) -> list[int]:
-    """Add many devices in one statement. Returns their ids, in the same order."""
+    """Add many devices in one statement. Returns their ids, in the same order.
+
+    operator: whose they are, None: nobody's.
+    """
     params = {
         "ident": list(idents),
         "codec": [codec] * len(idents),
         "note": [note] * len(idents),
+        "operator": operator,
     }
     cur = cursor(conn)
     async with change(conn, f"{len(idents)} devices"):

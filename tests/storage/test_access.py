@@ -18,7 +18,8 @@ from storage.access.roles import Reach, Role
 from storage.database import connect
 from storage.errors import NotAllowedError, NotThereError
 from storage.reading import session
-from storage.registry import NewVehicle
+from storage.registry import NewVehicle, registering
+from storage.registry.records import BadgeRecord
 from tests.storage.strategies import NOV_2023_US
 from tests.storage.test_registry import ROUTE, ZONE
 from tests.storage.test_revisions import BASE
@@ -35,6 +36,7 @@ OWNER_OF = {
     "operators": "id",
     "vehicles": "operator_id",
     "visible_drivers": "operator_id",
+    "visible_history": "operator_id",
     "device_health": "(SELECT v.operator_id FROM device_assignments a JOIN vehicles v"
     " ON v.id = a.vehicle_id WHERE a.device_id = t.id)",
     "devices": "(SELECT v.operator_id FROM device_assignments a JOIN vehicles v"
@@ -46,17 +48,22 @@ OWNER_OF = {
     "violation_versions": "(SELECT v.operator_id FROM vehicles v"
     " WHERE v.id = (t.facts->>'vehicle_id')::int)",
     **dict.fromkeys(
-        ["device_assignments", "vehicle_routes", "visible_fixes", "latest", "weighings",
+        ["device_assignments", "badges", "vehicle_routes", "visible_fixes", "latest", "weighings",
          "zone_visits", "route_trips", "driving_spans", "violations"],
         "(SELECT v.operator_id FROM vehicles v WHERE v.id = t.vehicle_id)",
     ),
 }  # fmt: skip
 """Who a row is about, to be asked by the owner of the tables; NULL: everybody."""
 
-BEHIND = {"visible_fixes": "fixes", "visible_drivers": "drivers", "device_health": "devices"}
+BEHIND = {
+    "visible_fixes": "fixes",
+    "visible_drivers": "drivers",
+    "visible_history": "registry_history",
+    "device_health": "devices",
+}
 """Where a view's rows are, for its owner, whom the view shows nothing."""
 
-SHARED = {"zones": 1, "routes": 1, "route_stops": 3, "route_slots": 2}
+SHARED = {"zones": 1, "routes": 1, "route_stops": 3, "route_slots": 2, "visible_history": 1}
 """Rows that are everybody's."""
 
 
@@ -69,7 +76,7 @@ async def populate(dsn: str) -> None:
     for number in (1, 2):
         owner = await registry.add_operator(conn, f"op-{number}", f"operator {number}")
         vehicle = await registry.add_vehicle(conn, NewVehicle(f"29C0000{number}", owner))
-        device = await registry.add_device(conn, f"device-{number}")
+        device = await registry.add_device(conn, f"device-{number}", operator=owner)
         await registry.assign_device(conn, device, vehicle)
         await registry.add_driver(conn, f"licence-{number}", None, owner)
         own_zone = replace(ZONE, code=f"zone-{number}", operator_id=owner)
@@ -77,6 +84,10 @@ async def populate(dsn: str) -> None:
         own_route = replace(ROUTE, code=f"r-{number}", operator_id=owner)
         route = await registry.add_route(conn, own_route)
         await registry.assign_routes(conn, [vehicle], [f"r-{number}"])
+        badge = BadgeRecord(
+            number=f"B-{number}", kind="truck", vehicle=f"29C0000{number}", valid_from=0, valid_to=1
+        )
+        await registering.register(conn, [badge])
         batch = FixBatch.blank(
             2, vehicle=[vehicle] * 2, time=[NOV_2023_US, NOV_2023_US + 1], extra={1: b'{"rpm":900}'}
         )
@@ -168,7 +179,8 @@ def readable(conn) -> set[str]:
 
 
 def test_every_readable_table_is_scoped(populated):
-    known = {*OWNER_OF, *OPEN_TO_ALL, *ADMINISTRATORS, "weigh_stations"}
+    stations = {"weigh_stations", "station_calibrations"}
+    known = {*OWNER_OF, *OPEN_TO_ALL, *ADMINISTRATORS, *stations}
     assert readable(populated) == known
 
 
@@ -283,6 +295,8 @@ MADE_KEY = """INSERT INTO api_keys (name, digest, role, scopes, expires_at)
         "SELECT * FROM people",
         "SELECT * FROM sessions",
         "SELECT * FROM drivers",
+        "SELECT licence FROM drivers",
+        "SELECT * FROM registry_history",
         "SELECT * FROM audit",
         "SELECT * FROM holder_of('')",
         "INSERT INTO audit VALUES (1, now(), '', '', '', '', '', '', '')",

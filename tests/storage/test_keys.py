@@ -30,7 +30,9 @@ def test_a_key_says_who_holds_it_until_it_is_revoked(database):
     assert (depot.name, depot.role, depot.reach) == ("depot", "operator", Reach(owner))
     assert depot.abilities == {"read"}
     assert (inspection.role, inspection.reach) == ("inspector", NATION)
-    assert inspection.abilities == {"read", "write", "devices", "personal", "quarantine"}
+    assert inspection.abilities == {
+        "read", "write", "register", "devices", "personal", "quarantine",
+    }  # fmt: skip
     assert (revoked, gone) == ([True, False], None)
 
 
