@@ -1,7 +1,10 @@
-"""Verbs that fill the registry from files: feeds, fences, and later whatever else people keep."""
+"""Verbs that fill the registry from files: tables, feeds, fences."""
 
+import csv
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -166,7 +169,7 @@ def _import(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Do the work, say what came of it, exit with 1 if anything was refused."""
+    """Do the work in one transaction, which is undone if anything was refused."""
     said: dict[str, Any] = {}
 
     async def unless_refused(connection: "AsyncConnection") -> None:
@@ -176,6 +179,11 @@ def _import(
 
     with suppress(_RefusedError):
         in_transaction(context, unless_refused, None if dry_run else audited)
+    _finish(said, problems, dry_run, as_json)
+
+
+def _finish(said: dict[str, Any], problems: "Problems", dry_run: bool, as_json: bool) -> None:
+    """Say what came of an import."""
     is_refused = said.pop("refused")
     said |= {"problems": dict(problems.counts), "written": not dry_run and not is_refused}
     if as_json:
@@ -186,3 +194,88 @@ def _import(
     write_json(said)
     if is_refused:
         raise typer.Exit(1)
+
+
+def _table_verb(what: str, help_text: str) -> None:
+    """Add the verb that imports tables of one kind."""
+
+    def import_this(
+        context: typer.Context,
+        file: Annotated[Path, typer.Argument(help="CSV or XLSX; - is standard input.")],
+        sheet: Annotated[str, typer.Option(help="Sheet of the workbook; else its first.")] = "",
+        dry_run: DryRun = False,
+        reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+        as_json: AsJson = False,
+    ) -> None:
+        _import_table(context, what, file, sheet, dry_run, reason, as_json)
+
+    import_this.__doc__ = help_text
+    imports.command(what)(import_this)
+
+
+for _what, _help in {
+    "operators": "Operators, by code.",
+    "vehicles": "Vehicles, by plate.",
+    "devices": "Devices, by ident.",
+    "assignments": "Which vehicle each device is in, and when.",
+    "drivers": "Drivers, by licence.",
+    "stations": "Weigh stations, by code.",
+    "badges": "Badges of vehicles, by number.",
+    "vehicle_routes": "Which vehicles are registered for which routes.",
+    "calibrations": "Calibrations of weigh stations, by certificate.",
+}.items():
+    _table_verb(_what, _help)
+
+
+def _import_table(
+    context: typer.Context,
+    what: str,
+    file: Path,
+    sheet: str,
+    dry_run: bool,
+    reason: str,
+    as_json: bool,
+) -> None:
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from storage.bulk.importing import TableImport  # noqa: PLC0415
+    from storage.bulk.kinds import TABLES  # noqa: PLC0415
+    from storage.bulk.problems import Problem, Problems  # noqa: PLC0415
+    from storage.bulk.reading import read_table  # noqa: PLC0415
+    from storage.bulk.tables import TableError  # noqa: PLC0415
+    from storage.registry.registering import note  # noqa: PLC0415
+
+    problems = Problems()
+    content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    name = f"{file}, sheet {sheet}" if sheet else str(file)
+    try:
+        table = read_table(content, sheet)
+    except TableError as error:
+        problems.add(Problem(name, error.row, error.column, error.wrong))
+        _finish({"rows": 0, "refused": True}, problems, dry_run, as_json)
+        return
+    zone = ZoneInfo(state_of(context).settings.judge.timezone)
+    importing = TableImport(TABLES[what], table, name, zone, problems)
+
+    async def work(connection: "AsyncConnection") -> dict[str, Any]:
+        actor = wiring.act_of_command("registry_import", what).actor
+        await note(connection, actor, reason or f"import of {file.name}")
+        outcome = await importing.run(connection, dry_run=dry_run)
+        return {"rows": len(table.rows), what: asdict(outcome), "refused": bool(problems.refused)}
+
+    _import(context, work, problems, f"{what} {file.name}", dry_run, as_json)
+
+
+@registry.command("template")
+def template(
+    what: Annotated[str, typer.Argument(help="Which table.")],
+    vietnamese: Annotated[bool, typer.Option(help="Headers in Vietnamese.")] = False,
+) -> None:
+    """The header of a table that can be imported, as CSV."""
+    from storage.bulk.kinds import TABLES  # noqa: PLC0415
+
+    if what not in TABLES:
+        raise UsageError(f"expected one of {', '.join(TABLES)}, got {what!r}")
+    columns = TABLES[what].columns
+    names = [column.vietnamese if vietnamese else column.name for column in columns]
+    # With the mark, without which Excel takes UTF-8 for something else.
+    csv.writer(sys.stdout).writerow(["\ufeff" + names[0] if vietnamese else names[0], *names[1:]])

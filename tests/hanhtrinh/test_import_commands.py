@@ -126,17 +126,10 @@ def test_fences_are_imported_all_or_none(command, database, tmp_path):
     assert (code, said["written"], registered(database).zones) == (1, False, ())
     assert told[0].endswith("features[1]: expected every code once, got 'z1' as at line 1")
 
-    limited: dict[str, object] = {
-        "id": "z1",
-        "kind": "speed",
-        "speed_limit_kmh": {"bus": 50, "*": 60},
-    }
-    other: dict[str, object] = {
-        "id": "z2",
-        "kind": "watch",
-        "valid_from": "2020-01-01",
-        "name": "Chợ",
-    }
+    limits = {"bus": 50, "*": 60}
+    limited: dict[str, object] = {"id": "z1", "kind": "speed", "speed_limit_kmh": limits}
+    other: dict[str, object] = {"id": "z2", "kind": "watch", "name": "Chợ"}
+    other["valid_from"] = "2020-01-01"
     good = [limited, other]
     file.write_text(collection(*good))
     assert command(*zones, "--dry-run")[1]["zones"]["added"] == 2

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.hours import DAYS
@@ -23,6 +23,7 @@ def dates(spans):
     return set().union(*(span.dates() for span in spans))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(weekly_spans(), max_size=1), st.sets(day), st.sets(day))
 def test_spans_hold_on_the_weekly_days_less_those_removed_and_on_those_added(weekly, on, off):
     spans = spans_of(weekly, on, off)
@@ -30,11 +31,13 @@ def test_spans_hold_on_the_weekly_days_less_those_removed_and_on_those_added(wee
     assert sum(len(span.dates()) for span in spans) == len(dates(spans))
 
 
+@settings(deadline=None, max_examples=50)
 @given(weekly_spans(), st.integers(0, 9))
 def test_a_later_span_holds_on_the_days_that_come_later(span, days):
     assert span.later(days).dates() == {on + timedelta(days) for on in span.dates()}
 
 
+@settings(deadline=None, max_examples=50)
 @given(weekly_spans(), weekly_spans())
 def test_spans_that_share_a_day_are_said_to_meet(one, other):
     assert one.meets(other) or not one.dates() & other.dates()
