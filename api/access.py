@@ -35,7 +35,7 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 
 PERSONAL: Final = frozenset({
     "list_positions", "show_vehicle", "show_journey", "list_violations", "show_violation",
-    "list_drivers", "show_driver", "export_driver",
+    "list_drivers", "show_driver", "export_driver", "show_driver_history",
 })  # fmt: skip
 """Handlers whose answers may name drivers. A test holds this against the OpenAPI document."""
 

@@ -24,6 +24,7 @@ from api.resources import (
     positions,
     quarantine,
     rates,
+    registry,
     routes,
     service,
     sessions,
@@ -107,6 +108,8 @@ def _assembled(options: ApiOptions) -> FastAPI:
     for resource in RESOURCES:
         router: APIRouter = resource.router
         app.include_router(router)
+    for more in (registry.authority, registry.own, registry.health):
+        app.include_router(more)
     app.include_router(sessions.open_router)
     app.include_router(service.router, prefix=ROOT)
     # Where probes and Prometheus look by default.

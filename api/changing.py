@@ -55,14 +55,19 @@ async def hold(
         if await changes.is_known(session.conn, noun, code):
             raise Problem("forbidden", f"{noun} {code!r} is everybody's: expected your own")
         raise_not_found(noun, code)
-    tags = [tag.strip().removeprefix("W/").strip('"') for tag in (if_match or "*").split(",")]
-    if "*" not in tags and str(held.version) not in tags:
-        raise Problem("version_mismatch", f"{noun} {code!r} is at version {held.version}")
+    check_match(f"{noun} {code!r}", held.version, if_match)
     if held.is_too_early:
         expected = f"an instant after {held.valid_from}, when version {held.version} began"
         flaw = Flaw("body.valid_from", expected)
         raise Problem("begins_too_early", f"valid_from: expected {expected}", flaws=[flaw])
     return held
+
+
+def check_match(what: str, version: int, if_match: str | None) -> None:
+    """Refuse a change of another version than the one that was read. Raises Problem."""
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in (if_match or "*").split(",")]
+    if "*" not in tags and str(version) not in tags:
+        raise Problem("version_mismatch", f"{what} is at version {version}")
 
 
 async def check_owner(session: Session, held: Held, operator: str | None) -> None:

@@ -64,6 +64,7 @@ class VehicleQuery(Query):
         Field(description="A plate, with or without separators; a * at its end: beginning so."),
     ] = None
     operator: OfOperator = None
+    retired: Retired = False
     limit: Annotated[int, Field(ge=1, le=5_000, description="Vehicles on a page (count).")] = 500
     cursor: Cursor = None
 
@@ -232,9 +233,63 @@ class DriverQuery(Query):
 
 
 class DeviceQuery(Query):
+    ident: Annotated[Name | None, Field(description="IMEI, serial or user name.")] = None
+    operator: OfOperator = None
     provider: Annotated[Name | None, Field(description="Code of a provider.")] = None
     silent_since: Annotated[
         Instant | None, Field(description="Only those not heard of since this instant.")
     ] = None
+    retired: Retired = False
     limit: Annotated[int, Field(ge=1, le=5_000, description="Devices on a page (count).")] = 500
     cursor: Cursor = None
+
+
+RowsOnPage = Annotated[int, Field(ge=1, le=5_000, description="Rows on a page (count).")]
+
+
+class OperatorQuery(Query):
+    operator: OfOperator = None
+    retired: Retired = False
+    limit: RowsOnPage = 500
+    cursor: Cursor = None
+
+
+class CarriedQuery(OperatorQuery):
+    vehicle: OfVehicle = None
+
+
+class AssignmentQuery(CarriedQuery):
+    device: Annotated[
+        VehicleId | None, Field(description="Number of a device (an identity, no unit).")
+    ] = None
+
+
+class VehicleRouteQuery(CarriedQuery):
+    route: Annotated[Name | None, Field(description="Code of a route.")] = None
+
+
+class StationQuery(Query):
+    code: Annotated[Name | None, Field(description="Code of a weigh station.")] = None
+    retired: Retired = False
+    limit: RowsOnPage = 500
+    cursor: Cursor = None
+
+
+class HistoryQuery(Query):
+    limit: RowsOnPage = 100
+    cursor: Cursor = None
+
+
+Reason = Annotated[
+    Text | None, Field(description="Why, for the history: what people who read it need to know.")
+]
+
+
+class ReasonQuery(Query):
+    reason: Reason = None
+
+
+class EndQuery(ReasonQuery):
+    at: Annotated[Instant | None, Field(description="When it ended, RFC 3339; nothing: now.")] = (
+        None
+    )

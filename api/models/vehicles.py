@@ -32,7 +32,9 @@ POSITION: JsonDict = {
 }
 VEHICLE: JsonDict = {
     "id": 17,
+    "first_id": 17,
     "plate": "51B12345",
+    "plate_raw": "51B-123.45",
     "operator": "phuong-nam",
     "operator_name": "Phuong Nam Transport",
     "class": "coach_over_30",
@@ -42,8 +44,11 @@ VEHICLE: JsonDict = {
     "kerb_kg": 11500.0,
     "cargo_kg": None,
     "axles": 2,
+    "vin": "RNKGA7F0123456789",
     "valid_from": None,
     "valid_to": None,
+    "version": 1,
+    "is_retired": False,
 }
 VISIT: JsonDict = {
     "zone": "ben-xe-mien-dong",
@@ -160,14 +165,22 @@ class PositionCollection(Model):
 
 
 class Vehicle(Model):
-    """A vehicle as it is registered."""
+    """A vehicle as it is registered for a span of time."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [VEHICLE]}, validate_by_name=True, validate_by_alias=True
     )
 
-    id: Annotated[int, Field(description="Number of the vehicle (an identity, no unit).")]
+    id: Annotated[
+        int,
+        Field(description="Number of the vehicle, in this registration (an identity, no unit)."),
+    ]
+    first_id: Annotated[
+        int,
+        Field(description="Number that its first registration had (an identity, no unit)."),
+    ]
     plate: Annotated[str, Field(description="Plate, letters and digits only.")]
+    plate_raw: Annotated[str, Field(description="Plate as it was entered.")]
     operator: Annotated[str, Field(description="Code of the operator.")]
     operator_name: Annotated[str, Field(description="Name of the operator.")]
     vehicle_class: Annotated[
@@ -183,12 +196,25 @@ class Vehicle(Model):
     kerb_kg: Annotated[float | None, Field(description="Kerb mass, kg; null: not known.")]
     cargo_kg: Annotated[float | None, Field(description="Permitted cargo, kg; null: not known.")]
     axles: Annotated[int | None, Field(description="Number of axles (count); null: not known.")]
+    vin: Annotated[str | None, Field(description="Chassis number; null: not known.")]
     valid_from: Annotated[
         Instant | None, Field(description="Registered from, UTC; null: always was.")
     ]
     valid_to: Annotated[
         Instant | None, Field(description="Registered until, UTC, exclusive; null: for ever.")
     ]
+    version: Annotated[int, Field(description="Changes of this registration (a count from 1).")]
+    is_retired: Annotated[bool, Field(description="This registration is over.")]
+
+
+class Registration(Model):
+    """What was registered of a vehicle for a span of time."""
+
+    id: Annotated[int, Field(description="Number of the vehicle, then (an identity, no unit).")]
+    plate: Annotated[str, Field(description="Plate, letters and digits only.")]
+    operator: Annotated[str, Field(description="Code of the operator.")]
+    valid_from: Annotated[Instant | None, Field(description="From, UTC; null: always was.")]
+    valid_to: Annotated[Instant | None, Field(description="Until, UTC, exclusive; null: for ever.")]
 
 
 class VehiclePage(Model):
@@ -227,6 +253,15 @@ class VehicleDetail(Vehicle):
             "examples": [
                 {
                     **VEHICLE,
+                    "registrations": [
+                        {
+                            "id": 17,
+                            "plate": "51B12345",
+                            "operator": "phuong-nam",
+                            "valid_from": None,
+                            "valid_to": None,
+                        }
+                    ],
                     "position": POSITION,
                     "routes": [{"route": "HCM-DL-01", "valid_from": None, "valid_to": None}],
                     "devices": [
@@ -242,6 +277,9 @@ class VehicleDetail(Vehicle):
         }
     )
 
+    registrations: Annotated[
+        list[Registration], Field(description="Of the same vehicle, newest first.")
+    ]
     position: Annotated[
         Position | None, Field(description="Latest position; null: never heard of.")
     ]

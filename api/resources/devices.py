@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from api.access import Asked, closed_router
 from api.cursors import encode_cursor, id_cursor
 from api.encoding import Listed, json_answer
-from api.models.access import DevicePage
+from api.models.devices import DevicePage
 from api.openapi import problems
 from api.queries import DeviceQuery
 from storage.access import devices
@@ -25,8 +25,11 @@ async def list_devices(session: Asked, query: Annotated[DeviceQuery, Query()]) -
     """When each device was last heard of. A provider sees its own, and no vehicle or place."""
     page = await devices.health(
         session.conn,
+        ident=query.ident,
         provider=query.provider,
+        operator=query.operator,
         silent_since=query.silent_since,
+        retired=query.retired,
         after=id_cursor("devices", query.cursor),
         limit=query.limit,
     )

@@ -6,15 +6,18 @@ import msgspec
 from fastapi import Path, Query, Response
 
 from api.access import Asked, Session, closed_router
+from api.changing import etag
 from api.cursors import encode_cursor, id_cursor
 from api.encoding import Listed, json_answer
-from api.models.access import Driver, DriverFile, DriverPage
 from api.models.base import MOST_ID
+from api.models.drivers import Driver, DriverFile, DriverPage
 from api.openapi import problems
 from api.problems import Problem
 from api.queries import DriverQuery
 from storage.access import drivers
 from storage.access.drivers import MOST_ROWS
+from storage.reading import registered
+from storage.reading.registered import Change
 
 router = closed_router("drivers", changes="erase")
 
@@ -29,6 +32,7 @@ class FileOfDriver(msgspec.Struct, frozen=True):
     driver: drivers.Driver
     driving: list[drivers.Span]
     violations: list[drivers.Found]
+    history: list[Change]
     is_truncated: bool
 
 
@@ -58,7 +62,8 @@ async def list_drivers(session: Asked, query: Annotated[DriverQuery, Query()]) -
 )
 async def show_driver(session: Asked, driver_id: ThisDriver) -> Response:
     """A driver; masked unless the role needs who it is."""
-    return json_answer(await _found(session, driver_id))
+    found = await _found(session, driver_id)
+    return json_answer(found, headers=etag(found.version))
 
 
 @router.get(
@@ -73,9 +78,12 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
     found = await _found(session, driver_id)
     driving = await drivers.spans(session.conn, driver_id)
     violations = await drivers.violations(session.conn, driver_id)
+    changes = await registered.history(
+        session.conn, "driver", driver_id, before=None, limit=MOST_ROWS
+    )
     return json_answer(
         FileOfDriver(
-            found, driving[:MOST_ROWS], violations[:MOST_ROWS],
+            found, driving[:MOST_ROWS], violations[:MOST_ROWS], changes.rows,
             max(len(driving), len(violations)) > MOST_ROWS,
         )
     )  # fmt: skip

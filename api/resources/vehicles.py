@@ -6,6 +6,7 @@ import msgspec
 from fastapi import Path, Query, Response
 
 from api.access import Asked, Session, closed_router
+from api.changing import etag
 from api.cursors import encode_cursor, id_cursor, time_cursor
 from api.encoding import Listed, json_answer
 from api.models.base import VehicleId
@@ -45,6 +46,7 @@ async def list_vehicles(session: Asked, query: Annotated[VehicleQuery, Query()])
         plate=None if is_prefix else plate,
         plate_prefix=plate.removesuffix("*") if is_prefix and plate is not None else None,
         operator=query.operator,
+        retired=query.retired,
         after=id_cursor("vehicles", query.cursor),
         limit=query.limit,
     )
@@ -65,10 +67,12 @@ async def show_vehicle(session: Asked, vehicle_id: ThisVehicle) -> Response:
     return json_answer(
         {
             **msgspec.to_builtins(vehicle),
+            "registrations": await vehicles.registrations(session.conn, vehicle.first_id),
             "position": next(iter(latest.rows), None),
             "routes": await vehicles.bound_routes(session.conn, vehicle_id),
             "devices": await vehicles.carried_devices(session.conn, vehicle_id),
-        }
+        },
+        headers=etag(vehicle.version),
     )
 
 

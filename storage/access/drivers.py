@@ -22,7 +22,11 @@ class Driver(msgspec.Struct, frozen=True):
     licence: str
     name: str | None
     operator: str | None
+    licence_class: str | None
+    licence_until: str | None
+    retired_at: str | None
     erased_at: str | None
+    version: int
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ Role = Literal["administrator", "inspector", "operator", "provider", "reader"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 Ability = Literal[
-    "read", "write", "devices", "personal", "quarantine", "people", "audit", "erase"
+    "read", "write", "register", "devices", "personal", "quarantine", "people", "audit", "erase"
 ]  # fmt: skip
 ABILITIES: Final[tuple[Ability, ...]] = get_args(Ability)
 

@@ -1,6 +1,7 @@
 -- name: page
 -- A page of drivers in order of their number, as the caller's role needs them.
-SELECT d.id, d.licence, d.name, o.code, d.erased_at, d.id
+SELECT d.id, d.licence, d.name, o.code, d.licence_class, d.licence_until::text, d.retired_at,
+       d.erased_at, d.version, d.id
 FROM visible_drivers d LEFT JOIN operators o ON o.id = d.operator_id
 WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
   AND (%(after)s::bigint IS NULL OR d.id > %(after)s)
@@ -8,7 +9,8 @@ ORDER BY d.id LIMIT %(rows)s
 
 -- name: driver
 -- One driver.
-SELECT d.id, d.licence, d.name, o.code, d.erased_at
+SELECT d.id, d.licence, d.name, o.code, d.licence_class, d.licence_until::text, d.retired_at,
+       d.erased_at, d.version
 FROM visible_drivers d LEFT JOIN operators o ON o.id = d.operator_id WHERE d.id = %(driver)s
 
 -- name: spans

@@ -7,7 +7,9 @@ JOIN vehicles v ON v.id = l.vehicle_id
 JOIN operators o ON o.id = v.operator_id
 LEFT JOIN visible_drivers d ON d.id = l.driver_id
 WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
-  AND (%(vehicle)s::integer IS NULL OR l.vehicle_id = %(vehicle)s)
+  -- What is registered no longer is nowhere; asked for by its number, it is where it was.
+  AND CASE WHEN %(vehicle)s::integer IS NULL THEN v.valid_to > now()
+           ELSE l.vehicle_id = %(vehicle)s END
   AND (%(west)s::float8 IS NULL OR
        (l.lon >= %(west)s AND l.lon <= %(east)s AND l.lat >= %(south)s AND l.lat <= %(north)s))
   AND (%(since)s::timestamptz IS NULL OR l.time >= %(since)s)
@@ -19,4 +21,5 @@ LIMIT %(rows)s;
 -- Every latest position that may be seen, as arrays in order of vehicle.
 SELECT array_agg(l.vehicle_id), array_agg(l.time), array_agg(l.lon), array_agg(l.lat),
        array_agg(l.speed_kmh), array_agg(l.heading), array_agg(l.inputs), array_agg(l.quality)
-FROM (SELECT * FROM latest ORDER BY vehicle_id) l;
+FROM (SELECT k.* FROM latest k JOIN vehicles v ON v.id = k.vehicle_id AND v.valid_to > now()
+      ORDER BY k.vehicle_id) l;

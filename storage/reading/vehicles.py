@@ -15,7 +15,9 @@ SQL = load_blocks("vehicles.sql")
 
 class Vehicle(msgspec.Struct, frozen=True):
     id: int
+    first_id: int
     plate: str
+    plate_raw: str
     operator: str
     operator_name: str
     vehicle_class: str = msgspec.field(name="class")
@@ -25,6 +27,17 @@ class Vehicle(msgspec.Struct, frozen=True):
     kerb_kg: float | None
     cargo_kg: float | None
     axles: int | None
+    vin: str | None
+    valid_from: str | None
+    valid_to: str | None
+    version: int
+    is_retired: bool
+
+
+class Registration(msgspec.Struct, frozen=True):
+    id: int
+    plate: str
+    operator: str
     valid_from: str | None
     valid_to: str | None
 
@@ -60,6 +73,7 @@ async def vehicles(
     plate: str | None,
     plate_prefix: str | None,
     operator: str | None,
+    retired: bool,
     after: int | None,
     limit: int,
 ) -> Page[Vehicle, int]:
@@ -68,6 +82,7 @@ async def vehicles(
         "plate": plate,
         "plate_prefix": plate_prefix,
         "operator": operator,
+        "retired": retired,
         "after": after,
         "rows": limit + 1,
     }
@@ -78,6 +93,12 @@ async def vehicles(
 async def vehicle(conn: AsyncConnection[Any], number: int) -> Vehicle | None:
     cursor = await rows_of(conn, Vehicle).execute(SQL["vehicle"], {"vehicle": number})
     return await cursor.fetchone()
+
+
+async def registrations(conn: AsyncConnection[Any], first: int) -> list[Registration]:
+    """What was registered of the vehicle whose first registration this is, newest first."""
+    cursor = await rows_of(conn, Registration).execute(SQL["registrations"], {"first": first})
+    return await cursor.fetchall()
 
 
 async def bound_routes(conn: AsyncConnection[Any], number: int) -> list[BoundRoute]:

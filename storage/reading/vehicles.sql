@@ -1,23 +1,35 @@
 -- name: vehicles
 -- A page of vehicles in order of id; each condition holds where its parameter is given.
-SELECT v.id, v.plate, o.code, o.name, v.class, v.kind, v.speed_limit_kmh, v.gross_kg, v.kerb_kg,
-       v.cargo_kg, v.axles, v.valid_from, v.valid_to, v.id
+SELECT v.id, v.first_id, v.plate, v.plate_raw, o.code, o.name, v.class, v.kind, v.speed_limit_kmh,
+       v.gross_kg, v.kerb_kg, v.cargo_kg, v.axles, v.vin, v.valid_from, v.valid_to, v.version,
+       v.valid_to <= now(), v.id
 FROM vehicles v
 JOIN operators o ON o.id = v.operator_id
 WHERE (%(plate)s::text IS NULL OR v.plate = %(plate)s)
   AND (%(plate_prefix)s::text IS NULL OR starts_with(v.plate, %(plate_prefix)s))
   AND (%(operator)s::text IS NULL OR o.code = %(operator)s)
+  AND (%(retired)s OR v.valid_to > now())
   AND (%(after)s::bigint IS NULL OR v.id > %(after)s)
 ORDER BY v.id
 LIMIT %(rows)s;
 
 -- name: vehicle
 -- One vehicle.
-SELECT v.id, v.plate, o.code, o.name, v.class, v.kind, v.speed_limit_kmh, v.gross_kg, v.kerb_kg,
-       v.cargo_kg, v.axles, v.valid_from, v.valid_to
+SELECT v.id, v.first_id, v.plate, v.plate_raw, o.code, o.name, v.class, v.kind, v.speed_limit_kmh,
+       v.gross_kg, v.kerb_kg, v.cargo_kg, v.axles, v.vin, v.valid_from, v.valid_to, v.version,
+       v.valid_to <= now()
 FROM vehicles v
 JOIN operators o ON o.id = v.operator_id
 WHERE v.id = %(vehicle)s;
+
+-- name: registrations
+-- What was registered of the same vehicle, newest first.
+SELECT v.id, v.plate, o.code, v.valid_from, v.valid_to
+FROM vehicles v
+JOIN operators o ON o.id = v.operator_id
+WHERE v.first_id = %(first)s
+ORDER BY v.valid_from DESC, v.id DESC
+LIMIT 1000;
 
 -- name: vehicle_routes
 -- Routes that a vehicle is or was bound to, newest first.

@@ -8,10 +8,14 @@ import pytest
 from api.app import serve_app
 from api.geojson import Collection
 from api.models import (
+    devices,
+    drivers,
     journeys,
     rates,
+    registry,
     routes,
     service,
+    stations,
     timetables,
     vehicles,
     violations,
@@ -26,6 +30,9 @@ from api.resources.routes import RouteWithVersions
 from api.resources.timetables import SlotShown, TimetableShown
 from api.resources.violations import Evidence, ViolationWithEvidence
 from api.resources.zones import ZoneWithVersions
+from storage.access.devices import DeviceHealth
+from storage.access.drivers import Driver
+from storage.reading import registered
 from storage.reading.journeys import EvidenceFix, Fix
 from storage.reading.positions import Position
 from storage.reading.quarantine import QuarantineGroup, QuarantineReason
@@ -119,7 +126,13 @@ def test_examples_have_the_form_that_they_are_examples_of():
         model.model_validate_json(
             msgspec.json.encode(success["content"]["application/json"]["example"])
         )
-    for model in (zones.NewZone, zones.ZoneReplacement, routes.NewRoute, routes.RouteReplacement):
+    for model in (
+        zones.NewZone, zones.ZoneReplacement, routes.NewRoute, routes.RouteReplacement,
+        registry.NewOperator, registry.OperatorFacts, registry.NewVehicle, registry.VehicleFacts,
+        registry.NewDevice, registry.DeviceFacts, registry.NewDriver, registry.DriverFacts,
+        registry.NewAssignment, registry.NewBadge, registry.NewVehicleRoute, stations.NewStation,
+        stations.StationFacts, stations.NewCalibration,
+    ):  # fmt: skip
         example = DOCUMENT["components"]["schemas"][model.__name__]["examples"][0]
         model.model_validate_json(msgspec.json.encode(example))
 
@@ -154,6 +167,15 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (QuarantineReason, service.QuarantineReason),
         (QuarantineGroup, service.QuarantineGroup),
         (Flaw, service.Flaw),
+        (Driver, drivers.Driver),
+        (DeviceHealth, devices.DeviceHealth),
+        (registered.Operator, registry.Operator),
+        (registered.Assignment, registry.Assignment),
+        (registered.Badge, registry.Badge),
+        (registered.VehicleRoute, registry.VehicleRoute),
+        (registered.Station, stations.Station),
+        (registered.Calibration, stations.Calibration),
+        (registered.Change, registry.Change),
     ],
 )
 def test_what_is_encoded_has_the_fields_that_are_documented(struct, model):

@@ -83,8 +83,9 @@ async def _build(conn: AsyncConnection[Any], dsn: str) -> World:
         ],
     )
     driver = await registry.add_driver(conn, "790000000001", "An", north)
-    for ident, vehicle in (("dev-n1", n1), ("dev-s1", s1)):
-        await registry.assign_device(conn, await registry.add_device(conn, ident, "json"), vehicle)
+    for ident, vehicle, owner in (("dev-n1", n1, north), ("dev-s1", s1, south)):
+        device = await registry.add_device(conn, ident, "json", operator=owner)
+        await registry.assign_device(conn, device, vehicle)
     zones = await _zones(conn, north, south)
     await registry.assign_routes(conn, [n1, s1], ["R-1", "R-S"])
     for vehicle in (n1, s1):

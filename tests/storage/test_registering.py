@@ -228,8 +228,8 @@ def test_a_change_of_what_is_judged_begins_a_new_registration_with_all_the_vehic
             heavier
         ]
         # An earlier one is over, and its facts stay what they were.
-        found = await changing.find_change_flaws(conn, [number], [changed])
-        assert said(found) == [(0, "plate")]
+        flaws = await changing.find_change_flaws(conn, [number], [changed])
+        assert said(flaws) == [(0, "plate")]
 
     connected(dsn, work)
 

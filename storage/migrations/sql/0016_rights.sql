@@ -19,6 +19,12 @@ CREATE FUNCTION scope_province() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = public, pg_temp
 RETURN (SELECT h.province FROM holder_of(scope_digest()) h WHERE 'read' = ANY (h.abilities));
 
+-- The devices of the operators that may be seen; devices' own policy asks what they are in.
+CREATE FUNCTION scope_devices() RETURNS integer[]
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = public, pg_temp
+RETURN coalesce((SELECT array_agg(d.id) FROM devices d
+                 WHERE d.operator_id = ANY (scope_operators())), ARRAY[]::integer[]);
+
 -- Seeing and changing are two policies from now on.
 DO $$
 DECLARE
@@ -79,8 +85,7 @@ BEGIN
     -- A device goes into a vehicle of the caller's only if it is the caller's, too.
     EXECUTE format('CREATE POLICY made ON device_assignments FOR INSERT TO hanhtrinh_api
         WITH CHECK ((SELECT scope_can(''write'')) AND ((SELECT scope_is_national())
-        OR (%s AND device_id IN (SELECT d.id FROM devices d WHERE d.%s))))',
-        of_vehicle, of_operator);
+        OR (%s AND device_id = ANY ((SELECT scope_devices())::integer[]))))', of_vehicle);
     EXECUTE format('CREATE POLICY changed ON device_assignments FOR UPDATE TO hanhtrinh_api
         USING ((SELECT scope_can(''write'')) AND ((SELECT scope_is_national()) OR %s))', of_vehicle);
 END $$;
@@ -159,3 +164,26 @@ GRANT EXECUTE ON FUNCTION taken_licences(text[]) TO hanhtrinh_administrator, han
     hanhtrinh_operator;
 GRANT EXECUTE ON FUNCTION claim_drivers(text[], integer[]) TO hanhtrinh_administrator,
     hanhtrinh_inspector, hanhtrinh_operator;
+
+-- What a device is in, and whose it is, is not for its provider.
+CREATE OR REPLACE VIEW device_health WITH (security_barrier) AS
+SELECT d.id, d.ident, d.codec, p.code AS provider, l.time AS last_fix_at,
+       l.received AS last_received_at,
+       (SELECT coalesce(sum(c.messages), 0)::bigint FROM quarantine_counts c
+        WHERE c.sender = d.ident
+          AND c.hour >= date_trunc('hour', now() - interval '24 hours', 'UTC')) AS refused_24h,
+       CASE WHEN (SELECT scope_can('read')) THEN o.code END AS operator,
+       CASE WHEN (SELECT scope_is_national())
+                 OR v.operator_id = ANY ((SELECT scope_operators())::integer[])
+            THEN v.id END AS vehicle_id,
+       d.note, d.retired_at, d.version
+FROM devices d
+LEFT JOIN providers p ON p.id = d.provider_id
+LEFT JOIN operators o ON o.id = d.operator_id
+LEFT JOIN device_assignments a ON a.device_id = d.id AND a.valid_from <= now() AND a.valid_to > now()
+LEFT JOIN vehicles v ON v.id = a.vehicle_id
+LEFT JOIN latest l ON l.vehicle_id = a.vehicle_id
+WHERE (SELECT scope_can('devices')) AND ((SELECT scope_is_national())
+   OR v.operator_id = ANY ((SELECT scope_operators())::integer[])
+   OR d.operator_id = ANY ((SELECT scope_operators())::integer[])
+   OR d.provider_id = (SELECT scope_provider()));
