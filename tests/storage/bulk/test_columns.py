@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,6 +38,16 @@ def test_no_header_means_two_columns_and_every_column_fills_a_field(what):
     required = {one.name for one in msgspec.structs.fields(kind.record) if one.required}
     assert required <= {column.field for column in kind.columns}
     assert set(kind.key) <= required
+
+
+@pytest.mark.parametrize("what", TABLES)
+def test_the_page_of_imports_shows_every_column_in_both_languages(what):
+    page = Path(__file__).parents[3] / "docs" / "registry-import.md"
+    section = page.read_text("utf-8").split(f"### {what}\n")[1].split("\n### ")[0]
+    for column in TABLES[what].columns:
+        units = f"; units: {', '.join(column.units)}" if column.units else ""
+        row = f"| `{column.name}` | {column.vietnamese} | {', '.join(column.others)}{units} |"
+        assert row in section
 
 
 @pytest.mark.parametrize(
