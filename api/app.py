@@ -18,6 +18,7 @@ from api.resources import (
     audit,
     devices,
     drivers,
+    imports,
     journeys,
     keys,
     people,
@@ -108,7 +109,9 @@ def _assembled(options: ApiOptions) -> FastAPI:
     for resource in RESOURCES:
         router: APIRouter = resource.router
         app.include_router(router)
-    for more in (registry.authority, registry.own, registry.health):
+    for more in (
+        registry.authority, registry.own, registry.health, imports.authority, imports.own,
+    ):  # fmt: skip
         app.include_router(more)
     app.include_router(sessions.open_router)
     app.include_router(service.router, prefix=ROOT)
