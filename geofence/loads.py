@@ -57,7 +57,7 @@ class Weighed:
             lane=int(weighings.lane[row]),
             gross_kg=float(weighings.gross_kg[row]),
             tolerance=station.tolerance,
-            is_indicative=time >= station.calibrated_until,
+            is_indicative=not station.is_calibrated(time),
             overload=_worst(found),
         )
 

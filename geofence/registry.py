@@ -153,6 +153,8 @@ class StationRule:
         vehicle is still on that road.
     is_two_way: both directions are weighed.
     weekly_hours: when it is open; None: always.
+    calibrations: spans (valid_from, valid_to) in which its masses can be relied on; None: always
+        until `calibrated_until`.
     """
 
     id: int
@@ -167,3 +169,10 @@ class StationRule:
     corridor_m: float | None = None
     is_two_way: bool = False
     weekly_hours: WeeklyHours | None = None
+    calibrations: tuple[tuple[int, int], ...] | None = None
+
+    def is_calibrated(self, at_us: int) -> bool:
+        """Whether its masses can be relied on at an instant, microseconds since 1970 UTC."""
+        if self.calibrations is None:
+            return at_us < self.calibrated_until
+        return any(since <= at_us < until for since, until in self.calibrations)

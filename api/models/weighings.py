@@ -58,7 +58,11 @@ class Weighing(Model):
     station_lon: Annotated[Lon, Field(description="Longitude of the station, degrees WGS 84.")]
     station_lat: Annotated[Lat, Field(description="Latitude of the station, degrees WGS 84.")]
     calibrated_until: Annotated[
-        Instant | None, Field(description="End of the station's calibration, UTC; null: none set.")
+        Instant | None,
+        Field(
+            description="End of the station's calibration at, or last before, the weighing, UTC; "
+            "null: none set."
+        ),
     ]
     vehicle_id: Annotated[int, Field(description="Number of the vehicle (an identity, no unit).")]
     plate_read: Annotated[str, Field(description="Plate as the station read it.")]

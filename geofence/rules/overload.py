@@ -188,7 +188,7 @@ def judge_weighing(
         masses: dict[str, Detail] = {"gross_kg": gross_kg, "kerb_kg": vehicle.kerb_kg}
         found.append((cargo, _facts(cargo, edges) | masses))
     common: dict[str, Detail] = {
-        "indicative": time >= station.calibrated_until,
+        "indicative": not station.is_calibrated(time),
         "lane": int(weighings.lane[row]),
         "station_kind": station.kind,
     }

@@ -28,6 +28,7 @@ def in_transaction(
     from hanhtrinh import wiring  # noqa: PLC0415
     from storage import database  # noqa: PLC0415
     from storage.access import audit  # noqa: PLC0415
+    from storage.registry import registering  # noqa: PLC0415
 
     settings = state_of(context).settings
     wiring.require_schema(settings)
@@ -37,10 +38,12 @@ def in_transaction(
             await database.connect(wiring.dsn(settings), name="hanhtrinh command") as connection,
             connection.transaction(),
         ):
+            if audited is None:
+                return await work(connection)
+            act = wiring.act_of_command(_name_of(context), audited)
+            await registering.note(connection, act.actor)
             done = await work(connection)
-            if audited is not None:
-                act = wiring.act_of_command(_name_of(context), audited)
-                await audit.record(connection, act)
+            await audit.record(connection, act)
             return done
 
     return run(change())
@@ -93,26 +96,29 @@ def add_vehicle(
     axles: Annotated[int | None, typer.Option(help="Number of axles.")] = None,
 ) -> None:
     """Register a vehicle and the device that reports for it."""
-    from storage import registry  # noqa: PLC0415
+    from storage.registry import records, registering  # noqa: PLC0415
 
     letters = _plain_plate(plate)
+    vehicle = records.VehicleRecord(
+        plate=plate,
+        operator=operator,
+        vehicle_class=vehicle_class,
+        kind=kind,
+        speed_limit_kmh=speed_limit_kmh,
+        gross_kg=gross_kg,
+        kerb_kg=kerb_kg,
+        cargo_kg=cargo_kg,
+        axles=axles,
+    )
 
     async def work(connection: "AsyncConnection") -> dict[str, object]:
-        vehicle = registry.NewVehicle(
-            plate=letters,
-            operator_id=await _operator(connection, operator, operator_name),
-            vehicle_class=vehicle_class,
-            kind=kind,  # type: ignore[arg-type]  # the database refuses others, with the list
-            speed_limit_kmh=speed_limit_kmh,
-            gross_kg=gross_kg,
-            kerb_kg=kerb_kg,
-            cargo_kg=cargo_kg,
-            axles=axles,
-        )
-        vehicle_id = await registry.add_vehicle(connection, vehicle)
-        device_id = await registry.add_device(connection, device)
-        await registry.assign_device(connection, device_id, vehicle_id)
-        return {"vehicle": vehicle_id, "plate": vehicle.plate, "device": device}
+        await _operator(connection, operator, operator_name)
+        [vehicle_id] = await registering.register(connection, [vehicle])
+        tracker = records.DeviceRecord(ident=device, operator=operator)
+        await registering.register(connection, [tracker])
+        inside = records.AssignmentRecord(device=device, vehicle=plate)
+        await registering.register(connection, [inside])
+        return {"vehicle": vehicle_id, "plate": letters, "device": device}
 
     write_json(in_transaction(context, work, f"vehicle {letters}"))
 

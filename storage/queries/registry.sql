@@ -52,6 +52,10 @@ SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, 
        corridor_m, is_two_way, weekly_hours
 FROM weigh_stations ORDER BY id
 
+-- name: calibrations
+-- When the masses of stations can be relied on.
+SELECT station_id, valid_from, valid_to FROM station_calibrations ORDER BY station_id, valid_from
+
 -- name: add_operator
 -- A new operator.
 INSERT INTO operators (code, name, province) VALUES (%(code)s, %(name)s, %(province)s) RETURNING id

@@ -1,6 +1,7 @@
 -- name: weighings
 -- A page of weighings, newest first; each condition holds where its parameter is given.
-SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat, s.calibrated_until, w.vehicle_id, w.plate,
+SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
+       calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
        w.axle_kg, w.axle_spacing_m, w.extra,
        ARRAY[(extract(epoch FROM w.time) * 1000000)::bigint, w.id]
@@ -22,7 +23,8 @@ LIMIT %(rows)s;
 
 -- name: weighings_at
 -- The weighings of one vehicle at one instant and station: what an overload was judged from.
-SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat, s.calibrated_until, w.vehicle_id, w.plate,
+SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
+       calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
        w.axle_kg, w.axle_spacing_m, w.extra
 FROM weighings w

@@ -161,7 +161,9 @@ async def _vehicle_rules(
     return tuple(VehicleRule(*(*row[:10], tuple(routes.get(row[0], ())))) for row in vehicles)
 
 
-def _station(row: tuple[Any, ...]) -> StationRule:
+def _station(
+    row: tuple[Any, ...], calibrations: Mapping[int, list[tuple[int, int]]]
+) -> StationRule:
     hours = row[12]
     return StationRule(
         id=row[0],
@@ -176,12 +178,16 @@ def _station(row: tuple[Any, ...]) -> StationRule:
         corridor_m=row[10],
         is_two_way=row[11],
         weekly_hours=None if hours is None else tuple(tuple(span) for span in hours),
+        calibrations=tuple(calibrations[row[0]]) if row[0] in calibrations else None,
     )
 
 
 async def _stations(cur: AsyncCursor) -> dict[str, Any]:
     rows = await _rows(cur, "stations")
+    calibrations: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for station_id, *span in await _rows(cur, "calibrations"):
+        calibrations[station_id].append((span[0], span[1]))
     return {
-        "stations": tuple(_station(row) for row in rows),
+        "stations": tuple(_station(row, calibrations) for row in rows),
         "column_maps": {row[1]: row[8] for row in rows if row[8] is not None},
     }

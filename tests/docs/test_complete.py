@@ -56,7 +56,7 @@ def test_every_route_of_the_api_has_a_row_in_its_page(method, path):
     found = [
         part
         for part in parts
-        if shape in re.findall(r"(/[\w{}/]*)", re.sub(r"{\w+}", "{}", part))
+        if shape in re.findall(r"(/[\w{}/-]*)", re.sub(r"{\w+}", "{}", part))
         and f"`{method}" in part.replace(f"{method} ", f"{method}`")
     ]
     assert found

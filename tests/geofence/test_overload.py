@@ -124,6 +124,20 @@ def test_a_station_out_of_calibration_gives_an_indication(until, indicative):
     assert gross.details["indicative"] is indicative
 
 
+@pytest.mark.parametrize(
+    ("spans", "indicative"),
+    [
+        (((NOW - 9, NOW), (NOW, NOW + 9)), False),
+        (((NOW - 9, NOW), (NOW + 1, NOW + 9)), True),
+        ((), True),
+    ],
+)
+def test_a_calibration_of_later_does_not_mend_a_weighing_of_before(spans, indicative):
+    station = StationRule(1, "T1", 106.0, 10.0, calibrations=spans)
+    (gross,) = judged(weighing(20_000, [5_000] * 2, [NAN, 4.0]), station=station).values()
+    assert gross.details["indicative"] is indicative
+
+
 def test_an_overload_names_its_station_place_and_time():
     (gross,) = judged(weighing(20_000, [5_000] * 2, [NAN, 4.0], lane=3)).values()
     assert (gross.kind, gross.vehicle, gross.subject) == ("overload_gross", 7, "T1")

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from geofence.registry import BEGINNING_US, END_US
+from storage import registry
 from storage.errors import AlreadyThereError
 from storage.registry import changing, registering
 from storage.registry.flaws import FlawedError, flaws_of
@@ -230,6 +231,50 @@ def test_a_change_of_what_is_judged_begins_a_new_registration_with_all_the_vehic
         # An earlier one is over, and its facts stay what they were.
         flaws = await changing.find_change_flaws(conn, [number], [changed])
         assert said(flaws) == [(0, "plate")]
+
+    connected(dsn, work)
+
+
+def test_fixes_are_judged_by_what_was_registered_at_their_own_time(dsn):
+    async def work(conn):
+        before = truck("29C55555", gross_kg=16_000, kerb_kg=6_000)
+        [number] = await registering.register(conn, [before])
+        await registering.register(conn, [DeviceRecord(ident="d-55", operator="north")])
+        await registering.register(conn, [AssignmentRecord(device="d-55", vehicle="29C55555")])
+        old_version = await registry.version(conn)
+        later = replace(before, gross_kg=18_000, plate="29C55556", valid_from=MARCH_US)
+        [heavier] = await changing.change(conn, [number], [later])
+        assert await registry.version(conn) > old_version
+        snapshot = await registry.load(conn)
+        assert [t[1:] for t in snapshot.devices if t.name == "d-55"] == [
+            (number, BEGINNING_US, MARCH_US), (heavier, MARCH_US, END_US),
+        ]  # fmt: skip
+        assert [t for t in snapshot.plates if t.name.startswith("29C5555")] == [
+            ("29C55555", number, BEGINNING_US, MARCH_US), ("29C55556", heavier, MARCH_US, END_US),
+        ]  # fmt: skip
+        assert snapshot.vehicle(number).gross_kg == 16_000
+        assert snapshot.vehicle(heavier).gross_kg == 18_000
+
+    connected(dsn, work)
+
+
+def test_stations_are_relied_on_while_they_are_calibrated(dsn):
+    async def work(conn):
+        [station, other] = await registering.register(
+            conn, [StationRecord(code=code, lon=105, lat=21) for code in ("c-1", "c-2")]
+        )
+        year = CalibrationRecord(
+            station="c-1", certificate="K-1", valid_from=MARCH_US, valid_to=MARCH_US + DAY_US
+        )
+        later = replace(year, valid_from=MARCH_US + 2 * DAY_US, valid_to=MARCH_US + 3 * DAY_US)
+        assert said(await registering.find_flaws(conn, [later, year, year])) == [(2, "valid_from")]
+        [_, second] = await registering.register(conn, [year, later])
+        assert await changing.retire(conn, "calibration", [second], MARCH_US) == 1
+        snapshot = await registry.load(conn)
+        rule = snapshot.station(station)
+        days = [rule.is_calibrated(MARCH_US + DAY_US * half // 2) for half in range(-1, 6)]
+        assert days == [False, True, True, False, False, False, False]
+        assert snapshot.station(other).is_calibrated(MARCH_US)
 
     connected(dsn, work)
 

@@ -33,7 +33,7 @@ BEGIN
     IF NOT coalesce(NEW.gross_kg > 0 AND NEW.gross_kg < 'infinity', true)
        OR NOT coalesce(NEW.kerb_kg > 0 AND NEW.kerb_kg < 'infinity', true)
        OR NOT coalesce(NEW.cargo_kg >= 0 AND NEW.cargo_kg < 'infinity', true)
-       OR coalesce(NEW.kerb_kg, 0) + coalesce(NEW.cargo_kg, 0) > NEW.gross_kg
+       OR NEW.kerb_kg > NEW.gross_kg OR NEW.cargo_kg > NEW.gross_kg
        OR NEW.axles < 1 THEN
         RAISE EXCEPTION 'masses that no vehicle has' USING ERRCODE = 'check_violation',
             CONSTRAINT = 'vehicles_masses', TABLE = 'vehicles',
@@ -96,6 +96,14 @@ CREATE TABLE station_calibrations (
     CHECK (valid_from <= valid_to)
 );
 CREATE INDEX station_calibrations_station ON station_calibrations (station_id, valid_from);
+
+-- When the calibration ends, or ended, that a station had or had had at an instant.
+CREATE FUNCTION calibrated_until(station weigh_stations, at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN CASE WHEN EXISTS (SELECT FROM station_calibrations c WHERE c.station_id = (station).id)
+    THEN (SELECT max(c.valid_to) FROM station_calibrations c
+          WHERE c.station_id = (station).id AND c.valid_from <= at)
+    ELSE (station).calibrated_until END;
 
 -- Versions -------------------------------------------------------------------------------------
 -- Every change of a row counts, whoever makes it: a caller that read an older one is told so.
