@@ -1,5 +1,6 @@
 """Files into the registry by command: dry runs, all or nothing, and importing again."""
 
+import csv
 import json
 import zipfile
 
@@ -10,6 +11,7 @@ from geofence.registry import BEGINNING_US
 from hanhtrinh.cli import app
 from storage.registry import load
 from tests.hanhtrinh.gtfs_import.feeds import small_feed
+from tests.storage.bulk.tables import workbook
 from tests.storage.connected import connected, rows
 
 pytestmark = pytest.mark.integration
@@ -165,6 +167,43 @@ def test_operators_of_fences_are_looked_up(command, database, tmp_path):
     file.write_text(collection({"id": "z1", "kind": "watch", "operator": "op"}))
     assert command("zones", "import", file)[0] == 0
     assert registered(database).zones[0].operator_id is not None
+
+
+def test_a_workbook_is_imported_by_the_columns_of_its_template(command, database, tmp_path):
+    shown = CliRunner().invoke(app, ["registry", "template", "operators", "--vietnamese"])
+    assert shown.stdout.startswith("\ufeffMã đơn vị,Tên đơn vị,")
+    (header,) = csv.reader([shown.stdout.removeprefix("\ufeff").strip()])
+    file = tmp_path / "đơn vị.xlsx"
+    file.write_bytes(workbook([header, ["op1", "Vận tải A", "Hà Nội", 100109106.0, ""]]))
+    operators = ("registry", "import", "operators", file)
+    code, said, told = command(*operators, "--sheet", "Sheet")
+    assert (code, said["operators"]["added"], told) == (0, 1, [])
+    assert connected(database, lambda conn: rows(conn, "SELECT code, tax_code FROM operators")) == [
+        ("op1", "100109106")
+    ]
+    history = "SELECT reason, starts_with(actor, 'command ') FROM registry_history"
+    assert connected(database, lambda conn: rows(conn, history)) == [
+        ("import of đơn vị.xlsx", True)
+    ]
+    assert command(*operators)[1]["operators"]["unchanged"] == 1
+    code, said, told = command(*operators, "--sheet", "Xe")
+    assert (code, said["written"]) == (1, False)
+    assert told[0].endswith("sheet Xe: expected one of the sheets Sheet, got 'Xe'")
+
+
+def test_a_table_with_an_error_is_refused_by_row_and_column(command, database, tmp_path):
+    file = tmp_path / "ops.csv"
+    file.write_text("code;name\nop1;A\nop 2;B\nop3;\n")
+    code, said, told = command("registry", "import", "operators", file)
+    assert (code, said["problems"], audited(database)) == (1, {"refused": 2}, [])
+    assert [line.removeprefix(f"refused: {file}: ") for line in told] == [
+        (
+            "row 3, column A (code): expected a code: letters, digits, dots, dashes, "
+            "64 at most, got 'op 2'"
+        ),
+        "row 4, column B (name): expected a value, got nothing",
+    ]  # fmt: skip
+    assert connected(database, lambda conn: rows(conn, "SELECT code FROM operators")) == []
 
 
 @pytest.mark.parametrize(
