@@ -58,7 +58,8 @@ def test_a_table_written_as_csv_reads_back(rows, separator, encoding, end, quoti
 
 
 xlsx_text = text.filter(lambda cell: not cell.startswith(("=", "#")) and "_x" not in cell)
-number = st.integers(-(10**14), 10**14).map(lambda whole: whole / 8)
+number = st.integers(-(10**12), 10**12).map(lambda whole: whole / 8)
+"""Of 15 digits: openpyxl writes 16, which is one too few for all others."""
 instant = st.datetimes(
     datetime.fromisoformat("1905-01-01"), datetime.fromisoformat("2199-01-01")
 ).map(lambda at: at.replace(microsecond=0))
