@@ -14,6 +14,8 @@ from typing import Final
 from storage.bulk.tables import MOST_COLUMNS, MOST_ROWS, Row, Table, TableError, check_size
 
 SEPARATORS: Final = ",;\t"
+NO_SEPARATOR: Final = "\x1f"
+"""Under a header of one column a comma is part of the text."""
 _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"?')
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -44,6 +46,8 @@ def _decoded(content: bytes) -> str:
 
 def _separator(text: str) -> str:
     first = _QUOTED.sub("", text[:100_000]).lstrip("\r\n").partition("\n")[0]
+    if not any(mark in first for mark in SEPARATORS):
+        return NO_SEPARATOR
     return max(SEPARATORS, key=first.count)
 
 
