@@ -281,7 +281,8 @@ class HistoryQuery(Query):
 
 
 Reason = Annotated[
-    Text | None, Field(description="Why, for the history: what people who read it need to know.")
+    Text | None,
+    Field(description="Why, for the history and the audit; no names of drivers: it is kept."),
 ]
 
 

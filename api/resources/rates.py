@@ -18,7 +18,7 @@ from api.openapi import problems
 from api.problems import Flaw, Problem
 from api.queries import MonthQuery
 from api.resources.vehicles import ThisVehicle, found_vehicle
-from storage.reading import journeys, violations
+from storage.reading import journeys, vehicles, violations
 from storage.reading.journeys import Stretch
 
 router = closed_router("vehicles")
@@ -46,26 +46,37 @@ async def show_rate(
 ) -> Response:
     """Speeding violations per 1,000 km in a local month, as far as it is known.
 
-    Late data may change it. Reviews make no difference.
+    Late data may change it. Reviews make no difference. All registrations of the vehicle count that
+    the same operator had.
     """
     vehicle = await found_vehicle(session, vehicle_id)
     options = session.options
     zone = ZoneInfo(options.timezone)
     first, last = month_of(query.month)
     start, end = (datetime.combine(day, time(), zone) for day in (first, last))
-    stretch = Stretch(vehicle_id, start, end)
-    most = options.most_track_fixes
-    if await journeys.count_fixes(session.conn, stretch, most=most + 1) > most:
-        expected = f"a month of at most {most} fixes"
-        raise Problem("window_too_long", expected, flaws=[Flaw("query.month", expected)])
-    bands = await violations.speeding_bands(session.conn, vehicle_id, start, end)
-    track = await journeys.track(session.conn, stretch)
-    done = await asyncio.to_thread(summarize, track, options.stops)
+    # The badge is one operator's for a vehicle: it lives through changes of masses and plate.
+    stretches = [
+        Stretch(registration.id, start, end)
+        for registration in await vehicles.registrations(session.conn, vehicle.first_id)
+        if registration.operator == vehicle.operator
+    ]
+    most = left = options.most_track_fixes
+    counted, distance_m = 0, 0.0
+    for stretch in stretches:
+        left -= await journeys.count_fixes(session.conn, stretch, most=left + 1)
+        if left < 0:
+            expected = f"a month of at most {most} fixes"
+            raise Problem("window_too_long", expected, flaws=[Flaw("query.month", expected)])
+        bands = await violations.speeding_bands(session.conn, stretch.vehicle, start, end)
+        track = await journeys.track(session.conn, stretch)
+        done = await asyncio.to_thread(summarize, track, options.stops)
+        counted += count_speeding(bands)
+        distance_m += done.distance_m
     profile = profile_of(options, first)
-    rate = rate_of(count_speeding(bands), done.distance_m / 1000.0, profile)
+    rate = rate_of(counted, distance_m / 1000.0, profile)
     return json_answer(
         RateShown(
             vehicle.id, vehicle.plate, query.month, options.timezone, rate.counted,
-            round(done.distance_m, 3), rate.rate, rate.is_due,
+            round(distance_m, 3), rate.rate, rate.is_due,
         )
     )  # fmt: skip

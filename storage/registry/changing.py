@@ -11,9 +11,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.errors import ExclusionViolation
 
-from storage.errors import AlreadyThereError, NotAllowedError
+from storage.errors import NotAllowedError
 from storage.queries import queries
 from storage.registry.flaws import Flaw, FlawedError, flaws_of
 from storage.registry.records import Record
@@ -119,11 +118,7 @@ async def _change_vehicles(
 ) -> list[int]:
     corrected = await (await conn.execute(SQL["correct_vehicles"], {"records": text})).fetchall()
     values = {"records": text, "corrected": [int(row[0]) for row in corrected]}
-    try:
-        found = await conn.execute(SQL["replace_vehicles"], values)
-    except ExclusionViolation as error:
-        raise AlreadyThereError(f"vehicle: {error.diag.message_detail}") from error
-    followed = await found.fetchall()
+    followed = await (await conn.execute(SQL["replace_vehicles"], values)).fetchall()
     _check_all("vehicle", len(corrected) + len(followed), len(numbers))
     if followed:
         old, new, at = (list(column) for column in zip(*followed, strict=True))

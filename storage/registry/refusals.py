@@ -4,7 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
-from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
+from psycopg.errors import (
+    CheckViolation,
+    ExclusionViolation,
+    ForeignKeyViolation,
+    UniqueViolation,
+)
 
 from storage.errors import AlreadyThereError, NotThereError, RegistryError
 
@@ -15,7 +20,7 @@ async def change(conn: AsyncConnection, what: str) -> AsyncIterator[None]:
     try:
         async with conn.transaction():
             yield
-    except UniqueViolation as error:
+    except (ExclusionViolation, UniqueViolation) as error:
         raise AlreadyThereError(f"{what}: {error.diag.message_detail}") from error
     except ForeignKeyViolation as error:
         raise NotThereError(f"{what}: {error.diag.message_detail}") from error

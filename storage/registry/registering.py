@@ -11,10 +11,8 @@ from typing import Any, Final
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.errors import ExclusionViolation, UniqueViolation
 
 from devices.texts import normal_plate
-from storage.errors import AlreadyThereError
 from storage.queries import queries
 from storage.registry.flaws import Flaw, FlawedError, flaws_of
 from storage.registry.records import (
@@ -93,10 +91,7 @@ async def register(conn: AsyncConnection[Any], records: Sequence[Record]) -> lis
 
 
 async def _make(conn: AsyncConnection[Any], noun: str, records: Sequence[Record]) -> list[int]:
-    try:
-        found = await conn.execute(SQL[f"make_{noun}s"], {"records": _json(records)})
-    except (ExclusionViolation, UniqueViolation) as error:
-        raise AlreadyThereError(f"{noun}: {error.diag.message_detail}") from error
+    found = await conn.execute(SQL[f"make_{noun}s"], {"records": _json(records)})
     # Numbers are given in the order of the rows; RETURNING promises none.
     return sorted(int(row[0]) for row in await found.fetchall())
 

@@ -29,6 +29,11 @@ def test_the_rate_of_a_month_counts_what_statistics_count(own_api):
     shown = own_api.inspector.get(f"/vehicles/{n1}/rate", **MAY)
     assert (shown["counted"], shown["rate"], shown["is_due"]) == (4, 4, False)
     assert 30_000 < shown["distance_m"] < 40_000
+    # Another mass is another registration of the same vehicle, and the same badge's.
+    facts = {"plate": "51B12345", "operator": "north", "gross_kg": 18_000}
+    heavier = own_api.inspector.ask("PUT", f"/vehicles/{n1}", json=facts).json()
+    again = own_api.inspector.get(f"/vehicles/{heavier['id']}/rate", **MAY)
+    assert {**again, "vehicle_id": n1} == shown
     nothing = own_api.inspector.get(f"/vehicles/{n1}/rate", month="2026-06")
     assert (nothing["counted"], nothing["distance_m"], nothing["rate"]) == (0, 0, 0)
 

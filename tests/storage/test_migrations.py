@@ -112,3 +112,39 @@ def test_fixes_from_before_there_were_hours_are_found_in_them(empty_database):
     assert [row[1] for row in after] == [3, 1, 1]
     assert after[0][2] == pytest.approx(2 * 103.8, abs=0.1)
     np.testing.assert_array_equal(found.lon, batch.lon)
+
+
+def test_what_was_registered_before_there_were_registrations_goes_on(empty_database):
+    run(empty_database, "0015")
+
+    async def before(conn):
+        await conn.execute(
+            "WITH o AS (INSERT INTO operators (code, name) VALUES ('one', 'One') RETURNING id)"
+            " INSERT INTO vehicles (plate, operator_id, gross_kg, kerb_kg)"
+            " SELECT '29C0000' || n, id, 1000, 9000 FROM o, generate_series(1, 2) n"
+        )
+        await conn.execute("INSERT INTO devices (ident) VALUES ('d'), ('spare')")
+        await conn.execute("INSERT INTO drivers (licence) VALUES ('790000000001')")
+        # One device in two vehicles at once, and masses that no vehicle has.
+        await conn.execute(
+            "INSERT INTO device_assignments VALUES (1, 1, '-infinity', 'infinity'),"
+            " (1, 2, '2026-01-01', 'infinity')"
+        )
+
+    connected(empty_database, before)
+    upgrade(empty_database)
+
+    async def after(conn):
+        found = await rows(conn, "SELECT first_id, plate_raw, version FROM vehicles ORDER BY id")
+        assert found == [(1, "29C00001", 1), (2, "29C00002", 1)]
+        assert await rows(conn, "SELECT operator_id FROM devices ORDER BY id") == [(1,), (None,)]
+        # What contradicts itself can be ended, and not be widened.
+        await conn.execute("UPDATE device_assignments SET valid_to = '2026-02-01' WHERE id = 2")
+        await conn.execute("UPDATE vehicles SET valid_to = now() WHERE id = 1")
+        with pytest.raises(psycopg.errors.ExclusionViolation):
+            await conn.execute("UPDATE device_assignments SET valid_to = 'infinity' WHERE id = 2")
+        assert await rows(
+            conn, "SELECT kind, (after ->> 'version')::int FROM registry_history ORDER BY id"
+        ) == [("assignment", 2), ("vehicle", 2)]
+
+    connected(empty_database, after)

@@ -347,6 +347,24 @@ def test_what_is_retired_ends_with_what_it_carries_and_is_still_there(dsn):
     connected(dsn, work)
 
 
+def test_what_is_taken_back_before_it_begins_can_be_made_anew(dsn):
+    async def work(conn):
+        await registering.register(conn, [DeviceRecord(ident="d-9", operator="north")])
+        for _ in range(2):
+            later = truck("29C90000", valid_from=MARCH_US + 9999 * DAY_US)
+            [number] = await registering.register(conn, [later])
+            inside = AssignmentRecord(device="d-9", vehicle="29C90000", valid_from=later.valid_from)
+            await registering.register(conn, [inside])
+            assert await changing.retire(conn, "vehicle", [number]) == 1
+        assert await rows(
+            conn,
+            "SELECT DISTINCT valid_from = valid_to FROM device_assignments WHERE vehicle_id = %s",
+            number,
+        ) == [(True,)]  # fmt: skip
+
+    connected(dsn, work)
+
+
 def test_a_driver_whom_a_feed_named_is_taken_over_once(dsn):
     from storage.registry import ensure_drivers
 

@@ -53,8 +53,15 @@ UPDATE devices d SET operator_id = (
     SELECT v.operator_id FROM device_assignments a JOIN vehicles v ON v.id = a.vehicle_id
     WHERE a.device_id = d.id ORDER BY a.valid_from DESC LIMIT 1);
 
-ALTER TABLE device_assignments ADD COLUMN id integer GENERATED ALWAYS AS IDENTITY UNIQUE;
-ALTER TABLE vehicle_routes ADD COLUMN id integer GENERATED ALWAYS AS IDENTITY UNIQUE;
+-- What was taken back can be made anew, from the same instant: `touch_spans` below keeps the rest apart.
+DROP INDEX vehicles_plate;
+CREATE INDEX vehicles_plate ON vehicles (plate, valid_from);
+ALTER TABLE device_assignments DROP CONSTRAINT device_assignments_pkey,
+    ADD COLUMN id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
+CREATE INDEX device_assignments_device ON device_assignments (device_id, valid_from);
+ALTER TABLE vehicle_routes DROP CONSTRAINT vehicle_routes_pkey,
+    ADD COLUMN id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
+CREATE INDEX vehicle_routes_vehicle ON vehicle_routes (vehicle_id, route_code, valid_from);
 
 -- What is taken back before it began never held: it ends where it begins.
 ALTER TABLE vehicles DROP CONSTRAINT vehicles_check, ADD CHECK (valid_from <= valid_to);
