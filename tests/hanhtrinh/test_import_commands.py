@@ -18,16 +18,17 @@ pytestmark = pytest.mark.integration
 SQUARE = [[[105.0, 21.0], [105.1, 21.0], [105.1, 21.1], [105.0, 21.1], [105.0, 21.0]]]
 
 
+def run(*arguments):
+    """Runs a command: exit code, JSON of standard output, lines of standard error."""
+    ran = CliRunner().invoke(app, list(map(str, arguments)))
+    said = json.loads(ran.stdout) if ran.stdout.startswith("{") else None
+    return ran.exit_code, said, ran.stderr.splitlines()
+
+
 @pytest.fixture
 def command(database, monkeypatch):
-    """Runs a command on the test's database; exit code, JSON of standard output, lines of error."""
+    """Runs a command on the test's database."""
     monkeypatch.setenv("HANHTRINH_DATABASE__DSN", database)
-
-    def run(*arguments):
-        ran = CliRunner().invoke(app, list(map(str, arguments)))
-        said = json.loads(ran.stdout) if ran.stdout.startswith("{") else None
-        return ran.exit_code, said, ran.stderr.splitlines()
-
     return run
 
 
@@ -215,7 +216,7 @@ def test_a_table_with_an_error_is_refused_by_row_and_column(command, database, t
         (("zones", "import", "x", "--from", "soon"), 2, "--from: expected a day or RFC 3339"),
     ],
 )
-def test_a_wrong_use_is_said(arguments, code, said, command):
-    exit_code, _, told = command(*arguments)
+def test_a_wrong_use_is_said_before_a_database_is_needed(arguments, code, said):
+    exit_code, _, told = run(*arguments)
     assert exit_code == code
     assert said in " ".join(told)
