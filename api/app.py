@@ -21,6 +21,7 @@ from api.resources import (
     audit,
     devices,
     drivers,
+    imports,
     journeys,
     keys,
     people,
@@ -113,7 +114,9 @@ def _assembled(options: ApiOptions) -> FastAPI:
     for resource in RESOURCES:
         router: APIRouter = resource.router
         app.include_router(router)
-    for more in (registry.authority, registry.own, registry.health):
+    for more in (
+        registry.authority, registry.own, registry.health, imports.authority, imports.own,
+    ):  # fmt: skip
         app.include_router(more)
     app.include_router(sessions.open_router)
     app.include_router(service.router, prefix=ROOT)

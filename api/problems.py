@@ -42,7 +42,6 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "zone_not_found": (404, "There is no such zone"),
     "route_not_found": (404, "There is no such route"),
     "driver_not_found": (404, "There is no such driver"),
-    "operator_not_found": (404, "There is no such operator"),
     "device_not_found": (404, "There is no such device"),
     "assignment_not_found": (404, "There is no such assignment"),
     "badge_not_found": (404, "There is no such badge"),

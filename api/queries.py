@@ -364,3 +364,12 @@ class EndQuery(ReasonQuery):
     at: Annotated[Instant | None, Field(description="When it ended, RFC 3339; nothing: now.")] = (
         None
     )
+
+
+class ImportQuery(ReasonQuery):
+    dry_run: Annotated[
+        bool, Field(description="Say what is wrong and what would change; write nothing.")
+    ] = False
+    sheet: Annotated[Name | None, Field(description="Sheet of a workbook; nothing: its first.")] = (
+        None
+    )

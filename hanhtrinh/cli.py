@@ -18,6 +18,7 @@ from hanhtrinh.commands import (
     audit,
     check,
     identity,
+    importing,
     judge,
     keeping,
     look,
@@ -118,6 +119,8 @@ app.command("upkeep")(upkeep.upkeep)
 app.command("top")(watch.top)
 app.add_typer(quarantine.quarantine, name="quarantine")
 app.add_typer(registry.vehicles, name="vehicles")
+app.add_typer(importing.registry, name="registry")
+app.add_typer(importing.zones, name="zones")
 app.add_typer(identity.devices, name="devices")
 app.add_typer(access.users, name="users")
 app.add_typer(access.keys, name="keys")

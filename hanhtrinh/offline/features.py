@@ -33,7 +33,10 @@ class _Feature(msgspec.Struct, tag="Feature"):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature: the row-th of its file, from 0; of the `content`, bytes from start to end."""
+    """One feature: the row-th of its file, from 0; of the `content`, bytes from start to end.
+
+    content: empty for a feature of a table, which has no lines.
+    """
 
     file: Path
     row: int
@@ -45,6 +48,8 @@ class Feature:
 
     def wrong(self, place: str, expected: str) -> WrongFileError:
         """The error that says what was expected of a property, or of another part."""
+        if not self.content:
+            return WrongFileError(self.file, expected, line=self.row + 1, column=place, unit="row")
         inside = self.content[self.start : self.end]
         key = re.escape(re.split(r"[.\[]", place.removeprefix("properties."))[0].encode())
         known = re.search(rb'"' + key + rb'"\s*:', inside)
@@ -138,19 +143,37 @@ def _short(text: str) -> str:
 
 def read_features(file: Path) -> Iterator[Feature]:
     """The features of a GeoJSON file. Raises WrongFileError naming line and place."""
+    for feature in each_feature(file):
+        if isinstance(feature, WrongFileError):
+            raise feature
+        yield feature
+
+
+def each_feature(file: Path) -> Iterator[Feature | WrongFileError]:
+    """The features of a GeoJSON file; for what is no feature, what is wrong with it.
+
+    Raises WrongFileError where the file is no collection.
+    """
     content = text_of(file).encode()
     collection = _decode(file, content, 0, _Collection, "expected a GeoJSON FeatureCollection")
     at = max(content.find(b'"features"'), 0)
     for row, raw in enumerate(collection.features):
         at = content.index(bytes(raw), at)
         end = at + len(bytes(raw))
-        place = f"features[{row}]"
-        feature = _decode(file, bytes(raw), content.count(b"\n", 0, at), _Feature, place)
-        properties = feature.properties or {}
-        if feature.id is not None:
-            properties.setdefault("id", feature.id)
-        yield Feature(file, row, content, at, end, feature.geometry, properties)
+        try:
+            yield _feature(file, row, content, at, end)
+        except WrongFileError as error:
+            yield error
         at = end
+
+
+def _feature(file: Path, row: int, content: bytes, at: int, end: int) -> Feature:
+    lines = content.count(b"\n", 0, at)
+    feature = _decode(file, content[at:end], lines, _Feature, f"features[{row}]")
+    properties = feature.properties or {}
+    if feature.id is not None:
+        properties.setdefault("id", feature.id)
+    return Feature(file, row, content, at, end, feature.geometry, properties)
 
 
 def _decode(file: Path, content: bytes, lines: int, kind: type[Any], what: str) -> Any:

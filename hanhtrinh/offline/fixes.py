@@ -7,7 +7,7 @@ order of vehicle and time. What rows are and how they are read is for `ingest.re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,7 @@ def read_fixes(
 
 
 def _wrong_row(file: Path, bad: BadRow) -> WrongFileError:
-    unit = "row" if _is_parquet(file) else "line"
+    unit: Literal["row", "line"] = "row" if _is_parquet(file) else "line"
     reason = bad.reason.partition(": ")[2] if bad.column else bad.reason
     return WrongFileError(file, reason, line=bad.line, column=bad.column, unit=unit)
 

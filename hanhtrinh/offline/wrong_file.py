@@ -1,6 +1,7 @@
 """WrongFileError: what is wrong with a file, and where in it."""
 
 from pathlib import Path
+from typing import Literal
 
 from hanhtrinh.errors import CommandError
 
@@ -9,7 +10,7 @@ class WrongFileError(CommandError):
     """A file that cannot be read as what it should be.
 
     line: from 1; None where the file has none (Parquet) or it is the whole file. column: a name
-    of a table, or a place within a GeoJSON feature.
+    of a table, or a place within a GeoJSON feature. unit: what `line` counts.
     """
 
     def __init__(
@@ -19,9 +20,10 @@ class WrongFileError(CommandError):
         *,
         line: int | None = None,
         column: str = "",
-        unit: str = "line",
+        unit: Literal["line", "row"] = "line",
     ) -> None:
         self.file, self.line, self.column, self.wrong = file, line, column, wrong
+        self.unit = unit
         where = [f"{unit} {line}"] if line is not None else []
         where += [f"column {column}"] if column else []
         super().__init__(": ".join([str(file), *([", ".join(where)] if where else []), wrong]))

@@ -1,12 +1,13 @@
 """`--zones`: fences of a GeoJSON file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from geofence.errors import RegistryError
-from geofence.registry import BEGINNING_US, END_US, WeeklyHours, Zone, ZoneKind
+from geofence.geometry import Shape
+from geofence.registry import BEGINNING_US, END_US, WeeklyHours, Zone
 from geofence.zone_table import SPEED_RANGE, check_zone
 from hanhtrinh.offline.features import Feature, is_number, read_features
 from hanhtrinh.offline.opening import OpeningError, weekly_hours
@@ -32,36 +33,23 @@ def read_zones(file: Path, timezone: ZoneInfo) -> list[Zone]:
 
 
 def _zone(feature: Feature, timezone: ZoneInfo, before: Sequence[Zone]) -> Zone:
-    code = feature.text("id")
-    zone = Zone(
-        id=len(before),
-        code=code,
-        kind=cast("ZoneKind", feature.choice("kind", KINDS)),
-        geometry=feature.geometry,
-        version=1 + sum(zone.code == code for zone in before),
-        name=feature.text("name", ""),
-        radius_m=feature.number("radius_m", 0.0, MOST_METRES),
-        corridor_m=feature.number("corridor_m", 0.0, MOST_METRES),
-        speed_limits=_limits(feature),
-        classes=_classes(feature),
-        weekly_hours=_hours(feature),
-        valid_from=feature.instant("valid_from", timezone, BEGINNING_US),
-        valid_to=feature.instant("valid_to", timezone, END_US),
-        max_stay_s=feature.number("max_stay_s", 0.0, MOST_S),
-        min_duration_s=feature.number("min_duration_s", 0.0, MOST_S) or 0.0,
-        min_gross_kg=feature.number("min_gross_kg", 0.0, MOST_S),
-        overrides_road=feature.flag("overrides_road", False),
-        crossings=feature.flag("crossings", False),
-    )
+    fields = {name: read(feature, timezone) for name, read in FIELDS.items()}
+    version = 1 + sum(zone.code == fields["code"] for zone in before)
+    zone = Zone(id=len(before), geometry=feature.geometry, version=version, **fields)
     _check(feature, zone, before)
     return zone
 
 
-def _check(feature: Feature, zone: Zone, before: Sequence[Zone]) -> None:
+def check_zone_fields(feature: Feature, zone: Zone) -> None:
+    """Refuse fields that contradict each other. Raises WrongFileError."""
     if zone.kind == "speed" and not zone.speed_limits:
         raise feature.wrong_property("speed_limit_kmh", "expected km/h, as the kind is speed")
     if zone.valid_from >= zone.valid_to:
         raise feature.wrong_property("valid_to", "expected an instant after valid_from")
+
+
+def _check(feature: Feature, zone: Zone, before: Sequence[Zone]) -> None:
+    check_zone_fields(feature, zone)
     check_shape(feature, zone)
     for other in before:
         if other.code != zone.code:
@@ -72,10 +60,10 @@ def _check(feature: Feature, zone: Zone, before: Sequence[Zone]) -> None:
             raise feature.wrong_property("id", "expected once, or for times that do not overlap")
 
 
-def check_shape(feature: Feature, zone: Zone) -> None:
-    """Refuse a zone that no rulebook could be built with."""
+def check_shape(feature: Feature, zone: Zone, *, repair: bool = False) -> Shape:
+    """The shape of a zone; refuse one that no rulebook could be built with."""
     try:
-        check_zone(zone)
+        return check_zone(zone, repair=repair)
     except RegistryError as error:
         place, _, wrong = str(error.__cause__ or error).partition(": ")
         is_property = place in feature.properties or place in PROPERTIES
@@ -111,3 +99,23 @@ def _hours(feature: Feature) -> WeeklyHours | None:
         return weekly_hours(feature.text("hours"))
     except OpeningError as error:
         raise feature.wrong("properties.hours", str(error)) from None
+
+
+FIELDS: Final[dict[str, Callable[[Feature, ZoneInfo], Any]]] = {
+    "code": lambda feature, _: feature.text("id"),
+    "kind": lambda feature, _: feature.choice("kind", KINDS),
+    "name": lambda feature, _: feature.text("name", ""),
+    "radius_m": lambda feature, _: feature.number("radius_m", 0.0, MOST_METRES),
+    "corridor_m": lambda feature, _: feature.number("corridor_m", 0.0, MOST_METRES),
+    "speed_limits": lambda feature, _: _limits(feature),
+    "classes": lambda feature, _: _classes(feature),
+    "weekly_hours": lambda feature, _: _hours(feature),
+    "valid_from": lambda feature, zone: feature.instant("valid_from", zone, BEGINNING_US),
+    "valid_to": lambda feature, zone: feature.instant("valid_to", zone, END_US),
+    "max_stay_s": lambda feature, _: feature.number("max_stay_s", 0.0, MOST_S),
+    "min_duration_s": lambda feature, _: feature.number("min_duration_s", 0.0, MOST_S) or 0.0,
+    "min_gross_kg": lambda feature, _: feature.number("min_gross_kg", 0.0, MOST_S),
+    "overrides_road": lambda feature, _: feature.flag("overrides_road", False),
+    "crossings": lambda feature, _: feature.flag("crossings", False),
+}
+"""How each field of a zone is read from a feature in a timezone. Each raises WrongFileError."""

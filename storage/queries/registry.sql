@@ -115,6 +115,14 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(kind)s || ':' || %(code)s, 0))
 SELECT id, version, valid_from, valid_to FROM zones WHERE code = %(code)s
 ORDER BY version DESC LIMIT 1
 
+-- name: newest_zones
+-- The newest version of each of some zones, in the order of storage.registry.snapshot.
+SELECT DISTINCT ON (code)
+       id, code, kind, geometry, version, name, operator_id, radius_m, corridor_m, speed_limits,
+       classes, weekly_hours, valid_from, valid_to, max_stay_s, min_duration_s, min_gross_kg,
+       overrides_road, crossings
+FROM zones WHERE code = ANY(%(code)s::text[]) ORDER BY code, version DESC
+
 -- name: add_zone
 -- A version of a zone.
 INSERT INTO zones (code, version, name, kind, operator_id, geometry, radius_m, corridor_m,
@@ -134,6 +142,23 @@ UPDATE zones SET valid_to = %(valid_to)s WHERE id = %(id)s
 -- The newest version of a route.
 SELECT id, version, valid_from, valid_to FROM routes WHERE code = %(code)s
 ORDER BY version DESC LIMIT 1
+
+-- name: newest_routes
+-- The newest version of each of some routes.
+SELECT DISTINCT ON (code)
+       id, code, corridor_m, terminal_a, terminal_b, outbound, inbound, version, name, operator_id,
+       valid_from, valid_to
+FROM routes WHERE code = ANY(%(code)s::text[]) ORDER BY code, version DESC
+
+-- name: stops_of_routes
+-- The announced stops of some versions.
+SELECT route_id, direction, seq, lon, lat, name, compulsory
+FROM route_stops WHERE route_id = ANY(%(route)s) ORDER BY route_id, direction, seq
+
+-- name: slots_of_routes
+-- The timetables of some versions.
+SELECT route_id, direction, departs, days, valid_from, valid_to
+FROM route_slots WHERE route_id = ANY(%(route)s) ORDER BY route_id, seq
 
 -- name: add_route
 -- A version of a route.

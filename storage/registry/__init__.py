@@ -10,7 +10,13 @@ Functions that write do so in a transaction of their own, or in a savepoint of t
 raise a RegistryError for what contradicts the registry. Instants are microseconds since 1970 UTC.
 """
 
-from storage.registry.routes import add_route, assign_routes, replace_route, retire_route
+from storage.registry.routes import (
+    add_route,
+    assign_routes,
+    newest_routes,
+    replace_route,
+    retire_route,
+)
 from storage.registry.snapshot import RegistrySnapshot, Tenure, load, version
 from storage.registry.stations import add_station
 from storage.registry.vehicles import (
@@ -26,7 +32,7 @@ from storage.registry.vehicles import (
     ensure_drivers,
     operator_id,
 )
-from storage.registry.zones import add_zone, replace_zone, retire_zone
+from storage.registry.zones import add_zone, add_zones, newest_zones, replace_zone, retire_zone
 
 __all__ = [
     "NewVehicle",
@@ -41,11 +47,14 @@ __all__ = [
     "add_vehicle",
     "add_vehicles",
     "add_zone",
+    "add_zones",
     "assign_device",
     "assign_devices",
     "assign_routes",
     "ensure_drivers",
     "load",
+    "newest_routes",
+    "newest_zones",
     "operator_id",
     "replace_route",
     "replace_zone",

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 
 from devices.batch import I32
 from geofence.registry import BEGINNING_US, END_US, Route
 from storage.arrays import Instant, Instants, Int4s, cursor
 from storage.queries import queries
 from storage.registry.refusals import change
+from storage.registry.snapshot import routes_of
 from storage.registry.versions import end_current, lock
 
 SQL = queries("registry")
@@ -25,6 +27,20 @@ async def add_route(conn: AsyncConnection, route: Route) -> Route:
     """
     async with change(conn, f"route {route.code!r}"):
         return await _insert(conn, replace(route, version=1))
+
+
+async def newest_routes(conn: AsyncConnection, codes: Sequence[str]) -> dict[str, Route]:
+    """The newest version of each of some codes, in force or not; new codes have none."""
+    cur = cursor(conn)
+    set_json_loads(msgspec.json.decode, cur)
+    await cur.execute(SQL["newest_routes"], {"code": list(codes)})
+    routes = await cur.fetchall()
+    versions = {"route": [row[0] for row in routes]}
+    parts = []
+    for name in ("stops_of_routes", "slots_of_routes"):
+        await cur.execute(SQL[name], versions)
+        parts.append(await cur.fetchall())
+    return {route.code: route for route in routes_of(routes, *parts)}
 
 
 async def replace_route(conn: AsyncConnection, route: Route, at_us: int) -> Route:

@@ -89,7 +89,7 @@ async def load(conn: AsyncConnection) -> RegistrySnapshot:
     vehicles = await _rows(cur, "vehicles")
     return RegistrySnapshot.of(
         version=at,
-        zones=tuple(_zone(row) for row in await _rows(cur, "zones")),
+        zones=tuple(zone_of(row) for row in await _rows(cur, "zones")),
         routes=await _routes(cur),
         vehicles=await _vehicle_rules(cur, vehicles),
         plates=tuple(Tenure(row[1], row[0], row[10], row[11]) for row in vehicles),
@@ -104,7 +104,8 @@ async def _rows(cur: AsyncCursor, name: str) -> list[tuple[Any, ...]]:
     return await cur.fetchall()
 
 
-def _zone(row: tuple[Any, ...]) -> Zone:
+def zone_of(row: tuple[Any, ...]) -> Zone:
+    """The zone of a row of the query `zones`, or of one with its columns."""
     return Zone(
         id=row[0],
         code=row[1],
@@ -129,16 +130,25 @@ def _zone(row: tuple[Any, ...]) -> Zone:
 
 
 async def _routes(cur: AsyncCursor) -> tuple[Route, ...]:
+    names = ("routes", "route_stops", "route_slots")
+    return routes_of(*[await _rows(cur, name) for name in names])
+
+
+def routes_of(
+    routes: list[tuple[Any, ...]],
+    route_stops: list[tuple[Any, ...]],
+    route_slots: list[tuple[Any, ...]],
+) -> tuple[Route, ...]:
+    """The routes of rows of the queries of these names, or of ones with their columns."""
     stops: dict[int, list[RouteStop]] = defaultdict(list)
-    for route_id, direction, seq, lon, lat, name, compulsory in await _rows(cur, "route_stops"):
+    for route_id, direction, seq, lon, lat, name, compulsory in route_stops:
         stops[route_id].append(RouteStop(direction, seq, lon, lat, name, compulsory))
     slots: dict[int, list[RouteSlot]] = defaultdict(list)
-    for route_id, direction, departs, days, *dates in await _rows(cur, "route_slots"):
+    for route_id, direction, departs, days, *dates in route_slots:
         on = None if days is None else tuple(days)
         slots[route_id].append(RouteSlot(direction, departs, on, *dates))
     return tuple(
-        Route(*(*row, tuple(stops.get(row[0], ())), tuple(slots.get(row[0], ()))))
-        for row in await _rows(cur, "routes")
+        Route(*(*row, tuple(stops.get(row[0], ())), tuple(slots.get(row[0], ())))) for row in routes
     )
 
 

@@ -1,15 +1,18 @@
 """Zones and their versions. Geometry is checked before it comes here (geofence.geometry)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 
 from geofence.registry import Zone
 from storage.arrays import Instant, cursor
 from storage.queries import queries
 from storage.registry.refusals import change
+from storage.registry.snapshot import zone_of
 from storage.registry.versions import end_current, lock
 
 SQL = queries("registry")
@@ -22,6 +25,22 @@ async def add_zone(conn: AsyncConnection, zone: Zone) -> Zone:
     """
     async with change(conn, f"zone {zone.code!r}"):
         return await _insert(conn, replace(zone, version=1))
+
+
+async def add_zones(conn: AsyncConnection, zones: Sequence[Zone]) -> None:
+    """Add many zones under new codes at once, as `add_zone` does."""
+    async with change(conn, f"{len(zones)} zones"):
+        values = [_values(replace(zone, version=1)) for zone in zones]
+        await cursor(conn).executemany(SQL["add_zone"], values)
+
+
+async def newest_zones(conn: AsyncConnection, codes: Sequence[str]) -> dict[str, Zone]:
+    """The newest version of each of some codes, in force or not; new codes have none."""
+    cur = cursor(conn)
+    set_json_loads(msgspec.json.decode, cur)
+    await cur.execute(SQL["newest_zones"], {"code": list(codes)})
+    zones = map(zone_of, await cur.fetchall())
+    return {zone.code: zone for zone in zones}
 
 
 async def replace_zone(conn: AsyncConnection, zone: Zone, at_us: int) -> Zone:
@@ -42,8 +61,8 @@ async def retire_zone(conn: AsyncConnection, code: str, at_us: int) -> None:
         await end_current(conn, "zone", code, at_us)
 
 
-async def _insert(conn: AsyncConnection, zone: Zone) -> Zone:
-    params: dict[str, Any] = {
+def _values(zone: Zone) -> dict[str, Any]:
+    return {
         "code": zone.code,
         "version": zone.version,
         "name": zone.name,
@@ -63,8 +82,11 @@ async def _insert(conn: AsyncConnection, zone: Zone) -> Zone:
         "overrides_road": zone.overrides_road,
         "crossings": zone.crossings,
     }
+
+
+async def _insert(conn: AsyncConnection, zone: Zone) -> Zone:
     cur = cursor(conn)
-    await cur.execute(SQL["add_zone"], params)
+    await cur.execute(SQL["add_zone"], _values(zone))
     row = await cur.fetchone()
     assert row is not None
     return replace(zone, id=row[0])

@@ -97,11 +97,12 @@ def models(app: FastAPI) -> dict[tuple[str, str], type[BaseModel] | None]:
     """The response model of every route, by path and method."""
     from api.access import ROOT
     from api.app import RESOURCES
-    from api.resources import registry, service
+    from api.resources import imports, registry, service
 
     found = {}
     routers = [resource.router for resource in (*RESOURCES, service)]
-    for router in (*routers, registry.authority, registry.own, registry.health):
+    further = (registry.authority, registry.own, registry.health, imports.authority, imports.own)
+    for router in (*routers, *further):
         for route in router.routes:
             for method in route.methods:
                 path = ROOT + route.path.removeprefix(ROOT)
