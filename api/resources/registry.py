@@ -5,7 +5,7 @@ Lists and pages of vehicles, devices and drivers that were there before are besi
 """
 
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -89,12 +89,23 @@ CALIBRATION: Final = Thing(
 )  # fmt: skip
 
 
-def _since(session: Session, given: datetime | None) -> int:
-    return session.scope.now_us if given is None else microseconds(given)
+class Lasting(Protocol):
+    """Facts that hold for a span of time."""
+
+    @property
+    def valid_from(self) -> datetime | None: ...
+
+    @property
+    def valid_to(self) -> datetime | None: ...
 
 
-def _until(given: datetime | None) -> int:
-    return END_US if given is None else microseconds(given)
+def _span(session: Session, facts: Lasting) -> dict[str, int]:
+    """From when to when facts hold: from now, and for ever, where they do not say."""
+    since, until = facts.valid_from, facts.valid_to
+    return {
+        "valid_from": session.scope.now_us if since is None else microseconds(since),
+        "valid_to": END_US if until is None else microseconds(until),
+    }
 
 
 async def _owner(session: Session, operator: str | None) -> str | None:
@@ -120,8 +131,7 @@ async def _changed_operator(
 
 
 async def _new_vehicle(session: Session, facts: registry.NewVehicle) -> records.Record:
-    span = {"valid_from": _since(session, facts.valid_from), "valid_to": _until(facts.valid_to)}
-    return _record(records.VehicleRecord, facts, **span)
+    return _record(records.VehicleRecord, facts, **_span(session, facts))
 
 
 async def _changed_vehicle(
@@ -154,18 +164,15 @@ async def _changed_driver(
 
 
 async def _new_assignment(session: Session, facts: registry.NewAssignment) -> records.Record:
-    span = {"valid_from": _since(session, facts.valid_from), "valid_to": _until(facts.valid_to)}
-    return _record(records.AssignmentRecord, facts, **span)
+    return _record(records.AssignmentRecord, facts, **_span(session, facts))
 
 
 async def _new_badge(session: Session, facts: registry.NewBadge) -> records.Record:
-    span = {"valid_from": _since(session, facts.valid_from), "valid_to": _until(facts.valid_to)}
-    return _record(records.BadgeRecord, facts, **span)
+    return _record(records.BadgeRecord, facts, **_span(session, facts))
 
 
 async def _new_vehicle_route(session: Session, facts: registry.NewVehicleRoute) -> records.Record:
-    span = {"valid_from": _since(session, facts.valid_from), "valid_to": _until(facts.valid_to)}
-    return _record(records.VehicleRouteRecord, facts, **span)
+    return _record(records.VehicleRouteRecord, facts, **_span(session, facts))
 
 
 async def _new_station(_: Session, facts: stations.NewStation) -> records.Record:
@@ -179,8 +186,7 @@ async def _changed_station(
 
 
 async def _new_calibration(session: Session, facts: stations.NewCalibration) -> records.Record:
-    span = {"valid_from": _since(session, facts.valid_from), "valid_to": _until(facts.valid_to)}
-    return _record(records.CalibrationRecord, facts, **span)
+    return _record(records.CalibrationRecord, facts, **_span(session, facts))
 
 
 add_list(authority, OPERATOR, registered.Operator, OperatorQuery, registry.OperatorPage)
