@@ -12,18 +12,21 @@ from api.access import Asked, closed_router
 from api.cursors import encode_cursor, id_cursor
 from api.encoding import json_answer
 from api.models.activities import Days, Hours, OperatorMonth
+from api.models.base import VehicleId
 from api.months import month_of
 from api.openapi import problems
 from api.problems import Problem
-from api.queries import FleetMonthQuery, MonthQuery, Name, WindowQuery
+from api.queries import FleetMonthQuery, MonthQuery, WindowQuery
 from api.resources.journeys import window
 from api.resources.vehicles import ThisVehicle, found_vehicle
-from storage.reading import rollups, vehicles
+from storage.reading import registered, rollups, vehicles
 from storage.reading.rollups import NOTHING, Activity, ViolationCount
 
 router = closed_router("activity")
 
-ThisOperator = Annotated[Name, Path(description="Code of the operator.", examples=["phuong-nam"])]
+ThisOperator = Annotated[
+    VehicleId, Path(description="Number of the operator (an identity, no unit).", examples=[3])
+]
 
 
 class HourShown(Activity, frozen=True):
@@ -113,13 +116,13 @@ async def show_days(
 
 
 @router.get(
-    "/operators/{operator}/month",
+    "/operators/{operator_id}/month",
     summary="Show what an operator's vehicles did in a month",
     response_model=OperatorMonth,
     responses=problems("operator_not_found", "invalid_request", "cursor_invalid"),
 )
 async def show_operator_month(
-    session: Asked, operator: ThisOperator, query: Annotated[FleetMonthQuery, Query()]
+    session: Asked, operator_id: ThisOperator, query: Annotated[FleetMonthQuery, Query()]
 ) -> Response:
     """Distance, driving, silence and speed of a local month, and the violations that began in it.
 
@@ -127,9 +130,10 @@ async def show_operator_month(
     """
     conn, options = session.conn, session.options
     after = id_cursor("operator_month", query.cursor)
+    operator = await registered.operator_code(conn, operator_id)
+    if operator is None:
+        raise Problem("operator_not_found", "operator_id: expected an operator that you may see")
     fleet = await rollups.fleet(conn, operator)
-    if fleet is None:
-        raise Problem("operator_not_found", f"operator {operator}: expected one that you may see")
     start, end = bounds(query.month, options.timezone)
     later = fleet if after is None else [one for one in fleet if one > after]
     page = later[: query.limit]

@@ -70,10 +70,10 @@ async def vehicle_days(
     return dict(await found.fetchall())
 
 
-async def fleet(conn: AsyncConnection[Any], operator: str) -> list[int] | None:
-    """The ids of an operator's vehicles, ascending; None: no operator that may be seen."""
-    found = await (await conn.execute(SQL["fleet"], {"operator": operator})).fetchone()
-    return None if found is None else list(found[0])
+async def fleet(conn: AsyncConnection[Any], operator: str) -> list[int]:
+    """The ids of an operator's vehicles, ascending; empty where there is none that may be seen."""
+    found = await conn.execute(SQL["fleet"], {"operator": operator})
+    return [number for (number,) in await found.fetchall()]
 
 
 async def vehicles_done(

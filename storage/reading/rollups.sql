@@ -13,11 +13,10 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: fleet
--- The vehicles of an operator, ascending; no row where there is no such operator, or none to be seen.
-SELECT coalesce(array_agg(v.id ORDER BY v.id) FILTER (WHERE v.id IS NOT NULL), '{}')
-FROM operators o LEFT JOIN vehicles v ON v.operator_id = o.id
+-- The vehicles of an operator, ascending.
+SELECT v.id FROM operators o JOIN vehicles v ON v.operator_id = o.id
 WHERE o.code = %(operator)s
-GROUP BY o.id;
+ORDER BY v.id;
 
 -- name: vehicles_done
 -- What each of some vehicles did in a span, those that sent anything.

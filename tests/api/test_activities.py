@@ -72,10 +72,11 @@ def test_days_are_local_and_add_up_to_the_month(driven):
 
 
 def test_a_month_of_an_operator_has_its_vehicles_one_by_one_and_together(driven):
-    first = driven.north.get("/operators/north/month", **MAY, limit=1)
-    rest = driven.north.get("/operators/north/month", **MAY, cursor=first["next_cursor"])
+    month = f"/operators/{driven.world.north}/month"
+    first = driven.north.get(month, **MAY, limit=1)
+    rest = driven.north.get(month, **MAY, cursor=first["next_cursor"])
     world = driven.world
-    whole = driven.inspector.get("/operators/north/month", **MAY)
+    whole = driven.inspector.get(month, **MAY)
     assert first["items"] + rest["items"] == whole["items"]
     assert [(one["vehicle_id"], one["fixes"]) for one in whole["items"]] == [
         (world.n1, 180), (world.n2, 10),
@@ -93,10 +94,10 @@ def test_a_month_of_an_operator_has_its_vehicles_one_by_one_and_together(driven)
 
 
 def test_the_month_of_an_operator_that_is_not_seen_is_not_there(api):
-    for path in ("/operators/south/month", "/operators/nobody/month"):
+    for path in (f"/operators/{api.world.south}/month", "/operators/999/month"):
         assert api.north.problem("GET", path, params=MAY) == (404, "operator_not_found")
     wrong = {**MAY, "cursor": "x"}
-    assert api.north.problem("GET", "/operators/north/month", params=wrong) == (
+    assert api.north.problem("GET", f"/operators/{api.world.north}/month", params=wrong) == (
         422, "cursor_invalid",
     )  # fmt: skip
 
@@ -160,7 +161,7 @@ def test_limits_are_those_of_the_deployment(driven):
         client = Client(app, base, driven.world.inspector)
         asked = {**WINDOW, "bbox": AROUND}
         assert client.problem("GET", "/areas/passages", params=asked) == (422, "area_too_large")
-        month = client.get("/operators/north/month", **MAY)
+        month = client.get(f"/operators/{driven.world.north}/month", **MAY)
         client.http.close()
     assert month["total"] is None
     assert [one["fixes"] for one in month["items"]] == [180, 10]

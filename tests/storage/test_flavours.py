@@ -289,14 +289,14 @@ def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
                 done = await rollups.vehicles_done(
                     conn, [ours, others], at(start), at(start + DAY_US)
                 )
-                found.append((fleet is None, set(done)))
+                found.append((ours in fleet, others in fleet, set(done)))
         async with conn.transaction(force_rollback=True):
             await conn.execute("SET LOCAL ROLE hanhtrinh_api")
             with pytest.raises(InsufficientPrivilege):
                 await conn.execute("SELECT * FROM fix_hours")
         return found
 
-    assert place.connected(work) == [(False, {ours}), (True, {ours})]
+    assert place.connected(work) == [(True, False, {ours}), (False, False, {ours})]
 
 
 def test_violations_are_counted_by_kind_and_band(place):
