@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from uuid import UUID
 
 import numpy as np
 
@@ -11,11 +12,14 @@ from benchmarks.report import Rate, Result, rates
 from devices.batch import FixBatch, Input, inputs_word
 from devices.catalogue import CODECS, codec
 from devices.codec import Decoder
+from devices.each_fix import Fix, each_fix
+from devices.formats.osmand.locations import MPS_KMH
 from devices.formats.teltonika.encoding import MAX_RECORDS, encode_packet
 
 RECEIVED_US = 1_767_614_400_000_000
 PAYLOADS = 4096
 FULL = "teltonika, full packets"
+PHONES = "osmand, JSON of phones"
 
 
 def fixes(n: int) -> FixBatch:
@@ -44,10 +48,36 @@ def payloads(name: str, sent: FixBatch) -> list[bytes]:
     if name == FULL:
         starts = range(0, len(sent), MAX_RECORDS)
         return [encode_packet(sent.take(np.arange(len(sent))[s : s + MAX_RECORDS])) for s in starts]
+    idents = [f"1392345{number % 50_000:05d}" for number in range(len(sent))]
+    if name == PHONES:
+        return [of_phone(fix, ident) for fix, ident in zip(each_fix(sent), idents, strict=True)]
     encode = CODECS[name].encode
     assert encode
-    idents = [f"1392345{number % 50_000:05d}" for number in range(len(sent))]
     return encode(sent, idents, [f"79{number:010d}" for number in range(500)])
+
+
+def of_phone(fix: Fix, ident: str) -> bytes:
+    """A fix as newer clients of osmand send it, with all that they know of it."""
+    coords = {
+        "latitude": fix.lat, "longitude": fix.lon, "accuracy": 4.8,
+        "speed": round(fix.speed_kmh / MPS_KMH, 2), "speed_accuracy": 0.5,
+        "heading": fix.heading, "heading_accuracy": 12.5,
+        "altitude": fix.altitude, "altitude_accuracy": 3.2,
+    }  # fmt: skip
+    location = {
+        "extras": {},
+        "timestamp": f"{np.datetime64(fix.time_us // 1000, 'ms')}Z",
+        "event": "motionchange",
+        "is_moving": True,
+        "uuid": str(UUID(int=fix.time_us << 64 | int(fix.odometer))),
+        "age": 516,
+        "odometer": fix.odometer / 10,
+        "coords": coords,
+        "activity": {"type": "in_vehicle", "confidence": 100},
+        "battery": {"level": 0.87, "is_charging": False},
+    }
+    message = {"location": location, "device_id": ident}
+    return json.dumps(message, separators=(",", ":")).encode()
 
 
 def measure(name: str, repeats: int) -> Result:
@@ -55,7 +85,7 @@ def measure(name: str, repeats: int) -> Result:
     sent = fixes(PAYLOADS)
     batch, dicts = payloads(name, sent), payloads("json", sent)
     received = np.full(len(batch), RECEIVED_US, np.int64)
-    decode: Decoder = codec("teltonika" if name == FULL else name).decode
+    decode: Decoder = codec(name.partition(",")[0]).decode
 
     def ours() -> int:
         decoded = decode(batch, received)
@@ -73,7 +103,7 @@ def measure(name: str, repeats: int) -> Result:
 
 
 def main(arguments: Sequence[str]) -> None:
-    names = [name for name, one in sorted(CODECS.items()) if one.encode] + [FULL]
+    names = [name for name, one in sorted(CODECS.items()) if one.encode] + [FULL, PHONES]
     parser = argparse.ArgumentParser(prog="benchmarks.decode", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repeats, for a first look")
     parser.add_argument("--json", action="store_true", help="print one JSON object a codec")

@@ -34,7 +34,7 @@ from devices.json_kernel import (
     hash_of,
     read_messages,
 )
-from devices.json_texts import join_members, read_pairs
+from devices.json_texts import BESIDE, INNER, NO_PART, join_members, read_pairs
 from devices.merging import merged
 from devices.rows import FixRows, decode_each
 from devices.texts import Names, known_licence
@@ -217,12 +217,25 @@ class Columns:
 
     def kept(self, *path: str) -> "Kept":
         """`unread`, each an object that can be stored as it is if it is of a kind that says so."""
+        return self.joined(path)
+
+    def joined(self, *paths: Path, inner: Path | None = None) -> "Kept":
+        """`kept` of some objects as one, that of `inner` under its name inside it.
+
+        A name that would stand there twice makes it OTHER.
+        """
         noted, n = self._out.noted, len(self)
-        size = int((noted[:, 3] - noted[:, 2] + 2).sum())
+        part = np.full(len(self._shape.objects), NO_PART, np.uint8)
+        part[[self._shape.objects[path] for path in paths]] = BESIDE
+        front = b""
+        if inner is not None:
+            part[self._shape.objects[inner]] = INNER
+            front = b'{"%b":' % inner[-1].encode()
+        size = int((noted[:, 3] - noted[:, 2] + 2).sum()) + n * (len(front) + 1)
         kind, place = np.zeros(n, np.uint8), np.zeros((n, 2), np.int64)
+        raw, starts = np.frombuffer(self._data, np.uint8), np.frombuffer(front, np.uint8)
         out = np.empty(size, np.uint8)
-        raw, number = np.frombuffer(self._data, np.uint8), self._shape.objects[path]
-        size = join_members(raw, noted, number, kind, out, place)
+        size = join_members(raw, noted, part, starts, kind, out, place)
         data = out[:size].tobytes()
         ends = zip(
             *place.T.tolist(), strict=True

@@ -15,8 +15,11 @@ from devices.scanning import PLAIN, json_number_at, past_digits, word_at
 
 NOTHING, OTHER, MEMBERS, ELEMENTS = range(4)
 """What a row has of unknown members. OTHER: such as must be read. MEMBERS: each once, its value a
-plain text, true, false, or a number that is written as we would. ELEMENTS: these only with names of
-one to nine digits, and whole numbers."""
+plain text, true, false, null, or a number that is written as we would, or an object or a list of
+such. ELEMENTS: these only with names of one to nine digits, and whole numbers."""
+
+NO_PART, BESIDE, INNER = range(3)
+"""Where members are written that were noted of an object, see `join_members`."""
 
 _MOST_MEMBERS: Final = 64
 """Each name is compared with those before it; more members than trackers send are read instead."""
@@ -28,94 +31,204 @@ _MOST_DIGITS, _MOST_OF_NAME = 18, 9
 """Digits of a number (a double has 17, and perhaps a zero in front), and of a name."""
 
 _QUOTE, _COMMA, _COLON, _MINUS, _DOT, _ZERO = (ord(sign) for sign in '",:-.0')
-_OPEN, _CLOSE = ord("{"), ord("}")
-_TRUE, _FALSE = tuple(b"true"), tuple(b"false")
+_OPEN, _CLOSE, _LIST, _LIST_END = (ord(sign) for sign in "{}[]")
+_TRUE, _FALSE, _NULL = tuple(b"true"), tuple(b"false"), tuple(b"null")
 
 
 @inlined_kernel
-def _number_kind(data: U8, at: int, end: int) -> int:
-    """What a number is, if one ends here."""
+def _number(data: U8, at: int) -> tuple[int, int]:
+    """What the number is that stands here, and where it ends."""
     negative = data[at] == _MINUS
-    at += negative
-    begin, at = at, past_digits(data, at)
+    begin = at + negative
+    at = past_digits(data, begin)
     whole = at - begin
     if not 0 < whole <= _MOST_DIGITS or (data[begin] == _ZERO and whole > 1):
-        return OTHER
-    if at == end:
-        return OTHER if negative and data[begin] == _ZERO else ELEMENTS
-    if data[at] != _DOT or past_digits(data, at + 1) != end:
-        return OTHER
-    parts = end - at - 1
-    canonical = parts == 1 or data[end - 1] != _ZERO
-    return MEMBERS if 0 < parts <= _MOST_DIGITS - whole and canonical else OTHER
+        return OTHER, at
+    if data[at] != _DOT:
+        return (OTHER if negative and data[begin] == _ZERO else ELEMENTS), at
+    dot = at
+    at = past_digits(data, dot + 1)
+    parts = at - dot - 1
+    canonical = parts == 1 or data[at - 1] != _ZERO
+    return (MEMBERS if 0 < parts <= _MOST_DIGITS - whole and canonical else OTHER), at
+
+
+@inlined_kernel
+def _past_plain(data: U8, at: int) -> int:
+    """Where characters end that stand for themselves."""
+    while PLAIN[data[at]]:
+        at += 1
+    return at
+
+
+@inlined_kernel
+def _scalar(data: U8, at: int) -> tuple[int, int]:
+    """What the value is that stands here, which is no object and no list, and where it ends."""
+    if data[at] == _QUOTE:
+        at = _past_plain(data, at + 1)
+        return (MEMBERS if data[at] == _QUOTE else OTHER), at + 1
+    if word_at(data, at, _TRUE) or word_at(data, at, _NULL):
+        return MEMBERS, at + len(_TRUE)
+    if word_at(data, at, _FALSE):
+        return MEMBERS, at + len(_FALSE)
+    return _number(data, at)
+
+
+@inlined_kernel
+def _is_same_name(data: U8, one: int, other: int) -> bool:
+    """Whether two names are the same that begin here, behind their quotes."""
+    while data[one] == data[other] and data[one] != _QUOTE:
+        one, other = one + 1, other + 1
+    return bool(data[one] == data[other])
+
+
+@inlined_kernel
+def _is_named_before(data: U8, member: int, name: int) -> bool:
+    """Whether a plain object has a name already; member: its first, `name` stands behind all."""
+    while member < name:
+        if _is_same_name(data, member + 1, name + 1):
+            return True
+        _, end = _scalar(data, _past_plain(data, member + 1) + 2)
+        member = end + 1
+    return False
+
+
+@kernel
+def _group(data: U8, at: int) -> tuple[int, int]:
+    """What the object or list is that begins here, and where it ends if it is MEMBERS."""
+    named = data[at] == _OPEN
+    close = _CLOSE if named else _LIST_END
+    at += 1
+    first = at
+    if data[at] == close:
+        return MEMBERS, at + 1
+    for _ in range(_MOST_MEMBERS):
+        if named:
+            if data[at] != _QUOTE or _is_named_before(data, first, at):
+                break
+            at = _past_plain(data, at + 1)
+            if data[at] != _QUOTE or data[at + 1] != _COLON:
+                break
+            at += 2
+        kind, at = _scalar(data, at)
+        if kind == OTHER or (data[at] != close and data[at] != _COMMA):
+            break
+        at += 1
+        if data[at - 1] == close:
+            return MEMBERS, at
+    return OTHER, at
 
 
 @inlined_kernel
 def _kind(data: U8, at: int, end: int) -> int:
     """What the member is that stands here."""
-    at += 1
-    begin = at
-    at = past_digits(data, at)
+    begin = at + 1
+    at = past_digits(data, begin)
     numbered = data[at] == _QUOTE and 0 < at - begin <= _MOST_OF_NAME
-    while PLAIN[data[at]]:
-        at += 1
+    at = _past_plain(data, at)
     if data[at] != _QUOTE or data[at + 1] != _COLON:
         return OTHER
     at += 2
-    if data[at] == _QUOTE:
-        at += 1
-        while PLAIN[data[at]]:
-            at += 1
-        return MEMBERS if data[at] == _QUOTE and at + 1 == end else OTHER
-    if word_at(data, at, _TRUE) or word_at(data, at, _FALSE):
-        size = len(_TRUE) if data[at] == _TRUE[0] else len(_FALSE)
-        return MEMBERS if at + size == end else OTHER
-    return min(_number_kind(data, at, end), ELEMENTS if numbered else MEMBERS)
+    if data[at] == _OPEN or data[at] == _LIST:
+        kind, at = _group(data, at)
+    else:
+        kind, at = _scalar(data, at)
+    return min(kind, ELEMENTS if numbered else MEMBERS) if at == end else OTHER
 
 
 @inlined_kernel
-def _is_again(data: U8, noted: I64, first: int, note: int) -> bool:
-    """Whether a member has the name of one before it."""
+def _is_again(data: U8, noted: I64, part: U8, first: int, note: int) -> bool:
+    """Whether a member has the name of one before it in its part."""
     for before in range(first, note):
-        if noted[before, 1] == noted[note, 1]:
-            one, other = noted[before, 2] + 1, noted[note, 2] + 1
-            while data[one] == data[other] and data[one] != _QUOTE:
-                one, other = one + 1, other + 1
-            if data[one] == data[other]:
-                return True
+        if _part(noted, part, before) == _part(noted, part, note) and _is_same_name(
+            data, noted[before, 2] + 1, noted[note, 2] + 1
+        ):
+            return True
     return False
 
 
-@kernel
-def join_members(data: U8, noted: I64, what: int, kind: U8, out: U8, place: I64) -> int:
-    """Write the members of an object that were noted as an object; how many bytes they all are.
+@inlined_kernel
+def _part(noted: I64, part: U8, note: int) -> int:
+    """The part of what is written that a note belongs to."""
+    return int(part[noted[note, 1]]) if noted[note, 1] >= 0 else NO_PART
 
-    noted: as in devices.json_kernel.Out. what: the object's number. kind: shape (rows,), all
-    NOTHING when given. place: shape (rows, 2), where each begins and ends in `out`.
+
+@inlined_kernel
+def _put_members(
+    data: U8, noted: I64, part: U8, which: int, first: int, past: int, out: U8, to: int, most: int
+) -> tuple[int, int]:
+    """Write those of a row's members that belong to a part as an object, if any: end, and kind.
+
+    most: where what is not OTHER ends at the latest.
     """
-    to, row, first = 0, -1, 0
-    for note in range(len(noted)):
-        if noted[note, 1] != what:
+    kind = NOTHING
+    for note in range(first, past):
+        if _part(noted, part, note) != which:
             continue
         begin, end = noted[note, 2], noted[note, 3]
-        if noted[note, 0] != row:
-            row, first = noted[note, 0], note
-            place[row, 0], kind[row] = to, ELEMENTS
+        if kind == NOTHING:
+            kind = ELEMENTS
             out[to] = _OPEN
             to += 1
         else:
             out[to - 1] = _COMMA
-        few = note - first < _MOST_MEMBERS and to - place[row, 0] + end - begin < _MOST_BYTES
-        if kind[row] > OTHER and few and not _is_again(data, noted, first, note):
-            kind[row] = min(kind[row], _kind(data, begin, end))
+        few = note - first < _MOST_MEMBERS and to + end - begin < most
+        if kind > OTHER and few and not _is_again(data, noted, part, first, note):
+            kind = min(kind, _kind(data, begin, end))
         else:
-            kind[row] = OTHER
+            kind = OTHER
         for at in range(begin, end):
             out[to] = data[at]
             to += 1
         out[to] = _CLOSE
         to += 1
-        place[row, 1] = to
+    return to, kind
+
+
+@inlined_kernel
+def _is_named(data: U8, noted: I64, part: U8, first: int, past: int, front: U8) -> bool:
+    """Whether a row's members beside the inner object have one of its name."""
+    for note in range(first, past):
+        if _part(noted, part, note) == BESIDE:
+            begin, k = noted[note, 2], 1
+            while k < len(front) and data[begin + k - 1] == front[k]:
+                k += 1
+            if k == len(front):
+                return True
+    return False
+
+
+@kernel
+def join_members(data: U8, noted: I64, part: U8, front: U8, kind: U8, out: U8, place: I64) -> int:
+    """Write the members that were noted of some objects as one; how many bytes all rows are.
+
+    noted: as in devices.json_kernel.Out. part: shape (objects,), whether an object's members are
+    left out, stand in the object that is written (BESIDE) or in one inside it (INNER). front: what
+    stands in front of that one, {"name":. kind: shape (rows,), all NOTHING when given. place:
+    shape (rows, 2), all 0 when given, where each begins and ends in `out`.
+    """
+    to = past = 0
+    while past < len(noted):
+        row, first = noted[past, 0], past
+        while past < len(noted) and noted[past, 0] == row:
+            past += 1
+        begin, most = to, to + _MOST_BYTES
+        to += len(front)
+        to, inner = _put_members(data, noted, part, INNER, first, past, out, to, most)
+        if inner == NOTHING:
+            to = begin
+        else:
+            for k in range(len(front)):
+                out[begin + k] = front[k]
+        middle = to
+        to, what = _put_members(data, noted, part, BESIDE, first, past, out, to, most)
+        if inner != NOTHING:
+            out[middle] = _COMMA if what != NOTHING else _CLOSE
+            to = max(to, middle + 1)
+            what = min(inner, MEMBERS) if what == NOTHING else min(inner, what, MEMBERS)
+            if _is_named(data, noted, part, first, past, front):
+                what = OTHER
+        kind[row], place[row, 0], place[row, 1] = what, begin, to
     return to
 
 

@@ -186,10 +186,17 @@ def check_kept(kind, text, members):
     """An object is of a kind that may be stored as it is written only if that says the same."""
     assert bool(text) == bool(members) == (kind != NOTHING)
     if kind in {MEMBERS, ELEMENTS}:
-        assert json.loads(text, object_pairs_hook=list) == [*members.items()]
+        said = json.loads(text, object_pairs_hook=each_once)
+        assert [*said.items()] == [*members.items()]
     if kind == ELEMENTS:
         assert all(name.isdecimal() for name in members)
         assert {*map(type, members.values())} == {int}
+
+
+def each_once(pairs):
+    found = dict(pairs)
+    assert len(found) == len(pairs)
+    return found
 
 
 def unknown(message, path):

@@ -12,6 +12,7 @@ from devices.formats.osmand import locations, queries
 from devices.formats.osmand.query_kernel import MAX_PARAMETERS, as_json
 from devices.json_columns import Columns, Written
 from tests.devices.made_up import NOW_US, encoded
+from tests.devices.test_bad_input import mutations
 from tests.devices.test_messages import same
 
 TEXTS = ("id", "driverUniqueId")
@@ -129,6 +130,14 @@ def test_both_readers_of_queries_say_the_same(known, more, order):
 
 
 scalars = st.none() | st.booleans() | st.floats(-50, 200) | st.sampled_from(["x", "", "5", 7])
+anything = scalars | st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "battery", "é", ""]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
 bodies = st.fixed_dictionaries(
     {
         "location": st.fixed_dictionaries(
@@ -136,29 +145,69 @@ bodies = st.fixed_dictionaries(
                 "timestamp": st.sampled_from(["2026-01-05T11:59:30.250Z", "2026-01-05T11:59:30"]),
                 "coords": st.fixed_dictionaries(
                     {"latitude": st.floats(-90, 90), "longitude": st.floats(-180, 180)},
-                    optional=dict.fromkeys(("speed", "heading", "altitude", "accuracy"), scalars),
+                    optional={
+                        **dict.fromkeys(("speed", "heading", "altitude", "accuracy"), scalars),
+                        "battery": anything,
+                    },
                 ),
             },
             optional={
                 "is_moving": scalars,
                 "odometer": scalars,
-                "event": scalars,
+                "event": anything,
                 "accuracy": scalars,
+                "activity": anything,
+                "extras": anything,
                 "battery": scalars
-                | st.fixed_dictionaries({}, optional={"level": scalars, "is_charging": scalars}),
+                | st.fixed_dictionaries({}, optional={"level": anything, "is_charging": scalars}),
             },
         )
     },
-    optional={"device_id": st.sampled_from(["352625333222111", " ", 5, None]), "event": scalars},
+    optional={
+        "device_id": st.sampled_from(["352625333222111", " ", 5, None]),
+        "event": anything,
+        "battery": anything,
+    },
 )
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(bodies, min_size=1, max_size=3))
-def test_both_readers_of_json_say_the_same(messages):
-    texts = [json.dumps(message).encode() for message in messages]
+@settings(max_examples=100, deadline=None)
+@given(st.lists(bodies, min_size=1, max_size=3), st.booleans())
+def test_both_readers_of_json_say_the_same(messages, is_compact):
+    separators = (",", ":") if is_compact else None
+    texts = [json.dumps(message, separators=separators).encode() for message in messages]
     query = b"?id=1&lat=1&lon=2&timestamp=1767614370"
-    same("osmand", [*texts, query, json.dumps(messages).encode()])
+    same("osmand", [*texts, query, json.dumps(messages, separators=separators).encode()])
+
+
+PHONE = (
+    b'{"location":{"extras":{},"timestamp":"2026-01-05T11:59:30.250Z","event":"motionchange",'
+    b'"is_moving":true,"uuid":"8a5c2f1e-3b1c-4c55-9b2e-0242ac120002","age":516,"odometer":1234.5,'
+    b'"coords":{"latitude":21.028511,"longitude":105.854167,"accuracy":4.8,"speed":11.7,'
+    b'"speed_accuracy":0.5,"heading":275.3,"heading_accuracy":12.5,"altitude":12.1,'
+    b'"altitude_accuracy":3.2},"activity":{"type":"in_vehicle","confidence":100},'
+    b'"battery":{"level":0.87,"is_charging":false}},"device_id":"352625333222111"}'
+)
+"""As phones write it."""
+
+
+def test_what_phones_send_is_stored_as_it_is_written():
+    columns = Columns(locations.SHAPE, Written.of([PHONE]))
+    assert not columns.odd.any()
+    (extra,) = locations.say(columns).extra.values()
+    assert extra == (
+        b'{"battery":{"level":0.87},"extras":{},"event":"motionchange",'
+        b'"uuid":"8a5c2f1e-3b1c-4c55-9b2e-0242ac120002","age":516,"accuracy":4.8,'
+        b'"speed_accuracy":0.5,"heading_accuracy":12.5,"altitude_accuracy":3.2,'
+        b'"activity":{"type":"in_vehicle","confidence":100}}'
+    )
+    same("osmand", [PHONE])
+
+
+@settings(max_examples=80, deadline=None)
+@given(mutations(PHONE))
+def test_both_readers_say_the_same_of_damaged_messages_of_phones(damaged):
+    same("osmand", [PHONE, damaged, PHONE])
 
 
 def test_the_usual_query_and_message_are_left_to_nobody():

@@ -35,6 +35,8 @@ def decode(payloads: Sequence[bytes], received: I64) -> Decoded:
     is_json = np.fromiter(map(bytes.startswith, payloads, repeat(_JSON)), np.bool_, len(payloads))
     if not is_json.any():
         return _decode_queries(payloads, received)
+    if is_json.all():
+        return _decode_json(payloads, received)
     parts = []
     for decode_some, some in ((_decode_queries, ~is_json), (_decode_json, is_json)):
         rows = np.flatnonzero(some).tolist()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from devices.batch import F64
+from devices.batch import F64, Bool
 from devices.errors import DecodeError, Reject
 from devices.json_columns import Columns, Said, Shape, words_of
 from devices.json_input import (
@@ -22,6 +22,7 @@ from devices.json_input import (
     switches,
 )
 from devices.json_kernel import INSTANT, NULL, NUMBER, REQUIRED, TEXT, TRUTH
+from devices.json_texts import OTHER
 from devices.messages import known
 from devices.rows import FixRows
 
@@ -64,17 +65,25 @@ def say(columns: Columns) -> Said:
         "inputs": words_of(states),
         "quality": np.zeros(len(columns), np.uint16),
     }
-    return Said(said, columns.texts("device_id"), None, columns.stored(_kept(columns)))
+    return Said(said, columns.texts("device_id"), None, _extra(columns))
 
 
 def _unless_negative(values: F64) -> F64:
     return np.where(values >= 0, values, np.nan)
 
 
-def _kept(columns: Columns) -> dict[int, dict[str, Any]]:
-    """What has no column, by row."""
+def _extra(columns: Columns) -> dict[int, bytes]:
+    """`extra` by row: what has no column."""
+    kind, texts = columns.joined((), _LOCATION, _COORDS, inner=_BATTERY)
+    extra = {row: text for row, text in enumerate(texts) if text}
+    others = kind == OTHER
+    return extra | columns.stored(_kept(columns, others)) if others.any() else extra
+
+
+def _kept(columns: Columns, only: Bool) -> dict[int, dict[str, Any]]:
+    """As `_extra`, of rows whose members may be anything."""
     message, location, coords, battery = (
-        columns.others(*path) for path in ((), _LOCATION, _COORDS, _BATTERY)
+        columns.others(*path, only=only) for path in ((), _LOCATION, _COORDS, _BATTERY)
     )
     for row, members in battery.items():
         location.setdefault(row, {})["battery"] = members
