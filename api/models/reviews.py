@@ -104,7 +104,7 @@ class TakenStep(Model):
     province: Annotated[str | None, Field(description="Province of who did it; null: none.")]
 
 
-class History(Model):
+class ReviewHistory(Model):
     """What happened to a review, and what may happen next."""
 
     model_config = ConfigDict(

@@ -9,7 +9,7 @@ from api import reviewing
 from api.access import Asked, Session, closed_router
 from api.encoding import json_answer
 from api.metrics import Metrics
-from api.models.reviews import History, NewStep, NewSteps, StepOutcomes, TakenStep
+from api.models.reviews import NewStep, NewSteps, ReviewHistory, StepOutcomes, TakenStep
 from api.openapi import problems
 from api.problems import Problem
 from api.resources.violations import ThisViolation
@@ -42,7 +42,7 @@ class OutcomesShown(msgspec.Struct, frozen=True):
 @router.get(
     "/violations/{violation_id}/reviews",
     summary="Show the review of a violation",
-    response_model=History,
+    response_model=ReviewHistory,
     responses=problems("violation_not_found"),
 )
 async def list_reviews(session: Asked, violation_id: ThisViolation) -> Response:

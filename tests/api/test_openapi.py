@@ -171,7 +171,7 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (Evidence, violations.Evidence),
         (EvidenceFix, violations.EvidenceFix),
         (TakenStep, reviews.TakenStep),
-        (HistoryShown, reviews.History),
+        (HistoryShown, reviews.ReviewHistory),
         (OutcomeShown, reviews.StepOutcome),
         (OutcomesShown, reviews.StepOutcomes),
         (Attachment, reviews.Attachment),

@@ -15,7 +15,16 @@ CHECKS = (
     "response_schema_conformance", "response_headers_conformance", "ignored_auth",
     "unsupported_method", "allow_header_conformance",
 )  # fmt: skip
-PROGRAM = "from schemathesis.cli import schemathesis; schemathesis()"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PROGRAM = f"""
+import schemathesis
+from schemathesis.cli import schemathesis as program
+
+schemathesis.serializer.alias("{XLSX}", "application/octet-stream")
+program()
+"""
+DEEP = "HANHTRINH_TEST_DEEP" in os.environ
+"""Try every boundary of every parameter as well: 7,000 requests, a minute of processor time."""
 
 
 @pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed")
@@ -27,7 +36,8 @@ def test_no_operation_fails_or_answers_otherwise_than_documented(database, tmp_p
             [
                 sys.executable, "-c", PROGRAM, "run", f"{base}/api/v1/openapi.json",
                 "--header", f"Authorization: Bearer {key}", "--checks", ",".join(CHECKS),
-                "--phases", "examples,coverage,fuzzing", "--max-examples", "4", "--seed", "1",
+                "--phases", "examples,fuzzing,coverage" if DEEP else "examples,fuzzing",
+                "--max-examples", "20" if DEEP else "5", "--seed", "1",
                 "--generation-database", "none", "--request-timeout", "60", "--no-color",
                 "--suppress-health-check", "all", "--warnings", "off",
             ],

@@ -17,6 +17,10 @@ def closed_pages(world: World) -> list[str]:
         f"/vehicles/{world.s1}/journey?{WINDOW}",
         f"/vehicles/{world.s1}/journey?{WINDOW}&format=geojson",
         f"/vehicles/{world.s1}/visits",
+        f"/vehicles/{world.s1}/hours?{WINDOW}",
+        f"/vehicles/{world.s1}/days?month=2026-05",
+        f"/operators/{world.south}/month?month=2026-05",
+        f"/areas/passages?{WINDOW}&bbox=106.2,10.4,107.1,11.3",
         f"/vehicles/{world.s1}/rate?month=2026-05",
         "/positions",
         "/positions?operator=south",
@@ -54,7 +58,7 @@ def registered_pages(world: World) -> list[str]:
     return pages
 
 
-PAGES = range(48)
+PAGES = range(52)
 OTHERS = {
     "health", "ready", "metrics", "session", "people", "keys", "audit", "drivers", "{driver_id}",
     "data", "{calibration_id}",
