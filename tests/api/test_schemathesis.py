@@ -37,7 +37,7 @@ def test_no_operation_fails_or_answers_otherwise_than_documented(database, tmp_p
                 sys.executable, "-c", PROGRAM, "run", f"{base}/api/v1/openapi.json",
                 "--header", f"Authorization: Bearer {key}", "--checks", ",".join(CHECKS),
                 "--phases", "examples,fuzzing,coverage" if DEEP else "examples,fuzzing",
-                "--max-examples", "20" if DEEP else "5", "--seed", "1",
+                "--max-examples", "20" if DEEP else "3", "--seed", "1",
                 "--generation-database", "none", "--request-timeout", "60", "--no-color",
                 "--suppress-health-check", "all", "--warnings", "off",
             ],

@@ -12,7 +12,7 @@ from devices.crc16 import crc16_ibm
 from tests.devices.made_up import arrived
 from tests.devices.plausible import assert_plausible
 
-moderate = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+moderate = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 IMEI = "862311060000017"
 PLACE = "1,36.4,275,12.5,105.854200,21.028500,20260105115930"

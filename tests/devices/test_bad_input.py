@@ -16,7 +16,7 @@ from tests.devices.made_up import arrived, encoded
 from tests.devices.plausible import assert_plausible
 
 NAMES = sorted(CODECS)
-moderate = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+moderate = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def decode(name, payloads):

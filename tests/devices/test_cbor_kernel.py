@@ -80,7 +80,7 @@ def one(payload):
     return None if made.odd[0] else json.loads(made.data[made.begin[0] : made.end[0]])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     value=messages | st.lists(messages, max_size=3),
     wider=st.integers(0, 4),
@@ -103,7 +103,7 @@ def test_messages_are_written_as_json_in_whatever_way_they_are_encoded(
         assert found == expected(value)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given((messages | values).map(cbor2.dumps).flatmap(mutations))
 def test_what_is_written_of_any_bytes_is_what_a_library_reads(payload):
     found = one(payload)

@@ -61,13 +61,13 @@ def frames(draw):
     return payload
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(payloads=st.lists(frames(), max_size=12))
 def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
     decode(*payloads)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(fixes=fix_batches(max_size=20, extra=NO_EXTRA, most_kmh=255))
 def test_encoded_frames_come_back_both_ways(fixes):
     decoded = decode(*encode(fixes, [""] * len(fixes), ())).fixes
@@ -283,7 +283,7 @@ def test_a_bad_frame_does_not_hurt_the_ones_beside_it():
         assert [refusal.at for refusal in decoded.refusals] == [len(good)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(kind=st.integers(0, 255), content=st.binary(max_size=90), is_long=st.booleans())
 def test_a_frame_of_any_content_makes_sense(kind, content, is_long):
     make = long_frame if is_long else frame
@@ -291,7 +291,7 @@ def test_a_frame_of_any_content_makes_sense(kind, content, is_long):
     assert len(decoded.fixes) + len(decoded.refusals) >= 2
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     kind_and_size=st.sampled_from(sorted(SHORT_READERS)),
     content=st.binary(min_size=250, max_size=250),

@@ -61,7 +61,7 @@ def bits(value):
     return struct.pack("d", value)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(numbers)
 @example("-0")
 @example("01")
@@ -94,7 +94,7 @@ def test_numbers_of_all_the_digits_of_a_double_are_read_to_the_last_bit():
     np.testing.assert_array_equal(columns.number("a"), [float(text) for text in texts])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(instants)
 @example("2026-02-29T00:00:00Z")
 @example("2024-02-29T23:59:59.999999+07:00")
@@ -206,7 +206,7 @@ def unknown(message, path):
     return {k: v for k, v in (found or {}).items() if k not in known}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(usual.flatmap(lambda value: st.tuples(st.just(value), written(value))))
 def test_messages_of_the_shape_are_read_however_they_are_written(case):
     value, payload = case
@@ -215,7 +215,7 @@ def test_messages_of_the_shape_are_read_however_they_are_written(case):
     check(read, [value])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given((usual | messages).flatmap(written).flatmap(mutations))
 def test_what_is_read_of_any_bytes_is_what_a_library_reads(payload):
     read = one(payload)
@@ -291,7 +291,7 @@ def test_payloads_of_nothing_but_unknown_members_are_left_to_the_other_reader():
 
 
 @given(st.lists(st.sampled_from([b"", b"a", b"aa", b"b", b"ab"]) | st.binary(max_size=3)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_texts_are_numbered_in_order_of_appearance(texts):
     ends = np.cumsum([0, *map(len, texts)])
     number, known = distinct(b"".join(texts), ends[:-1], ends[1:])

@@ -60,7 +60,7 @@ def decoded(value):
     return made
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(value=fixes | broken | lacking | st.lists(fixes | broken, max_size=3) | anything)
 @example(value={"time": NOW, "lat": 1, "lon": 2, "ident": ""})
 @example(value={"time": NOW, "lat": 1, "lon": 2, "ident": "x" * 65})

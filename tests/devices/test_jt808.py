@@ -18,7 +18,7 @@ from devices.xor8 import xor8
 from tests.devices.made_up import LICENCES, NO_EXTRA, NOW_US, NUMBERS, arrived, fix_batches
 from tests.devices.plausible import assert_plausible
 
-moderate = settings(max_examples=60, deadline=None)
+moderate = settings(max_examples=40, deadline=None)
 
 PLACE = bytes.fromhex("01412b34064f5ee8")
 WHEN = bytes.fromhex("260105195930")
@@ -104,7 +104,7 @@ def messages(draw):
     return payload
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(payloads=st.lists(messages(), max_size=12))
 def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
     decode(*payloads)

@@ -53,7 +53,7 @@ EXTRA = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     payloads=st.lists(
         st.builds(
@@ -73,7 +73,7 @@ def test_reading_as_columns_says_the_same_as_reading_one_by_one(payloads):
     decode(*payloads)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(fixes=fix_batches(max_size=10, extra=NO_EXTRA))
 def test_the_gateways_json_says_what_the_binary_message_says(fixes):
     idents = NUMBERS[:1] * len(fixes)

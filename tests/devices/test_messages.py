@@ -79,7 +79,7 @@ def objects(extra):
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_both_readers_say_the_same_of_good_and_damaged_payloads(name, data):
     good = data.draw(encoded(name))
@@ -89,7 +89,7 @@ def test_both_readers_say_the_same_of_good_and_damaged_payloads(name, data):
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_both_readers_say_the_same_of_changed_values(name, data):
     (payload, *_) = data.draw(encoded(name))
@@ -125,7 +125,7 @@ def maps(value):
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(value=values)
 def test_both_readers_say_the_same_of_any_json(name, value):
     same(name, [json.dumps(value).encode()])

@@ -48,7 +48,7 @@ def test_a_publish_packet_reads_back():
     st.lists(st.one_of(st.integers(1, 65_535), st.just(PINGRESP)), max_size=60),
     st.lists(st.integers(1, 7), min_size=1, max_size=20),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_acknowledgements_are_counted_however_the_stream_is_cut(packets, cuts):
     stream = b"".join(p if isinstance(p, bytes) else PUBACK + p.to_bytes(2, "big") for p in packets)
     counter, counted, at, turn = AckCounter(), 0, 0, 0
@@ -74,7 +74,7 @@ def test_another_packet_among_acknowledgements_is_an_error():
     ),
     st.lists(st.integers(1, 7), max_size=60),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_answers_are_read_however_the_stream_is_cut(packets, cuts):
     stream, reader = b"".join(packets), AnswerReader()
     read: list[bytes] = []

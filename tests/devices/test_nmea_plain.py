@@ -19,7 +19,7 @@ from tests.devices.same import assert_same_decoded
 from tests.devices.test_bad_input import mutations
 from tests.devices.test_nmea import SENTENCE
 
-many = settings(max_examples=120, deadline=None)
+many = settings(max_examples=60, deadline=None)
 
 
 def both(payloads):

@@ -46,7 +46,7 @@ def exact(pairs):
     return [(name, type(value), repr(value)) for name, value in pairs]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     pairs=st.lists(st.tuples(names.filter(bool), values), min_size=1, max_size=6),
     front=st.sampled_from(["", "?", "/?"]),
@@ -71,7 +71,7 @@ def test_a_plain_query_is_written_with_its_numbers_as_numbers(pairs, front, is_q
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text("ab=&%+?/12345.-E0truefals {", max_size=24))
 @example("a=%41%2")
 @example("=1&&b&c=")
@@ -116,7 +116,7 @@ others = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     known=st.fixed_dictionaries(usual),
     more=st.lists(st.tuples(others, values), max_size=6),
@@ -171,7 +171,7 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(bodies, min_size=1, max_size=3), st.booleans())
 def test_both_readers_of_json_say_the_same(messages, is_compact):
     separators = (",", ":") if is_compact else None
@@ -204,7 +204,7 @@ def test_what_phones_send_is_stored_as_it_is_written():
     same("osmand", [PHONE])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(mutations(PHONE))
 def test_both_readers_say_the_same_of_damaged_messages_of_phones(damaged):
     same("osmand", [PHONE, damaged, PHONE])

@@ -55,7 +55,7 @@ def slowly(packet):
     return said
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(packet=packets())
 def test_a_record_says_what_its_bytes_say_one_by_one(packet):
     decoded = decode([packet], arrived(1))

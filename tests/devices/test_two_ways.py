@@ -36,7 +36,7 @@ WAYS = {
     "wialon": wialon_usual.WAYS,
 }
 
-moderate = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+moderate = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("name", sorted(SINGLE))

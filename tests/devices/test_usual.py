@@ -19,7 +19,7 @@ from tests.devices.test_bad_input import flipped, mutations
 MODULES = {"gps103": gps103, "h02": h02, "tk103": tk103}
 IMEI = "862170010000017"
 
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=40, deadline=None)
 
 USUAL = {
     "gps103": [

@@ -11,7 +11,8 @@ from ingest.jetstream.stream import pending
 from ingest.source import MessageBatch
 from storage import registry
 from storage.database import connect
-from tests.e2e.test_killed_worker import VEHICLES, fleet
+from tests.faults.fleet import fleet
+from tests.faults.fleet import messages as messages_of
 from tests.ingest.fleet import new_pipeline, register, stored_state
 from tests.ingest.jetstream.streams import admin
 from tests.ingest.publishing import publish
@@ -19,6 +20,8 @@ from tests.ingest.publishing import publish
 pytestmark = pytest.mark.integration
 
 PARTITIONS = 4
+VEHICLES = 40
+FIXES = 60
 
 
 async def prepare(dsn):
@@ -63,7 +66,7 @@ async def waiting_in(broker):
 def test_shards_change_hands_in_order_and_by_sigkill_and_nothing_differs(
     system, postgres, migrated_template
 ):
-    messages = by_two_trackers(fleet())
+    messages = by_two_trackers(messages_of(fleet(VEHICLES, FIXES)))
     asyncio.run(prepare(system.dsn))
     system.share_stream(PARTITIONS)
     first = system.start("worker", "--shards", "0-1/4")

@@ -28,13 +28,13 @@ BY_ARRIVAL = int(Quality.LATE | Quality.FUTURE)
 """The bits `late` and `future`, which say how a fix came."""
 
 
-def fleet():
+def fleet(vehicles=VEHICLES, fixes=FIXES):
     """Vehicles to and fro on a road through a banned and a speed zone, some of them too fast."""
     sent = []
-    for device in range(VEHICLES):
+    for device in range(vehicles):
         rng = random.Random(device)
         at = rng.randrange(10)
-        for _ in range(FIXES):
+        for _ in range(fixes):
             at += rng.choice([10, 10, 10, 10, 20, 130])
             lon = 106.75 - 0.06 * math.cos(at / 300 + device)
             speed = 40 + 55 * (rng.random() < 0.7 and device % 2)

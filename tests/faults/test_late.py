@@ -71,7 +71,7 @@ async def outcome_with_room(dsn, ways):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deliveries())
 def test_what_waits_is_judged_as_if_it_had_not(registered, delivery):

@@ -169,25 +169,25 @@ def test_a_rest_over_midnight_belongs_to_neither_day_and_a_stop_to_both():
     assert (span.duration_s, span.is_open) == (20, True)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(drives())
 def test_spans_are_those_of_the_oracle(motion):
     check_against_oracle("short_rests", batch_of({1: motion}), 0)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(drives(), SEED, st.booleans())
 def test_batches_and_lost_state_change_no_span(motion, seed, forgets):
     check_partition("short_rests", batch_of({1: motion}), seed, forgets=forgets)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drives())
 def test_driving_can_be_resumed_after_every_fix(motion):
     check_every_fix("short_rests", batch_of({1: motion}))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(drives(), SEED)
 def test_late_fixes_change_no_span(motion, seed):
     check_late("short_rests", batch_of({1: motion}), seed)

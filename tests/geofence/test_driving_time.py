@@ -248,7 +248,7 @@ def spans_of_a_week(draw):
     return found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(spans_of_a_week(), st.booleans(), st.randoms(use_true_random=False))
 def test_sums_are_those_of_the_oracle(spans, short, random):
     rules, profiles = (SHORT_RULES, SHORT) if short else (RULES, SHIPPED)
@@ -258,7 +258,7 @@ def test_sums_are_those_of_the_oracle(spans, short, random):
     assert by_key(judge_drivers(rules, shuffled)) == by_key(driving_time(world, spans))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(spans_of_a_week(), st.integers(0, 300))
 def test_a_span_that_goes_on_changes_nothing_before_it_is_said_to(spans, minutes):
     own = [replace(s, driver=7) for s in spans if s.vehicle == 0]

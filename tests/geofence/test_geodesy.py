@@ -30,7 +30,7 @@ def offset_by_sampling(lon, lat, lon1, lat1, lon2, lat2, samples=4001):
     return distances.min()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(-180, 180), st.floats(-90, 90), st.floats(-180, 180), st.floats(-90, 90))
 def test_haversine_is_the_great_circle_of_the_sphere(lon1, lat1, lon2, lat2):
     expected = great_circle_m(lon1, lat1, lon2, lat2)
@@ -45,7 +45,7 @@ def test_equal_points_are_no_distance_apart_and_antipodes_half_round():
     assert haversine_m(0.0, 0.0, 180.0, 0.0) == pytest.approx(math.pi * EARTH_RADIUS_M)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.floats(-180, 180), st.floats(-89, 89), st.integers(-12, 0), near, near)
 def test_series_for_places_near_by_are_as_exact_as_sines(lon, lat, power, east, north):
     lon2, lat2 = lon + east * 10.0**power * 3.0, lat + north * 10.0**power * 3.0
@@ -62,7 +62,7 @@ def test_the_sphere_is_within_half_a_percent_of_the_ellipsoid():
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(lons, lats, near, near, near, near)
 def test_distance_to_a_segment_is_that_to_its_nearest_sample(lon, lat, x1, y1, x2, y2):
     ends = (lon + x1, lat + y1, lon + x2, lat + y2)
@@ -75,7 +75,7 @@ def test_distance_to_a_segment_is_that_to_its_nearest_sample(lon, lat, x1, y1, x
     assert got == pytest.approx(expected, rel=1e-3, abs=slack)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lons, lats, near, near, near, near)
 def test_the_plane_is_the_one_that_shapely_would_measure_in(lon, lat, x1, y1, x2, y2):
     metres = math.radians(1.0) * EARTH_RADIUS_M

@@ -50,7 +50,7 @@ def near(point, ulps):
     return lon + ulps[0] * np.spacing(lon), lat + ulps[1] * np.spacing(lat)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.one_of(polygons(), polygons(), circles, corridors), max_size=5),
     st.lists(st.one_of(lattice, anywhere), max_size=20),
@@ -61,7 +61,7 @@ def test_cells_of_any_size_say_what_one_shape_and_one_point_say(shapes, points, 
     assert rows_of(ZoneIndex(shapes, fineness), points) == expected_memberships(shapes, points)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     polygons(),
     st.lists(

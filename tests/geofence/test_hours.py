@@ -43,7 +43,7 @@ schedules = st.lists(intervals, max_size=6).map(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(instants, max_size=20), schedules, st.sampled_from(ZONES))
 def test_hours_agree_with_the_wall_clock(times, hours, name):
     zone = ZoneInfo(name)
@@ -52,7 +52,7 @@ def test_hours_agree_with_the_wall_clock(times, hours, name):
     assert got.tolist() == [is_open(time, hours, zone) for time in times]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(ZONES),
     st.integers(2000, 2030),

@@ -80,7 +80,7 @@ corridors = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.one_of(polygons(), circles, corridors), max_size=5),
     st.lists(st.one_of(lattice, anywhere), max_size=30),
@@ -89,7 +89,7 @@ def test_membership_is_what_one_shape_and_one_point_say(shapes, points):
     assert memberships(shapes, points) == expected_memberships(shapes, points)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(polygons(), st.floats(0, 1), st.data())
 def test_vertices_and_points_of_edges_agree_with_shapely_exactly(shape, share, data):
     vertices = shapely.get_coordinates(shape.geometry)

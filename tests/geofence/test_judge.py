@@ -36,7 +36,7 @@ def check_against_oracle(profiles, batch, seed):
     return judged
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(PROFILE, fleets(), st.integers(0, 2**32 - 1))
 def test_one_batch_is_judged_as_by_the_oracle(profiles, batch, seed):
     check_against_oracle(profiles, batch, seed)

@@ -102,13 +102,13 @@ def check_partition(profiles, batch, seed, *, forgets):
     assert store.found == expected
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(PROFILE, fleets(), SEED)
 def test_any_partition_into_batches_gives_the_same(profiles, batch, seed):
     check_partition(profiles, batch, seed, forgets=False)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(PROFILE, fleets(), SEED)
 def test_a_forgotten_vehicle_goes_on_from_its_stored_fixes(profiles, batch, seed):
     check_partition(profiles, batch, seed, forgets=True)
@@ -209,7 +209,7 @@ def check_late(profiles, batch, seed):
     assert store.found == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(PROFILE, fleets(), SEED)
 def test_late_fixes_end_as_if_they_had_come_in_time(profiles, batch, seed):
     if len(batch):

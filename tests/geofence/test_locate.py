@@ -121,7 +121,7 @@ def shows_to(zone, vehicle):
     return shared or zone.operator_id == vehicle.operator_id
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_zones_and_limits_are_what_one_fix_and_one_zone_say(data):
     known = [data.draw(zones(number)) for number in range(data.draw(st.integers(0, 5)))]

@@ -156,7 +156,7 @@ SPACINGS = st.sampled_from([0.9, 1.0, 1.2, 1.3, 1.4, 1.999, 2.0, 4.0, 6.5, NAN])
 KILOGRAMS = st.integers(1, 70).map(lambda half_tonnes: 500.0 * half_tonnes)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(KILOGRAMS, SPACINGS), max_size=7),
     KILOGRAMS,

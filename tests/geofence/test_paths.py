@@ -49,7 +49,7 @@ def wandering(seed, points):
 near = st.tuples(st.floats(105.2, 106.4), st.floats(20.4, 21.6))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 1000),
     st.sampled_from([2, 3, CHUNK, CHUNK + 1, CHUNK + 2, 5 * CHUNK + 7]),
@@ -87,7 +87,7 @@ def test_steps_of_no_length_do_no_harm():
     assert along[1, 0] == pytest.approx(haversine_m(105.0, 21.0, 105.1, 21.0))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.integers(0, 1000),
     st.sampled_from([2, 3, CHUNK, CHUNK + 1, CHUNK + 2, 5 * CHUNK + 7]),

@@ -1,9 +1,8 @@
-"""The whole way of a first position, with the commands that the README gives for it."""
+"""The commands that a first position takes, and what they say where something is missing."""
 
 import json
 from datetime import UTC, datetime
 
-import httpx
 import paho.mqtt.publish
 import pytest
 
@@ -15,12 +14,6 @@ from tests.hanhtrinh.waiting import wait_until
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
-def address_in(log):
-    """The API's address, once it has said so."""
-    events = [json.loads(line) for line in log.read_text().splitlines()]
-    return next((event["url"] for event in events if event["event"] == "api.listening"), None)
-
-
 def publish(broker, topic, message):
     paho.mqtt.publish.single(
         topic,
@@ -30,37 +23,6 @@ def publish(broker, topic, message):
         port=broker.mqtt_port,
         auth={"username": broker.device.username, "password": broker.device.password},
     )
-
-
-def test_a_first_position_is_sent_and_read_back(empty_database, broker, tmp_path):
-    settings = embedded_environment(empty_database, broker) | {"HANHTRINH_API__PORT": "0"}
-    assert hanhtrinh("migrate", settings=settings).returncode == 0
-    added = hanhtrinh(
-        "vehicles", "add", "--plate", "29C-123.45", "--device", "352093081429150",
-        "--operator", "one", "--operator-name", "Operator One", settings=settings,
-    )  # fmt: skip
-    assert added.data["plate"] == "29C12345"
-    token = hanhtrinh("keys", "create", "--name", "me", settings=settings).stdout.strip()
-    now = datetime.now(UTC).isoformat()
-    fix = {"time": now, "lat": 21.02, "lon": 105.85, "speed_kmh": 40}
-    api_log, worker_log = tmp_path / "api.log", tmp_path / "worker.log"
-    with (
-        running("worker", settings=settings, log=worker_log),
-        running("api", settings=settings, log=api_log),
-    ):
-        wait_until(lambda: "broker.subscribed" in worker_log.read_text(), "the worker listens")
-        wait_until(lambda: address_in(api_log) is not None, "the API listens")
-        with httpx.Client(
-            base_url=address_in(api_log), headers={"Authorization": f"Bearer {token}"}, timeout=60
-        ) as http:
-            publish(broker, "gsht/v1/json/352093081429150", fix)
-
-            def seen():
-                return http.get("/positions").raise_for_status().json()["items"]
-
-            wait_until(lambda: bool(seen()), "the position can be read back")
-            (position,) = seen()
-    assert (position["lon"], position["lat"]) == (105.85, 21.02)
 
 
 def test_the_doctor_finds_nothing_wrong_with_running_services(database, broker):

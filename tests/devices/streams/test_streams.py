@@ -60,7 +60,7 @@ def test_bytes_one_by_one_say_the_same_as_all_at_once(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(cuts=CUTS, noise=st.lists(st.binary(max_size=80), min_size=3, max_size=3), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_cut_of_any_bytes_gives_the_same_steps(name, cuts, noise, data):
     said = DIALOGUES[name].said
     frame = data.draw(st.sampled_from(said))
@@ -96,7 +96,7 @@ def test_garbage_between_frames_is_skipped_and_counted(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.binary(max_size=2000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @example(data=b"\x00" * 2000)
 @example(data=b"$" * 2000)
 def test_no_bytes_break_a_stream_or_make_it_hold_more_than_a_frame(name, data):

@@ -30,7 +30,7 @@ def same(one, other):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drives())
 def test_the_filter_says_what_its_slow_twin_says(rows):
     batch = batch_of(rows)
@@ -44,7 +44,7 @@ def test_the_filter_says_what_its_slow_twin_says(rows):
             assert matched.road_confidence[i] == pytest.approx(on_road, abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drives(legs=8), drives(legs=8), st.integers(0, 2**32 - 1))
 def test_batches_and_other_vehicles_make_no_difference(rows, others, seed):
     batch = FixBatch.concat([batch_of(rows), batch_of(others, vehicle=4)])
@@ -63,7 +63,7 @@ def test_batches_and_other_vehicles_make_no_difference(rows, others, seed):
         assert found.road_confidence.tolist() == whole.road_confidence[part].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drives(legs=8))
 def test_fixes_since_the_memory_begins_give_the_same_match_again(rows):
     batch = batch_of(rows)

@@ -35,7 +35,7 @@ def check(index, lon, lat, time=0, radius_m=50.0):
         assert found[road][0] == pytest.approx(distance, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ROADS, st.lists(POINT, min_size=1, max_size=5), st.sampled_from([1.0, 50.0, 60.0, 200.0]))
 def test_the_roads_near_a_point_are_those_that_looking_at_all_finds(roads, points, radius_m):
     network = network_of([(signed(way, 50.0), road) for way, road in enumerate(roads)])
