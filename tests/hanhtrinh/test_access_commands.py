@@ -10,7 +10,6 @@ from psycopg.conninfo import make_conninfo
 from api.credentials import COOKIE, CSRF_COOKIE, CSRF_HEADER
 from tests.authority import Authority
 from tests.hanhtrinh.command import hanhtrinh, running
-from tests.hanhtrinh.test_first_position import address_in
 from tests.hanhtrinh.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -31,6 +30,12 @@ def settings(empty_database, tmp_path):
         "HANHTRINH_API__TLS_KEY": str(key),
         "HANHTRINH_LOG__LEVEL": "debug",
     }, str(authority.ca)
+
+
+def address_in(log):
+    """The API's address, once it has said so."""
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    return next((event["url"] for event in events if event["event"] == "api.listening"), None)
 
 
 def test_an_administrator_comes_in_over_tls_and_nothing_secret_is_ever_written(settings, tmp_path):
