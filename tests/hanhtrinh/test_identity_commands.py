@@ -104,9 +104,9 @@ def test_auth_answers_a_broker_until_it_is_stopped(settings, asking_broker, tmp_
         client.username_pw_set(IMEI, password)
         client.on_connect = lambda _c, _u, _f, reason, _p: answers.append(not reason.is_failure)
         client.on_disconnect = lambda *_: lost.append(time.monotonic())
+        count = len(answers) + 1  # before anything can answer
         client.connect(asking_broker.host, asking_broker.mqtt_port)
         client.loop_start()
-        count = len(answers) + 1
         wait_until(lambda: len(answers) == count, "an answer")
         return client
 
