@@ -19,7 +19,7 @@ from storage.registry.records import Record
 from storage.registry.refusals import change as changing
 from storage.registry.registering import NOUNS, as_rows
 
-SQL = queries("registering")
+SQL = queries("changing")
 
 Noun = Literal[
     "operator", "vehicle", "device", "assignment", "driver", "badge", "vehicle_route", "station",
