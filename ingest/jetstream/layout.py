@@ -58,10 +58,6 @@ class Layout:
         """Where it delivers. Nobody but the server needs to be allowed to read or write there."""
         return f"$HANHTRINH.{self.stream}.feed"
 
-    def filters(self) -> list[str]:
-        """Subjects of MQTT messages that belong into the stream."""
-        return [MQTT_PREFIX + _wild(pattern) for pattern in self.patterns]
-
     def stream_config(self, *, is_fed: bool) -> dict[str, Any]:
         """The stream. is_fed: with its source; without it, it takes nothing in."""
         config: dict[str, Any] = {
@@ -110,7 +106,10 @@ class Layout:
             "flow_control": True,
             "idle_heartbeat": SECOND_NS,  # the server accepts no other
             "max_ack_pending": FEED_WINDOW,
-            "filter_subjects": self.filters(),
+            # One filter, although it lets through what none of our patterns names: the stream keeps
+            # that for nobody. With a list of filters the server looks at every subject that a block
+            # of its store has before each message, five times the work with 5,000 devices.
+            "filter_subject": f"{MQTT_PREFIX}>",
         }
 
     def shard_config(self, shard: int) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import pytest
 
 from ingest.errors import StreamError
 from ingest.jetstream.connection import connect
+from ingest.jetstream.layout import MQTT_STREAM, Layout
+from ingest.jetstream.requests import ask
 from ingest.jetstream.stream import partitions_of, pending
 from ingest.source import MessageBatch
 from tests.ingest.jetstream.streams import admin, make_stream, options, reading, receive
@@ -54,6 +56,14 @@ async def all_stored(client, messages):
     return waiting
 
 
+async def nothing_kept(client):
+    """Wait until neither MQTT's stream nor ours has a message left."""
+    for name in (MQTT_STREAM, "HANHTRINH"):
+        async with asyncio.timeout(20):
+            while (await ask(client, f"STREAM.INFO.{name}"))["state"]["messages"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+
 TOPICS = [
     "gsht/v1/json/a.b", "gsht/v1/teltonika/352093081429150", "gsht/v1/ufms/provider-1",
     "weigh/v1/csv/QL5", "owntracks/user/phone", "352093081429150/data",
@@ -65,8 +75,12 @@ def test_topics_come_back_as_they_were_published_and_others_do_not_come(broker):
     async def go():
         await make_stream(broker, 2)
         await publish(broker, [(topic, topic.encode()) for topic in TOPICS + NOT_OURS])
-        async with reading(broker, (0, 1), 2) as source:
-            return await receive(source, len(TOPICS))
+        async with reading(broker, (0, 1), 2) as source, admin(broker) as client:
+            batches = await receive(source, len(TOPICS))
+            for batch in batches:
+                source.acknowledge(batch)
+            await nothing_kept(client)
+            return batches
 
     batches = asyncio.run(go())
     topics = [topic for batch in batches for topic in batch.topics]
@@ -199,6 +213,29 @@ def test_a_stream_that_is_not_there_or_has_more_partitions_is_refused_with_what_
     assert "run `hanhtrinh stream`" in missing
     assert "has 2 partitions" in other
     assert "docs/sources.md" in other
+
+
+def test_a_feed_that_has_a_filter_for_each_pattern_gets_the_one_and_loses_nothing(broker):
+    async def go():
+        await make_stream(broker)
+        layout = Layout()
+        feed = layout.feed_config()
+        del feed["filter_subject"]
+        feed["filter_subjects"] = ["$MQTT.msgs.gsht.v1.*.*", "$MQTT.msgs.weigh.v1.*.*"]
+        request = {"stream_name": MQTT_STREAM, "config": feed}
+        async with admin(broker) as client:
+            await ask(client, f"CONSUMER.DURABLE.CREATE.{MQTT_STREAM}.{layout.feed}", request)
+            await publish(broker, reports(50))
+            await make_stream(broker)
+            await publish(broker, [("weigh/v1/csv/QL5", b"after")])
+            found = await ask(client, f"CONSUMER.INFO.{MQTT_STREAM}.{layout.feed}")
+        async with reading(broker) as source:
+            return found["config"], await receive(source, 51)
+
+    config, batches = asyncio.run(go())
+    assert config["filter_subject"] == "$MQTT.msgs.>"
+    assert "filter_subjects" not in config
+    assert Counter(payloads(batches)) == Counter([b"%d" % n for n in range(50)] + [b"after"])
 
 
 def test_making_the_stream_again_does_nothing_and_a_change_of_partitions_loses_nothing(broker):
