@@ -3,9 +3,12 @@
 Belongs here: what settings say of `ingest.source = "jetstream"`. MQTT is in wiring.py.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from hanhtrinh import connections
 from hanhtrinh.errors import CommandError
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from ingest.jetstream.connection import JetStreamOptions
     from ingest.jetstream.layout import Layout
     from ingest.shards import Shards
+
+TRY_AGAIN_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 def shards(settings: Settings) -> "Shards":
@@ -76,8 +83,27 @@ def layout(settings: Settings) -> "Layout":
     )
 
 
-async def establish(settings: Settings) -> tuple[list[str], dict[int, int]]:
-    """Let the stream be as the settings want it; what was done, and what waits by partition."""
+async def establish(
+    settings: Settings, patience_s: float = 0.0
+) -> tuple[list[str], dict[int, int]]:
+    """Let the stream be as the settings want it; what was done, and what waits by partition.
+
+    patience_s: how long a server that is not there, or that no MQTT client has connected to, is
+    waited for. Raises CommandError with what was wrong at last.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_s
+    while True:
+        try:
+            return await _establish(settings)
+        except CommandError as error:
+            if loop.time() + TRY_AGAIN_S > until:
+                raise
+            log.info("stream.waiting", error=str(error))
+        await asyncio.sleep(TRY_AGAIN_S)
+
+
+async def _establish(settings: Settings) -> tuple[list[str], dict[int, int]]:
     from ingest.jetstream import stream  # noqa: PLC0415
 
     wanted = layout(settings)

@@ -63,12 +63,16 @@ def stream(
     partitions: Annotated[
         int | None, typer.Option(min=1, max=1024, help="As many; else jetstream.partitions.")
     ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for the server and its first MQTT client.")
+    ] = 0.0,
 ) -> None:
     """Make the JetStream stream that workers share, or change it; doing so again does nothing."""
-    from hanhtrinh import sharding  # noqa: PLC0415
+    from hanhtrinh import logs, sharding  # noqa: PLC0415
 
     settings = state_of(context).with_overrides({"jetstream.partitions": partitions})
-    done, pending = run(sharding.establish(settings))
+    logs.configure(settings.log)
+    done, pending = run(sharding.establish(settings, wait))
     for line in done:
         stderr().print(line)
     write_json({"stream": settings.jetstream.stream, "done": done, "pending": pending})

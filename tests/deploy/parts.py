@@ -19,7 +19,10 @@ COMPOSE = DEPLOY / "compose" / "compose.yaml"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("[!k]*.yaml"))
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 WORKLOADS = {"Deployment", "StatefulSet", "Job"}
-PROFILES = ("nats", "mosquitto", "nats,bridge", "mosquitto,bridge")
+SHARDS = DEPLOY / "compose" / "shards.yaml"
+PROFILES = ("nats", "mosquitto", "nats,bridge", "mosquitto,bridge", "nats,shards")
+"""The last with the file of that name beside, which is no profile: a profile could not replace the
+worker."""
 
 EXAMPLE = "secret-of-the-test, long enough for any"
 """Stands for every password in what is read here."""
@@ -59,9 +62,10 @@ def composed(profiles: str, **variables: str) -> subprocess.CompletedProcess[str
     filled = {name: text or EXAMPLE for name, text in example_env().items()}
     filled |= {"BRIDGE_PROVIDERS": "one,two", "AMQP_URL": "amqp://u:p@rabbitmq:5672/"}
     filled |= {"COMPOSE_PROFILES": profiles, **variables}
+    files = [COMPOSE, SHARDS] if "shards" in profiles else [COMPOSE]
     return subprocess.run(
-        [tool("docker-compose"), "--file", COMPOSE, "--env-file", os.devnull, "config",
-         "--format", "json"],
+        [tool("docker-compose"), *(f"--file={file}" for file in files), "--env-file", os.devnull,
+         "config", "--format", "json"],
         env={"PATH": os.defpath, "HOME": os.devnull} | filled,
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
@@ -74,12 +78,28 @@ def services(profiles: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+class Written(yaml.SafeLoader):
+    """A file of Compose's as it stands; what one file takes back of another is none."""
+
+
+for tag in ("!reset", "!override"):
+    Written.add_constructor(tag, lambda *_: None)
+
+
+def environments(file: Path) -> dict[str, dict[str, str | None]]:
+    """By service, the variables that stand in a file of Compose's."""
+    read = yaml.load(file.read_text("utf-8"), Written)["services"]
+    return {name: service.get("environment", {}) for name, service in read.items()}
+
+
 def compose_parts() -> Iterator[Part]:
-    written = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    base, shards = environments(COMPOSE), environments(SHARDS)
     for profiles in PROFILES:
+        more = shards if "shards" in profiles else {}
         for name, service in services(profiles).items():
             if service["image"].startswith("hanhtrinh:"):
-                environment = written[name].get("environment", {})
+                merged = base.get(name, {}) | more.get(name, {})
+                environment = {key: text for key, text in merged.items() if text is not None}
                 given = {key: str(text) for key, text in service["environment"].items()}
                 where = f"compose.yaml ({profiles}): {name}"
                 yield Part(where, service["command"], environment, given)

@@ -24,7 +24,9 @@ def test_every_service_is_bounded(running):
         assert not service.get("privileged"), name
         assert not service.get("cap_add"), name
         assert int(service["mem_limit"]) <= 10 << 30, name
-        assert service["restart"] == ("no" if name in {"migrate", "logins"} else "unless-stopped")
+        assert service["restart"] == (
+            "no" if name in {"migrate", "logins", "stream"} else "unless-stopped"
+        )
 
 
 def test_every_image_has_a_version(running):
@@ -35,7 +37,7 @@ def test_every_image_has_a_version(running):
 def test_every_service_says_whether_it_works(running):
     # auth and upkeep have no port to ask; the others run once.
     without = {name for name, service in running.items() if "healthcheck" not in service}
-    assert without <= {"auth", "upkeep", "migrate", "logins"}
+    assert without <= {"auth", "upkeep", "migrate", "logins", "stream"}
 
 
 def test_the_database_is_reached_by_the_parts_alone(running):
@@ -62,6 +64,20 @@ def test_one_broker_runs_under_the_name_that_the_parts_know():
         assert [name for name in BROKER.values() if name in running] == [broker]
         assert running[broker]["networks"]["messages"]["aliases"] == ["broker"]
         assert running["worker"]["environment"]["HANHTRINH_BROKER__HOST"] == "broker"
+
+
+def test_workers_that_share_a_stream_have_a_shard_each_and_wait_for_the_stream():
+    running = services("nats,shards")
+    workers = {name: one for name, one in running.items() if one["command"] == ["worker"]}
+    given = [one["environment"] for one in workers.values()]
+    assert len(workers) == int(running["stream"]["environment"]["HANHTRINH_JETSTREAM__PARTITIONS"])
+    for name, kind in (("INGEST__SHARD", str), ("INGEST__METRICS_PORT", int)):
+        assert len({kind(one[f"HANHTRINH_{name}"]) for one in given}) == len(workers), name
+    assert {one["HANHTRINH_JETSTREAM__PARTITIONS"] for one in given} == {str(len(workers))}
+    for one in workers.values():
+        assert one["depends_on"]["stream"]["condition"] == "service_completed_successfully"
+        # NATS speaks its own protocol on its loopback alone.
+        assert one["network_mode"] == running["stream"]["network_mode"] == "service:nats"
 
 
 def test_the_brokers_run_with_the_configurations_that_lie_beside():

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from hanhtrinh import doctor
@@ -50,6 +51,22 @@ def test_the_stream_is_made_changed_and_left_alone(environment, broker, tmp_path
     assert again["done"] == []
     more = json.loads(stream("--partitions", "3", env=maker).stdout)
     assert list(more["pending"]) == ["0", "1", "2"]
+
+
+def test_the_first_client_of_the_broker_is_waited_for(environment, broker):
+    maker = load(environment=as_maker(environment, broker)).settings
+
+    async def go():
+        with capture_logs() as logged:
+            making = asyncio.create_task(establish(maker, 60.0))
+            await until(lambda: logged, "a first look")
+            await publish(broker, [])
+            return logged, await making
+
+    logged, (done, pending) = asyncio.run(go())
+    assert "hanhtrinh doctor" in logged[0]["error"]
+    assert done
+    assert pending == {0: 0, 1: 0}
 
 
 def test_the_doctor_finds_a_stream_that_is_missing_and_shards_that_nobody_reads(
