@@ -71,7 +71,7 @@ async def yardstick(
     """Send a part into a subscriber of the plainest kind: messages/s, and what they cost."""
     worker = broker.worker
     listening = Listening(
-        broker.host, broker.mqtt_port, worker.username, worker.password, postgres.dsn
+        [(broker.host, broker.mqtt_port)], worker.username, worker.password, postgres.dsn
     )
     subscriber = await Subscriber.start(kind, listening)
     try:

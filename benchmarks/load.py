@@ -2,8 +2,9 @@
 
     python -m benchmarks.load --vehicles 50000 --interval 10 --duration 600 --json
 
-Every process runs on this machine with the demo's settings: the broker (several nodes where one may
-not open enough files), PostgreSQL, the worker, and the fleet, whose trackers are a connection each.
+Every process runs on this machine with the demo's settings: the broker (several that know nothing
+of each other where one may not open enough files; `--clustered`: nodes of one cluster), PostgreSQL,
+the worker, and the fleet, whose trackers are a connection each.
 Afterwards every fix that was sent is looked for in the database by its key. Its lag is taken from
 the time of the fix, when it was due to be sent, to the commit as PostgreSQL recorded it. Two
 yardsticks take the same load first: a subscriber that counts, and one that writes with executemany.
@@ -13,17 +14,17 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from psycopg import AsyncConnection
 
 from benchmarks.parts import found
 from benchmarks.parts.fleet import PROBE, Driven, FleetProcess, Plan, Run
-from benchmarks.parts.nodes import new_broker
+from benchmarks.parts.nodes import brokers_for, new_brokers, new_cluster
 from benchmarks.parts.processor import Cost
 from benchmarks.parts.servers import new_folder
 from benchmarks.parts.subscriber import Plan as Listening
@@ -39,6 +40,24 @@ from storage.migrations import upgrade
 
 Pids = Mapping[str, list[int]]
 """The processes of each kind."""
+
+
+class Brokers(NamedTuple):
+    """Where the fleet sends, and of these where the worker reads: all, or one node of a cluster."""
+
+    all: list[EmbeddedNats]
+    read: list[EmbeddedNats]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all."""
+        return [broker.pid for broker in self.all]
+
+
+def listeners(brokers: Sequence[EmbeddedNats]) -> list[tuple[str, int]]:
+    """Host and port of each."""
+    return [(broker.host, broker.mqtt_port) for broker in brokers]
+
 
 WARM_INTERVALS = 2
 """Of these the fixes count as sent and stored, but neither their lag nor what they cost: the first
@@ -79,16 +98,16 @@ def _costs(pids: Pids) -> dict[str, Cost]:
 
 
 async def yardstick(
-    kind: str, fleet: FleetProcess, nodes: list[EmbeddedNats], dsn: str, duration_s: float
+    kind: str, fleet: FleetProcess, brokers: Brokers, dsn: str, duration_s: float
 ) -> dict[str, Any]:
     """The same load into a subscriber of the plainest kind."""
-    worker = nodes[0].worker
+    worker = brokers.read[0].worker
     subscriber = await Subscriber.start(
         kind,
-        Listening(nodes[0].host, nodes[0].mqtt_port, worker.username, worker.password, dsn),
+        Listening(listeners(brokers.read), worker.username, worker.password, dsn),
     )
     try:
-        meter = Meter({"broker": [n.pid for n in nodes], "subscriber": [subscriber.pid]})
+        meter = Meter({"broker": brokers.pids, "subscriber": [subscriber.pid]})
         began = time.time()
         driven = await fleet.drive(Run(duration_s))
         heard = await subscriber.finished(driven.messages)
@@ -103,18 +122,22 @@ async def yardstick(
 
 
 async def ours(
-    folder: DataFolder, postgres: EmbeddedPostgres, nodes: list[EmbeddedNats],
+    folder: DataFolder, postgres: EmbeddedPostgres, brokers: Brokers,
     fleet: FleetProcess, plan: Plan, duration_s: float,
 ) -> dict[str, Any]:  # fmt: skip
     """The load through the product, and what the database then has."""
     warm_s = WARM_INTERVALS * plan.interval_s
     truth = folder.path / "truth.jsonl"
     with ExitStack() as stack:
-        worker = WorkerProcess(folder.path, postgres.dsn, nodes[0])
+        worker = WorkerProcess(
+            folder.path, postgres.dsn, brokers.read[0], settings={
+                "HANHTRINH_BROKER__HOST": ",".join(f"{h}:{p}" for h, p in listeners(brokers.read)),
+            },
+        )  # fmt: skip
         stack.callback(worker.stop)
-        await worker.subscribed()
+        await worker.subscribed(len(brokers.read))
         pids = {
-            "broker": [node.pid for node in nodes], "database": [postgres.pid],
+            "broker": brokers.pids, "database": [postgres.pid],
             "worker": [worker.pid], "generator": [fleet.pid],
         }  # fmt: skip
         # Loads the registry and the kernels, so that the first of the fleet need not wait for them.
@@ -191,10 +214,12 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         recording = {"track_commit_timestamp": "on"}
         postgres = stack.enter_context(EmbeddedPostgres(folder, recording))
         upgrade(postgres.dsn)
-        nodes = stack.enter_context(new_broker(folder, connections))
+        count = arguments.brokers or brokers_for(connections)
+        make = new_cluster if arguments.clustered else new_brokers
+        nodes = stack.enter_context(make(folder, count))
+        brokers = Brokers(nodes, nodes[:1] if arguments.clustered else nodes)
         plan = Plan(
-            [(node.host, node.mqtt_port) for node in nodes],
-            nodes[0].device.username, nodes[0].device.password,
+            listeners(nodes), nodes[0].device.username, nodes[0].device.password,
             arguments.vehicles, connections, arguments.interval, arguments.codec,
         )  # fmt: skip
         async with await connect(postgres.dsn, name="benchmark") as conn:
@@ -204,11 +229,11 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         logins_s = time.monotonic() - began
         try:
             plain = {
-                kind: await yardstick(kind, fleet, nodes, postgres.dsn, arguments.yardstick)
+                kind: await yardstick(kind, fleet, brokers, postgres.dsn, arguments.yardstick)
                 for kind in ("count", "executemany")
                 if arguments.yardstick
             }
-            result = await ours(folder, postgres, nodes, fleet, plan, arguments.duration)
+            result = await ours(folder, postgres, brokers, fleet, plan, arguments.duration)
         finally:
             await fleet.stop()
     return {
@@ -216,7 +241,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "vehicles": arguments.vehicles,
         "interval_s": arguments.interval,
         "duration_s": arguments.duration,
-        "broker_nodes": len(nodes),
+        "brokers": len(nodes),
+        "clustered": arguments.clustered,
         "logins_s": round(logins_s, 1),
         "yardsticks": plain,
         "machine": machine(),
@@ -231,6 +257,12 @@ def main() -> None:
     parser.add_argument("--duration", type=float, default=60, help="seconds that are measured")
     parser.add_argument("--connections", type=int, help="as many as vehicles by default")
     parser.add_argument("--codec", default="mix")
+    parser.add_argument(
+        "--brokers", type=int, help="as many as the limit of open files asks for by default"
+    )
+    parser.add_argument(
+        "--clustered", action="store_true", help="nodes of one cluster, three at least"
+    )
     parser.add_argument(
         "--yardstick", type=float, default=20, help="seconds of each yardstick; 0: none"
     )

@@ -15,7 +15,7 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:
-    from mqtt.options import BrokerOptions
+    from mqtt.options import BrokerOptions, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +138,19 @@ def _passphrase() -> str:
 
 
 def broker_options(
-    settings: Settings, access: Access, *, client_id: str | None = None
+    settings: Settings,
+    access: Access,
+    *,
+    client_id: str | None = None,
+    server: "Server | None" = None,
 ) -> "BrokerOptions":
-    """How whoever publishes reaches the broker."""
+    """How whoever publishes reaches a broker; server: None: the first of `broker.host`."""
     from mqtt.options import BrokerOptions  # noqa: PLC0415
 
+    host, port = server or settings.broker.servers[0]
     return BrokerOptions(
-        settings.broker.host,
-        settings.broker.port,
+        host,
+        port,
         access.username,
         access.password,
         client_id,

@@ -22,6 +22,7 @@ from hanhtrinh.settings import Settings
 from hanhtrinh.settings.showing import masked_dsn
 from mqtt.errors import MqttError
 from mqtt.listener import Listener
+from mqtt.options import Server
 from mqtt.publisher import Publisher
 from storage.migrations import HEAD
 
@@ -48,24 +49,26 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which their causes would be mended."""
     return [
-        await check_broker(settings),
+        *[await check_broker(settings, server) for server in settings.broker.servers],
         *([await check_stream(settings)] if settings.ingest.source == "jetstream" else []),
         *await check_database(settings),
         check_disk(settings.data_folder or Path(tempfile.gettempdir())),
     ]
 
 
-async def check_broker(settings: Settings) -> Finding:
+async def check_broker(settings: Settings, server: Server) -> Finding:
     """Connect as the worker and as a publisher, and send one message from one to the other."""
-    broker = settings.broker
-    place = f"{broker.host}:{broker.port}"
+    place = str(server)
     # No subscription of a worker covers three levels: nobody else sees it.
     topic = f"gsht/doctor/{secrets.token_hex(8)}"
     began = time.monotonic()
     try:
         reader, writer = (
             connections.broker_options(
-                settings, access, client_id=f"hanhtrinh-doctor-{secrets.token_hex(4)}"
+                settings,
+                access,
+                server=server,
+                client_id=f"hanhtrinh-doctor-{secrets.token_hex(4)}",
             )
             for access in (
                 connections.worker_access(settings),

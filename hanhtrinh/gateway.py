@@ -32,8 +32,7 @@ def gateway_options(settings: Settings) -> GatewayOptions:
             Listener(one.codec, one.transport, one.host, one.port) for one in gateway.listeners
         ),
         broker=BrokerLink(
-            broker.host,
-            broker.port,
+            broker.servers,
             access.username,
             access.password,
             access.tls,

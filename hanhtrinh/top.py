@@ -48,7 +48,7 @@ PARTS: Final[dict[Part, tuple[Line, ...]]] = {
         Line("refused", "hanhtrinh_quarantined_total", "now", "reason"),
         Line("failures_per_s", "hanhtrinh_batch_failures_total", "rate", "error"),
         Line("shard_held", "hanhtrinh_shard_held", "now", "shard"),
-        Line("broker_up", "hanhtrinh_broker_up", "now"),
+        Line("broker_up", "hanhtrinh_broker_up", "now", "broker"),
         Line("database_up", "hanhtrinh_database_up", "now"),
     ),
     "gateway": (

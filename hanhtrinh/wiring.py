@@ -66,8 +66,7 @@ def mqtt_options(settings: Settings) -> "MqttOptions":
             "broker says whether it has shared subscriptions"
         )
     return MqttOptions(
-        host=broker.host,
-        port=broker.port,
+        servers=broker.servers,
         client_id=broker.client_id,
         username=access.username,
         password=access.password,
@@ -241,7 +240,10 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
             check_body=bridge.check_body,
             aside_queue=bridge.aside_queue,
         ),
-        connections.broker_options(settings, access, client_id=bridge.client_id),
+        tuple(
+            connections.broker_options(settings, access, client_id=bridge.client_id, server=server)
+            for server in settings.broker.servers
+        ),
         window_messages=bridge.window_messages,
         body_bytes=bridge.body_mib << 20,
     )

@@ -7,6 +7,9 @@ worker finds was in hand at a death: each of those messages is suspected, and ta
 the broker brings it again, in whatever batch. The one that is alone in hand at the next death is
 guilty, and is set aside unread. Two deaths are needed for it, and one alone costs nobody anything
 but a few seconds of single messages (docs/decisions/0020).
+
+Late fixes that are taken up were messages once, and are known by their vehicle: a suspected one's
+are taken up alone, and a guilty one's are set aside.
 """
 
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from itertools import groupby
 
 from psycopg import AsyncConnection
 
+from devices.batch import I32
 from ingest.source import MessageBatch
 from storage import in_hand as table
 from storage.in_hand import DIGEST_BYTES
@@ -28,6 +32,14 @@ def digests_of(batch: MessageBatch) -> list[bytes]:
     return [
         blake2b(b"%b\0%b" % (topic.encode(), payload), digest_size=DIGEST_BYTES).digest()
         for topic, payload in zip(batch.topics, batch.payloads, strict=True)
+    ]
+
+
+def digests_of_late(vehicles: I32) -> list[bytes]:
+    """What vehicles' late fixes are known by; no topic is empty, so no message is taken for it."""
+    return [
+        blake2b(b"\0late\0%d" % vehicle, digest_size=DIGEST_BYTES).digest()
+        for vehicle in vehicles.tolist()
     ]
 
 
@@ -81,11 +93,22 @@ class InHand:
                 yield batch.slice(row, row + step), digests[row] in self._guilty
             start = stop
 
-    async def hold(self, conn: AsyncConnection, batch: MessageBatch) -> None:
-        """Put down that these messages are being worked on from now on."""
-        await table.hold(conn, self._home, digests_of(batch))
+    def next_of(self, vehicles: I32) -> tuple[I32, bool]:
+        """Of vehicles whose late fixes are due, whose are taken up now, and whether it is guilty.
 
-    async def release(self, conn: AsyncConnection, batch: MessageBatch) -> None:
+        Usually all. A suspected or guilty one is taken alone, before the others.
+        """
+        if self._suspects or self._guilty:
+            for row, digest in enumerate(digests_of_late(vehicles)):
+                if digest in self._suspects or digest in self._guilty:
+                    return vehicles[row : row + 1], digest in self._guilty
+        return vehicles, False
+
+    async def hold(self, conn: AsyncConnection, digests: list[bytes]) -> None:
+        """Put down that what is known by these digests is being worked on from now on."""
+        await table.hold(conn, self._home, digests)
+
+    async def release(self, conn: AsyncConnection, digests: list[bytes]) -> None:
         """In the transaction that commits them: nothing is in hand, and none of them is suspected.
 
         Should the transaction fail after all, they are suspected no more: the process lives.
@@ -93,7 +116,7 @@ class InHand:
         if not self._suspects and not self._guilty:
             await table.release(conn, self._home)
             return
-        cleared = frozenset(digests_of(batch))
+        cleared = frozenset(digests)
         self._suspects -= cleared
         self._guilty -= cleared
         await table.judge(conn, self._home, self._suspects, self._guilty)

@@ -8,13 +8,15 @@ long enough. They are stored in the transaction that judges them: what is stored
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from psycopg import AsyncConnection
 
 from devices.batch import F64, I32, I64, Bool, FixBatch
+from devices.formats import json_fix
+from ingest.source import MessageBatch
 from storage import late as late_table
 
 
@@ -39,6 +41,31 @@ class LatePolicy:
 
 
 DEFAULT_POLICY = LatePolicy()
+
+MESSAGE_BYTES = 256 << 10
+"""Of late fixes that are made messages again: well below what codecs and brokers take."""
+
+
+def messages_of(fixes: FixBatch, ident: str, licences: Mapping[int, str]) -> MessageBatch:
+    """Late fixes as the messages of a tracker, as which they can be sent again.
+
+    licences: of drivers by their registry ids; one without is left out.
+    """
+    ids, driver = np.unique(fixes.driver, return_inverse=True)
+    names = [licences.get(number, "") for number in ids.tolist()]
+    is_named = np.array([bool(name) for name in names], np.bool_)[driver]
+    told = fixes.with_columns(driver=np.where(is_named, driver, -1).astype(np.int32))
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for one in json_fix.encode(told, [""] * len(told), names):
+        if size + len(one) > MESSAGE_BYTES and parts[-1]:
+            parts.append([])
+            size = 0
+        parts[-1].append(one)
+        size += len(one)
+    payloads = [b"[%b]" % b",".join(part) for part in parts]
+    received = np.full(len(payloads), fixes.received.max(initial=0), np.int64)
+    return MessageBatch([f"gsht/v1/json/{ident}"] * len(payloads), payloads, received)
 
 
 class LateRoom:

@@ -4,7 +4,7 @@ What came and what became of it, refusals by reason, the lag of fixes, the time 
 batch, what waits, and who holds which shard.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -56,22 +56,25 @@ class LagHistogram(Collector):
 
 
 class BacklogCollector(Collector):
-    """What waits in the source at the time of the scrape."""
+    """What waits in the source at the time of the scrape, by broker."""
 
-    def __init__(self, backlog: Callable[[], Backlog]) -> None:
+    def __init__(self, backlog: Callable[[], Mapping[str, Backlog]]) -> None:
         self._backlog = backlog
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges in Prometheus' form."""
         now = self._backlog()
-        for name, about, value in (
-            ("broker_up", "1 while the broker delivers", now.is_connected),
-            ("waiting_messages", "Messages received that no batch has taken", now.waiting),
-            ("held_messages", "Messages received and not acknowledged", now.held),
-            ("held_bytes", "Their payloads", now.held_bytes),
-            ("window_messages", "Held messages at which reading pauses", now.window),
+        for name, about, column in (
+            ("broker_up", "1 while the broker delivers", "is_connected"),
+            ("waiting_messages", "Messages received that no batch has taken", "waiting"),
+            ("held_messages", "Messages received and not acknowledged", "held"),
+            ("held_bytes", "Their payloads", "held_bytes"),
+            ("window_messages", "Held messages at which reading pauses", "window"),
         ):
-            yield GaugeMetricFamily(f"hanhtrinh_{name}", about, value=float(value))
+            family = GaugeMetricFamily(f"hanhtrinh_{name}", about, labels=["broker"])
+            for broker, backlog in now.items():
+                family.add_metric([broker], float(getattr(backlog, column)))
+            yield family
 
 
 class StreamCollector(Collector):
@@ -175,8 +178,8 @@ class WorkerMetrics:
             registry=self.registry,
         )  # fmt: skip
 
-    def watch(self, backlog: Callable[[], Backlog]) -> None:
-        """Show what waits in a source, too."""
+    def watch(self, backlog: Callable[[], Mapping[str, Backlog]]) -> None:
+        """Show what waits in a source, too; by broker."""
         self.registry.register(BacklogCollector(backlog))
 
     def watch_stream(self, stream: Callable[[], StreamState]) -> None:

@@ -34,7 +34,7 @@ from ingest.driving import LiveDriving
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
-from ingest.late import LateRoom
+from ingest.late import LateRoom, messages_of
 from ingest.source import MessageBatch
 from ingest.stages import Stages
 from ingest.storing import store
@@ -269,6 +269,25 @@ class Pipeline:
             messages=0, fixes=judgement.new, repeats=len(judgement.repeats), weighings=0,
             intervals=found, refused=[], replayed=len(judgement.replayed), stages=stages,
         )  # fmt: skip
+
+    async def set_aside_late(
+        self, conn: AsyncConnection, vehicle: int, detail: str, finish: Finish
+    ) -> int:
+        """Quarantine what waits of a vehicle, as messages of its tracker; how many fixes it was."""
+        assert self._late is not None
+        assert self._snapshot is not None
+        names = [*self._snapshot.devices, *self._snapshot.plates]
+        ident = next((name for name, of, *_ in names if of == vehicle), str(vehicle))
+        licences = {number: name for name, number in self._drivers.items()}
+        only, taken = np.array([vehicle], np.int32), 0
+        async with conn.transaction():
+            while len(fixes := await self._late.take(conn, only)):
+                taken += len(fixes)
+                messages = messages_of(fixes, ident, licences)
+                await self.set_aside(conn, messages, Unusable.KILLED_WORKER, detail)
+            await finish(conn)
+        self._late.taken(only, self._late.waiting_of(only))
+        return taken
 
     async def rejudge(
         self, conn: AsyncConnection, vehicles: I32, since_us: int, reason: str

@@ -27,12 +27,13 @@ from psycopg.errors import (
     UniqueViolation,
 )
 
+from devices.batch import I32
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
 from geofence.registry import BEGINNING_US
 from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenError, Unusable
 from ingest.holding import Holding, Sleep, Wanted
-from ingest.in_hand import InHand
+from ingest.in_hand import InHand, digests_of, digests_of_late
 from ingest.metrics import WorkerMetrics
 from ingest.pace import Pace
 from ingest.pipeline import Outcome, Pipeline, is_live
@@ -181,11 +182,20 @@ class Worker:
         vehicles, fixes = self._pipeline.due(self._pace.amount)
         if not len(vehicles):
             return False
+        vehicles, is_guilty = self._in_hand.next_of(vehicles)
+        if is_guilty:
+            return await self._set_aside_late(vehicles, stop)
+        digests = digests_of_late(vehicles)
+
+        async def take_up(conn: AsyncConnection) -> Outcome:
+            await self._in_hand.hold(conn, digests)
+            return await self._pipeline.take_up(
+                conn, vehicles, lambda conn: self._in_hand.release(conn, digests)
+            )
+
         try:
             with self._names.next():
-                outcome = await self._persist(
-                    lambda conn: self._pipeline.take_up(conn, vehicles), len(vehicles), stop
-                )
+                outcome = await self._persist(take_up, len(vehicles), stop)
         except ShardTakenError:
             raise
         except ShardsLostError:
@@ -202,6 +212,33 @@ class Worker:
         seconds = time.monotonic() - began
         self._pace.took(fixes, seconds)
         self._committed(outcome, seconds)
+        return True
+
+    async def _set_aside_late(self, vehicles: I32, stop: asyncio.Event) -> bool:
+        """Quarantine what waits of a vehicle that has killed workers; False if stopped before."""
+        digests, vehicle = digests_of_late(vehicles), int(vehicles[0])
+
+        async def set_aside(conn: AsyncConnection) -> int:
+            return await self._pipeline.set_aside_late(
+                conn, vehicle, "late fixes: killed two workers",
+                lambda conn: self._in_hand.release(conn, digests),
+            )  # fmt: skip
+
+        try:
+            fixes = await self._persist(set_aside, len(vehicles), stop)
+        except ShardTakenError:
+            raise
+        except ShardsLostError:
+            return False
+        except Exception as error:
+            self._failed(error, len(vehicles), 1)
+            self._pipeline.postpone(vehicles, POSTPONE_S)
+            log.exception("late.postponed", vehicle=vehicle)
+            return True
+        if fixes is None:
+            return False
+        self._metrics.quarantined.labels(Unusable.KILLED_WORKER).inc()
+        log.warning("late.set_aside", vehicle=vehicle, fixes=fixes)
         return True
 
     async def _work(self, batch: MessageBatch, stop: asyncio.Event) -> None:
@@ -228,11 +265,12 @@ class Worker:
     async def _commit(self, batch: MessageBatch, stop: asyncio.Event) -> bool:
         """Have the batch committed, however long that takes; False if stopped before it was."""
         started = time.monotonic()
+        digests = digests_of(batch)
 
         async def process(conn: AsyncConnection) -> Outcome:
-            await self._in_hand.hold(conn, batch)
+            await self._in_hand.hold(conn, digests)
             return await self._pipeline.process(
-                conn, batch, lambda conn: self._in_hand.release(conn, batch)
+                conn, batch, lambda conn: self._in_hand.release(conn, digests)
             )
 
         try:
@@ -297,7 +335,7 @@ class Worker:
         async def set_aside(conn: AsyncConnection) -> bool:
             async with conn.transaction():
                 await self._pipeline.set_aside(conn, batch, reason, detail)
-                await self._in_hand.release(conn, batch)
+                await self._in_hand.release(conn, digests_of(batch))
             log.warning("batch.set_aside", topic=batch.topics[0], detail=detail)
             return True
 

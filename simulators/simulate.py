@@ -30,6 +30,10 @@ PART_US = 900_000_000
 STEP_US = 1_000_000
 """How much of real time is computed in one piece."""
 
+TRUTH_EVERY_US = 10_000_000
+"""How often the truth is written. Whatever goes on is looked at from its beginning each time: every
+second that was a third of the fleet's work, and more the longer a run lasted."""
+
 AHEAD_US = 250_000
 """And how long before it begins, so that its first messages are not late."""
 
@@ -247,13 +251,14 @@ async def drive(
     truth: TruthWriter | None = None,
 ) -> None:
     """Send the fleet's messages as real time passes, until then or until `stop` is set."""
-    at = simulation.live_from_us
+    at = looked_at = simulation.live_from_us
     while not stop.is_set() and (until_us is None or at < until_us):
         await _sleep_until(at - AHEAD_US)
         to_us = at + STEP_US if until_us is None else min(at + STEP_US, until_us)
         messages = simulation.step(to_us)
-        if truth is not None:
+        if truth is not None and at >= looked_at + TRUTH_EVERY_US:
             truth.add(simulation.planned())
+            looked_at = at
         await publisher.send_when_due(messages)
         simulation.progress.messages += len(messages)
         on_progress(simulation.progress)

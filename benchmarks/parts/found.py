@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from psycopg import AsyncConnection
 
-from devices.batch import F64, I32, I64
+from devices.batch import F64, I32, I64, Quality
 from simulators.fleet import Fleet
 from storage import wire
 from storage.arrays import Instant, cursor
@@ -32,10 +32,16 @@ WHERE v.first_seen_at >= %(since)s AND f.committed >= v.first_seen_at
 """
 """Of each violation: from the newest fix in the transaction that first wrote it to its commit."""
 
+FUTURE = int(Quality.FUTURE)
+"""Fixes of a clock that is ahead are stored, and judged by nobody."""
+
 OTHERS = """
 SELECT (SELECT count(*) FROM quarantine WHERE topic <> %(probe)s),
        (SELECT coalesce(sum(repeats), 0) FROM repeat_counts),
-       (SELECT count(*) FROM latest WHERE judged_until < stored_until),
+       (SELECT count(*) FROM latest l
+        WHERE l.judged_until < l.stored_until AND EXISTS (
+            SELECT FROM fixes f WHERE f.vehicle_id = l.vehicle_id AND f.time > l.judged_until
+            AND f.quality & %(future)s = 0)),
        (SELECT count(*) FROM weighings)
 """
 
@@ -109,7 +115,7 @@ async def violation_lags_ms(conn: AsyncConnection, since_us: int) -> F64:
 
 async def others(conn: AsyncConnection, probe: str) -> dict[str, int]:
     """Counts besides the fixes. probe: topic of a message that was no part of the load."""
-    row = await (await conn.execute(OTHERS, {"probe": probe})).fetchone()
+    row = await (await conn.execute(OTHERS, {"probe": probe, "future": FUTURE})).fetchone()
     assert row is not None
     names: Sequence[str] = ("quarantined", "redelivered", "unjudged_vehicles", "weighings")
     return {name: int(count) for name, count in zip(names, row, strict=True)}

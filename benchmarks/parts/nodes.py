@@ -1,7 +1,7 @@
-"""A broker for many connections: as many NATS nodes as the limit of open files asks for.
+"""Brokers for many connections: as many NATS servers as the limit of open files asks for.
 
-Where one process may open enough files it is the embedded broker as the demo runs it. Otherwise it
-is a cluster of such servers, each with an MQTT listener; messages lie on one of them.
+Each is the embedded broker as the demo runs it, and knows nothing of the others. For comparison
+they can be a cluster of such servers, each with an MQTT listener; messages then lie on one of them.
 """
 
 import json
@@ -53,17 +53,27 @@ class Node(EmbeddedNats):
             time.sleep(0.05)
 
 
-@contextmanager
-def new_broker(folder: DataFolder, connections: int) -> Iterator[list[EmbeddedNats]]:
-    """The nodes, the one for the worker first."""
+def brokers_for(connections: int) -> int:
+    """How many brokers so many connections take, each a process of its own."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    each = hard - SPARE_FILES
-    count = 1 if hard == resource.RLIM_INFINITY else -(-connections // each)
+    return 1 if hard == resource.RLIM_INFINITY else max(1, -(-connections // (hard - SPARE_FILES)))
+
+
+@contextmanager
+def new_brokers(folder: DataFolder, count: int) -> Iterator[list[EmbeddedNats]]:
+    """So many that know nothing of each other, with the same users."""
     with ExitStack() as stack:
-        if count <= 1:
-            yield [stack.enter_context(EmbeddedNats(folder))]
-            return
-        # Two would have no majority without each other.
+        folders = [folder, *(_folder_of(folder, number, stack) for number in range(1, count))]
+        yield [stack.enter_context(EmbeddedNats(own)) for own in folders]
+
+
+@contextmanager
+def new_cluster(folder: DataFolder, count: int) -> Iterator[list[EmbeddedNats]]:
+    """So many nodes of one cluster; three at least, since two have no majority without each other.
+
+    The worker reads from the first.
+    """
+    with ExitStack() as stack:
         ports = [free_port() for _ in range(max(count, 3))]
         folders = [_folder_of(folder, number, stack) for number in range(len(ports))]
         # At once: each is ready when it has found the others.

@@ -35,10 +35,9 @@ INSERT = "INSERT INTO plain_fixes VALUES (%s, to_timestamp(%s), %s, %s, %s)"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where the broker and the database are."""
+    """Where the brokers (host, port) and the database are."""
 
-    host: str
-    port: int
+    listeners: list[tuple[str, int]]
     username: str
     password: str
     dsn: str
@@ -58,18 +57,30 @@ class Counter:
     def __init__(self, plan: Plan) -> None:
         self.messages = 0
         self.at = time.time()
-        self.client = Client(CallbackAPIVersion.VERSION2, client_id="yardstick")
-        self.client.username_pw_set(plan.username, plan.password)
-        self.client.on_message = self.on_message
-        self.ready = threading.Event()
-        self.client.on_subscribe = lambda *_: self.ready.set()
-        self.client.on_connect = lambda client, *_: client.subscribe(
+        self._counting = threading.Lock()
+        self._subscribed = [self._subscribe(plan, *listener) for listener in plan.listeners]
+
+    def _subscribe(self, plan: Plan, host: str, port: int) -> threading.Event:
+        """Listen to a broker, in a thread of its own; the event is set once it has agreed."""
+        client = Client(CallbackAPIVersion.VERSION2, client_id="yardstick")
+        client.username_pw_set(plan.username, plan.password)
+        client.on_message = self.on_message
+        subscribed = threading.Event()
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_connect = lambda client, *_: client.subscribe(
             [(topic, 1) for topic in subscriptions(DEFAULT_PATTERNS)]
         )
-        self.client.connect(plan.host, plan.port)
+        client.connect(host, port)
+        client.loop_start()
+        return subscribed
+
+    def wait(self, patience_s: float) -> bool:
+        """Whether every broker has taken the subscription within so long."""
+        return all(subscribed.wait(patience_s) for subscribed in self._subscribed)
 
     def on_message(self, _client: Client, _userdata: Any, _message: MQTTMessage) -> None:
-        self.messages += 1
+        with self._counting:
+            self.messages += 1
         self.at = time.time()
 
 
@@ -134,9 +145,8 @@ def main() -> None:
     """Be the process."""
     plan = Plan(**json.loads(sys.stdin.readline()))
     counter = {"count": Counter, "executemany": Writer}[sys.argv[1]](plan)
-    counter.client.loop_start()
-    if not counter.ready.wait(30):
-        sys.exit("yardstick: the broker does not take the subscription")
+    if not counter.wait(30):
+        sys.exit("yardstick: a broker does not take the subscription")
     print("ready", flush=True)
     while sys.stdin.readline():
         print(json.dumps(asdict(Heard(counter.messages, counter.at))), flush=True)

@@ -33,7 +33,7 @@ class WorkerProcess:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("HANHTRINH_")}
         self._log = folder / f"{name}.log"
         self._read = 0
-        self._subscribed = False
+        self._subscriptions = 0
         self.messages = self.fixes = 0
         self.committed_at = 0.0
         self._process = ServerProcess(
@@ -65,9 +65,9 @@ class WorkerProcess:
         """End it at once with SIGKILL."""
         self._process.kill()
 
-    async def subscribed(self) -> None:
-        """Wait until what is published reaches it."""
-        await self._until(lambda: self._subscribed, "subscription")
+    async def subscribed(self, brokers: int = 1) -> None:
+        """Wait until what is published at so many brokers reaches it."""
+        await self._until(lambda: self._subscriptions >= brokers, "subscription")
 
     async def committed(self, messages: int) -> None:
         """Wait until so many messages in all are committed."""
@@ -95,7 +95,7 @@ class WorkerProcess:
         self._read += sum(len(line) + 1 for line in lines)
         for line in filter(lambda line: line.startswith(b"{"), lines):
             event = json.loads(line)
-            self._subscribed |= event["event"] in {"broker.subscribed", "shard.begun"}
+            self._subscriptions += event["event"] in {"broker.subscribed", "shard.begun"}
             if event["event"] == "batch.committed":
                 self.messages += event["messages"]
                 self.fixes += event["fixes"]

@@ -79,7 +79,7 @@ def simulate(
         lines={} if lines is None else read_lines(lines),
         has_map=has_map,
         connections=connections,
-        listeners=[_listener(text) for text in listeners or ()],
+        listeners=[_listener(text) for text in listeners or ()] or settings.broker.servers,
     )
     with stderr().status("driving") as status:
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from hanhtrinh.settings.declaring import Names, Port, Section, Timezone, setting
 from hanhtrinh.settings.doors import Api, Auth, Bridge, Gateway
+from mqtt.options import Server
 
 
 class Database(Section):
@@ -34,8 +35,13 @@ class Database(Section):
 class Broker(Section):
     """The MQTT broker, as the worker sees it."""
 
-    host: str = setting("localhost", "name or address of the broker", min_length=1)
-    port: Port = setting(1883, "port of its MQTT listener")
+    host: str = setting(
+        "localhost",
+        "name or address of the broker; several that know nothing of each other with commas, such "
+        "as a,b or a:1883,b:1884 (docs/brokers.md)",
+        min_length=1,
+    )
+    port: Port = setting(1883, "port of its MQTT listener; of several, of those that name none")
     username: str | None = setting(None, "user that the worker connects as")
     password: SecretStr | None = setting(None, "password of that user")
     client_id: str = setting(
@@ -58,6 +64,21 @@ class Broker(Section):
     tls_key: Path | None = setting(
         None, "file with its private key (PEM, without a passphrase); none: in the same file"
     )
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Every broker, in the order in which they are written."""
+        return tuple(Server.parse(part, self.port) for part in self.host.split(","))
+
+    @model_validator(mode="after")
+    def _has_servers(self) -> Self:
+        try:
+            servers = self.servers
+        except ValueError as error:
+            raise ValueError(f"host: {error}") from error
+        if len(set(servers)) < len(servers):
+            raise ValueError(f"host: expected each broker once, got {self.host!r}")
+        return self
 
 
 class JetStream(Section):

@@ -10,6 +10,7 @@ nothing to reconcile (docs/decisions/0011-rounds-of-the-bridge.md).
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -19,10 +20,11 @@ import structlog
 from ingest.bridge.errors import BridgeError, FeedError, OutboxError
 from ingest.bridge.identity import Identifier
 from ingest.bridge.metrics import BridgeMetrics
-from ingest.bridge.options import BridgeOptions
+from ingest.bridge.options import BridgeOptions, FeedOptions
 from ingest.bridge.rabbitmq import FAULTS, connect
 from ingest.bridge.round import Letter, Round
 from mqtt.errors import LinkError
+from mqtt.options import BrokerOptions
 from mqtt.outbox import Outbox
 
 RETRY_MIN_S: Final = 0.2
@@ -45,6 +47,7 @@ class Bridge:
         self._metrics = metrics
         self._sleep = sleep
         self._identifier = Identifier(options.feed)
+        self._outboxes = deque(options.outboxes)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, and wait out whatever is wrong with either broker."""
@@ -54,9 +57,12 @@ class Bridge:
             while not stop.is_set():
                 began = time.monotonic()
                 try:
-                    async with _round(self._options, self._metrics, self._identifier) as current:
+                    current = Round(self._options, self._metrics, self._identifier)
+                    async with _begun(current, self._options.feed, self._outboxes[0]):
                         await current.work(stopped)
                 except BridgeError as error:
+                    if isinstance(error, OutboxError):
+                        self._outboxes.rotate(-1)
                     failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
                     self._metrics.failures.labels(error.broker).inc()
                     log.warning(
@@ -76,13 +82,11 @@ def _delay_s(failures: int) -> float:
 
 
 @asynccontextmanager
-async def _round(
-    options: BridgeOptions, metrics: BridgeMetrics, identifier: Identifier
-) -> AsyncIterator["Round"]:
+async def _begun(
+    current: Round, feed: FeedOptions, outbox_at: BrokerOptions
+) -> AsyncIterator[None]:
     """Both connections, the MQTT broker's first: nothing is taken that cannot be passed on."""
-    feed = options.feed
-    current = Round(options, metrics, identifier)
-    async with _outbox(options, current) as outbox:
+    async with _outbox(outbox_at, current) as outbox:
         try:
             async with (
                 await connect(feed.url, feed.tls) as connection,
@@ -90,7 +94,7 @@ async def _round(
             ):
                 try:
                     await current.begin(connection, aside, outbox)
-                    yield current
+                    yield
                 finally:
                     await current.end()
         except FAULTS as error:
@@ -98,9 +102,9 @@ async def _round(
 
 
 @asynccontextmanager
-async def _outbox(options: BridgeOptions, current: Round) -> AsyncIterator[Outbox[Letter]]:
+async def _outbox(options: BrokerOptions, current: Round) -> AsyncIterator[Outbox[Letter]]:
     """The connection to the MQTT broker. Raises OutboxError if there can be none."""
-    outbox = Outbox[Letter](options.outbox, current.settled)
+    outbox = Outbox[Letter](options, current.settled)
     try:
         await outbox.__aenter__()
     except LinkError as error:

@@ -43,13 +43,15 @@ class FeedOptions:
 class BridgeOptions:
     """Both ends of the bridge.
 
+    outboxes: brokers that know nothing of each other; what is published goes to one of them, and
+        to the next when that is away.
     topic: pattern of the topics that bodies go to.
     window_messages: taken from RabbitMQ and not yet acknowledged there, at most.
     body_bytes: a larger body is set aside: the MQTT broker would end the connection.
     """
 
     feed: FeedOptions
-    outbox: BrokerOptions
+    outboxes: tuple[BrokerOptions, ...]
     topic: str = "gsht/v1/ufms/" + PROVIDER
     window_messages: int = 8192
     body_bytes: int = 8 << 20

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from devices.codec import CODECS
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from ingest.errors import GatewayError
+from mqtt.options import Server
 
 Transport = Literal["tcp", "udp", "http", "tls", "https"]
 """How a port is spoken to; tls and https are tcp and http within TLS."""
@@ -47,11 +48,12 @@ class Listener:
 class BrokerLink:
     """How the broker is reached. links: connections to it; each device keeps to one of them.
 
+    servers: of several that know nothing of each other; links are dealt out among them, and one
+        whose broker is away goes to the next.
     silence_s: without a word from the broker for so long, the connection is made anew.
     """
 
-    host: str
-    port: int
+    servers: tuple[Server, ...]
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None

@@ -123,6 +123,7 @@ class _Link:
 
     def __init__(self, broker: BrokerLink, number: int, publisher: Publisher) -> None:
         self._broker = broker
+        self._server = broker.servers[number % len(broker.servers)]
         self._publisher = publisher
         name = f"{broker.client_id}-{number}-{random.getrandbits(32):08x}"
         self._connect = connect_packet(
@@ -151,8 +152,13 @@ class _Link:
             try:
                 await self._serve()
             except OSError as error:
-                log.warning("broker.unreachable", error=str(error), failures=self._failures)
+                log.warning(
+                    "broker.unreachable", broker=str(self._server), error=str(error),
+                    failures=self._failures,
+                )  # fmt: skip
             self._failures += 1
+            servers = self._broker.servers
+            self._server = servers[(servers.index(self._server) + 1) % len(servers)]
             longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self._failures, 10))
             await asyncio.sleep(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
 
@@ -161,7 +167,7 @@ class _Link:
         loop, broker = asyncio.get_running_loop(), self._broker
         async with asyncio.timeout(broker.silence_s):
             transport, wire = await loop.create_connection(
-                lambda: _Wire(self), broker.host, broker.port, ssl=broker.tls
+                lambda: _Wire(self), *self._server, ssl=broker.tls
             )
         self._wire = wire
         try:
@@ -190,12 +196,13 @@ class _Link:
                 break
             wire.beats_of_silence += 1
             transport.write(PINGREQ)
-        log.warning("broker.disconnected", reason=wire.why or "connection lost")
+        reason = wire.why or "connection lost"
+        log.warning("broker.disconnected", broker=str(self._server), reason=reason)
 
     def accepted(self) -> None:
         """The broker took the login."""
         self._failures = 0
-        log.info("broker.connected", host=self._broker.host, port=self._broker.port)
+        log.info("broker.connected", broker=str(self._server))
         self._send_waiting()
         self._publisher.changed()
 

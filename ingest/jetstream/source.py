@@ -74,14 +74,15 @@ class JetStreamSource:
         is_up = self._client is not None and self._client.is_connected
         return is_up and all(self._partitions[shard].is_begun for shard in self._held)
 
-    def backlog(self) -> Backlog:
-        """What is received and not acknowledged, at this moment."""
+    def backlog(self) -> dict[str, Backlog]:
+        """What is received and not acknowledged, at this moment, of the stream."""
         held = self._partitions.values()
-        return Backlog(
+        backlog = Backlog(
             self.connected, self._waiting, sum(p.held for p in held),
             sum(p.held_bytes for p in held),
             2 * self._options.batch_messages * len(self._partitions),
         )  # fmt: skip
+        return {self._options.stream: backlog}
 
     def stream(self) -> StreamState:
         """What the stream has, as it was when it was looked at last."""

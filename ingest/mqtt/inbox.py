@@ -8,22 +8,25 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from ingest.mqtt.wire import Messages
-from ingest.source import MessageBatch
 
 NOTHING_TO_ANSWER: Final = 0
 """The packet id of QoS 0."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    """The packet ids of a batch, and the connection in which they mean anything."""
+class Taken:
+    """Messages that were taken, in their order, and what acknowledges them.
 
+    received: int64 microseconds since 1970-01-01 UTC. epoch: the connection in which packet_ids
+    mean anything. size: bytes of the payloads.
+    """
+
+    topics: list[str]
+    payloads: list[bytes]
+    received: list[int]
     epoch: int
     packet_ids: list[int]
-    messages: int
     size: int
 
 
@@ -34,9 +37,8 @@ class Inbox:
     the broker sends everything that was not acknowledged again.
     """
 
-    def __init__(self, batch_messages: int) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._batch_messages = batch_messages
         self._messages = Messages()
         self._received: list[int] = []
         self._unacknowledged: set[int] = set()
@@ -70,38 +72,35 @@ class Inbox:
                 self.held_bytes += sum(map(len, new.payloads))
             return before, len(self._messages)
 
-    def take(self) -> MessageBatch | None:
-        """The oldest messages that wait, at most a full batch; None if there are none."""
+    def take(self, most: int) -> Taken | None:
+        """The oldest messages that wait, at most so many; None if there are none."""
         with self._lock:
-            held, received, size = self._messages, self._received, self._batch_messages
+            held, received = self._messages, self._received
             self._messages = Messages(
-                held.topics[size:], held.payloads[size:], held.packet_ids[size:]
+                held.topics[most:], held.payloads[most:], held.packet_ids[most:]
             )
-            self._received = received[size:]
+            self._received = received[most:]
             self.oldest = time.monotonic()
             epoch = self._epoch
         if not held:
             return None
         for column in (held.topics, held.payloads, held.packet_ids, received):
-            del column[size:]
-        token = _Token(
-            epoch,
+            del column[most:]
+        return Taken(
+            held.topics, held.payloads, received, epoch,
             [packet_id for packet_id in held.packet_ids if packet_id != NOTHING_TO_ANSWER],
-            len(held),
             sum(map(len, held.payloads)),
-        )
-        return MessageBatch(held.topics, held.payloads, np.array(received, np.int64), token)
+        )  # fmt: skip
 
-    def release(self, token: object) -> list[int]:
+    def release(self, taken: Taken) -> list[int]:
         """The packet ids to acknowledge: none if the connection they belong to is gone."""
-        assert isinstance(token, _Token)
         with self._lock:
-            if token.epoch != self._epoch:
+            if taken.epoch != self._epoch:
                 return []
-            self._unacknowledged.difference_update(token.packet_ids)
-            self.held_messages -= token.messages
-            self.held_bytes -= token.size
-            return token.packet_ids
+            self._unacknowledged.difference_update(taken.packet_ids)
+            self.held_messages -= len(taken.topics)
+            self.held_bytes -= taken.size
+            return taken.packet_ids
 
     @property
     def waiting(self) -> int:

@@ -1,313 +1,135 @@
-"""MqttSource: batches of messages from any MQTT 3.1.1 or 5 broker, acknowledged after the commit.
+"""MqttSource: batches of messages from one or several MQTT 3.1.1 or 5 brokers.
 
-A persistent session with QoS 1 and manual acknowledgement: a message leaves the broker only when
-`acknowledge` is called for its batch. The network runs in a thread of its own, so that keep-alives
-go out while the event loop judges; the thread and the loop meet only in `Inbox` and in the queue
-of acknowledgements.
+Brokers that know nothing of each other share a fleet without a cluster: each holds what its own
+trackers sent until it is acknowledged, and whoever is behind, away or coming back holds up none of
+the others. A batch is joined from all that have something, so that it stays one large transaction,
+and what it came from is told to each broker after the commit.
 """
 
 import asyncio
 import contextlib
-import random
-import select
-import socket
-import ssl
-import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final, NamedTuple
 
-import structlog
+import numpy as np
 
-from devices.mqtt_packets import DISCONNECT
-from ingest.mqtt.inbox import Inbox
-from ingest.mqtt.line import Line
-from ingest.mqtt.wire import (
-    REASONS,
-    Accepted,
-    Control,
-    Granted,
-    Left,
-    Login,
-    PacketReader,
-    Pong,
-    WireError,
-    puback_packets,
-    subscribe_packet,
-)
+from ingest.mqtt.inbox import Taken
+from ingest.mqtt.session import MqttOptions, MqttSession
 from ingest.source import Backlog, Clock, MessageBatch
-from ingest.topics import DEFAULT_PATTERNS, subscriptions
 
-GREETING_S: Final = 30.0
-"""How long the broker may take to answer the login and the subscription."""
+__all__ = ["MqttOptions", "MqttSource", "Part", "joined", "shares"]
 
-GOODBYE_S: Final = 2.0
-"""How long the last acknowledgements may take to be written."""
-
-RECONNECT_MIN_S: Final = 0.2
-RECONNECT_MAX_S: Final = 30.0
-
-SESSION_EXPIRY_S: Final = 7 * 86_400
-"""How long an MQTT 5 broker keeps the session of a worker that is away: the law gives a provider
-five days to send what a line break held back (docs/topics.md), and a week covers it."""
-
-log = structlog.get_logger(__name__)
+END_S: Final = 10.0
+"""How long a session may take to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class MqttOptions:
-    """Where the broker is, and how much is taken at once.
+class Part(NamedTuple):
+    """What a batch has of one broker."""
 
-    share_group: of a shared subscription, MQTT 5 only; right only where the broker gives all
-        messages of a topic to one member (docs/brokers.md).
-    batch_messages, batch_age_s: a batch ends at this many messages, or this long after its first.
-    window_messages, window_bytes: reading pauses while this much is received and not acknowledged;
-        the broker then holds the rest. 65,535 is the protocol's own limit of QoS 1 messages under
-        way; a smaller window would stall brokers that redeliver by time.
-    """
-
-    host: str
-    port: int
-    client_id: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    protocol: int = 311
-    tls: ssl.SSLContext | None = None
-    keepalive_s: int = 60
-    subscriptions: tuple[str, ...] = subscriptions(DEFAULT_PATTERNS)
-    share_group: str | None = None
-    batch_messages: int = 4096
-    batch_age_s: float = 0.2
-    window_messages: int = 65_535
-    window_bytes: int = 256 << 20
+    session: MqttSession
+    taken: Taken
 
 
 class MqttSource:
-    """A `Source` over one MQTT session. Use it from one event loop; not re-entrant."""
+    """A `Source` over a session with each broker. Use it from one event loop; not re-entrant."""
 
     def __init__(self, options: MqttOptions, clock: Clock) -> None:
         self._options = options
-        self._clock = clock
-        self._topics = options.subscriptions
-        if options.share_group:
-            self._topics = tuple(f"$share/{options.share_group}/{t}" for t in self._topics)
-        self._inbox = Inbox(options.batch_messages)
-        self._released: deque[object] = deque()
-        self._stopping = threading.Event()
-        self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)
-        self._wake_write.setblocking(False)
-        self._reader = PacketReader(options.protocol)
-        self._thread: threading.Thread | None = None
+        self._sessions = {
+            str(server): MqttSession(options, server, clock, self._came)
+            for server in options.servers
+        }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
-        self.connected = False
-        self.failures = 0
+
+    @property
+    def connected(self) -> bool:
+        """Every broker delivers."""
+        return all(session.connected for session in self._sessions.values())
+
+    @property
+    def failures(self) -> int:
+        """Connections in a row that came to nothing, of the broker with most."""
+        return max(session.failures for session in self._sessions.values())
 
     @property
     def due(self) -> int:
         """Batches that were released and whose acknowledgements are not on their way yet."""
-        return len(self._released)
+        return max(session.due for session in self._sessions.values())
 
-    def backlog(self) -> Backlog:
-        """What is received and not acknowledged, at this moment."""
-        inbox = self._inbox
-        return Backlog(
-            self.connected, inbox.waiting, inbox.held_messages, inbox.held_bytes,
-            self._options.window_messages,
-        )  # fmt: skip
-
-    # The event loop's side ------------------------------------------------------------------
+    def backlog(self) -> dict[str, Backlog]:
+        """Of each broker, what is received and not acknowledged at this moment."""
+        return {name: session.backlog() for name, session in self._sessions.items()}
 
     async def start(self) -> None:
-        """Start the network thread. It connects, and connects again, until `stop`."""
+        """Begin to connect to every broker, and go on trying until `stop`."""
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="mqtt-source", daemon=True)
-        self._thread.start()
+        for session in self._sessions.values():
+            session.start()
 
     async def receive(self) -> MessageBatch:
         """The next batch: full, or as old as a batch may become; never empty."""
+        size = self._options.batch_messages
         while True:
             await self._some.wait()
-            remaining = self._inbox.oldest + self._options.batch_age_s - time.monotonic()
-            if self._inbox.waiting < self._options.batch_messages and remaining > 0:
+            remaining = self._oldest + self._options.batch_age_s - time.monotonic()
+            if self._waiting < size and remaining > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._enough.wait(), remaining)
-            batch = self._inbox.take()
-            waiting = self._inbox.waiting
-            if waiting == 0:
-                self._some.clear()
-            if waiting < self._options.batch_messages:
-                self._enough.clear()
-            if self._inbox.waiting:  # the thread may have added since
-                self._some.set()
-            if batch is not None:
-                return batch
+            parts = self._take(size)
+            self._announce()
+            if parts:
+                return joined(parts)
 
     def acknowledge(self, batch: MessageBatch) -> None:
-        """Let the broker forget the batch's messages."""
-        self._released.append(batch.token)
-        self._wake()
+        """Let each broker forget what the batch has of it."""
+        assert isinstance(batch.token, tuple)
+        for session, taken in batch.token:
+            session.release(taken)
 
     async def stop(self) -> None:
-        """Send the acknowledgements that are due, disconnect, end the thread."""
-        self._stopping.set()
-        self._wake()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, 10)
-        self._wake_read.close()
-        self._wake_write.close()
+        """Send the acknowledgements that are due, disconnect, end the threads."""
+        for session in self._sessions.values():
+            session.stop()
+        for session in self._sessions.values():
+            await asyncio.to_thread(session.join, END_S)
 
-    def _wake(self) -> None:
-        # A full pipe wakes as well; a closed one has nobody to wake.
-        with contextlib.suppress(BlockingIOError, OSError):
-            self._wake_write.send(b"\0")
+    @property
+    def _waiting(self) -> int:
+        return sum(session.waiting for session in self._sessions.values())
 
-    # The network thread's side --------------------------------------------------------------
+    @property
+    def _oldest(self) -> float:
+        """Since when the oldest message has waited; long since, if the one there was is gone."""
+        sessions = self._sessions.values()
+        return min((s.oldest for s in sessions if s.waiting), default=-float("inf"))
 
-    def _run(self) -> None:
-        """Keep a connection until stopped, with a delay that grows while there is none."""
-        options = self._options
-        while not self._stopping.is_set():
-            self.connected = False
-            try:
-                line = Line.open(options.host, options.port, options.tls, options.keepalive_s)
-                with contextlib.closing(line):
-                    self._serve(line)
-                self.failures = 0 if self.connected else self.failures + 1
-            except ssl.SSLError as error:
-                self.failures += 1
-                log.error(  # noqa: TRY400 - the reason says it all
-                    "broker.untrusted", error=str(error), failures=self.failures,
-                    hint="broker.host, broker.tls_ca, broker.tls_cert",
-                )  # fmt: skip
-            except OSError as error:
-                self.failures += 1
-                log.warning("broker.unreachable", error=str(error), failures=self.failures)
-            except Exception:
-                # Whatever it is: without this thread nothing would ever be received again.
-                self.failures += 1
-                log.exception("broker.unreadable", failures=self.failures)
-            self.connected = False
-            if not self._stopping.is_set():
-                longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))
-                self._stopping.wait(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
-
-    def _serve(self, line: Line) -> None:
-        """Speak MQTT until the connection ends or `stop` is called. Raises ssl.SSLError."""
-        options = self._options
-        self._reader.begin_connection()
-        # Before anything is written: what is released now belongs to a connection that is gone.
-        self._inbox.begin_connection()
-        login = Login(
-            options.client_id, options.username, options.password, options.protocol,
-            options.keepalive_s, SESSION_EXPIRY_S, options.window_messages,
-        )  # fmt: skip
-        line.write(login.packet())
-        try:
-            self._move(line)
-            line.leave(DISCONNECT, GOODBYE_S)
-        except ssl.SSLError:
-            raise
-        except (OSError, WireError) as error:
-            if not self._stopping.is_set():
-                log.warning("broker.disconnected", reason=str(error))
-
-    def _move(self, line: Line) -> None:
-        """Move bytes until it is for us to leave. Raises OSError, WireError."""
-        greeted_by = time.monotonic() + GREETING_S
-        while not self._stopping.is_set():
-            self._send_acknowledgements(line)
-            line.flush()
-            wake, is_full = self._wake_read.fileno(), self._is_window_full()
-            has_more = not is_full and line.has_more
-            readable, _, _ = select.select(
-                [wake] if is_full else [wake, line.fileno()],
-                [line.fileno()] if line.wants_write else [],
-                [],
-                0.0 if has_more else 1.0,
-            )
-            if wake in readable:
-                self._drain_wake()
-            if (has_more or line.fileno() in readable) and not self._read(line):
-                return
-            line.keep_alive(hears=not is_full)
-            if not self.connected and time.monotonic() > greeted_by:
-                raise TimeoutError(f"the broker did not answer for {GREETING_S:g} s")
-        self._send_acknowledgements(line)
-
-    def _read(self, line: Line) -> bool:
-        """Take in what has come; False: we have no business with this broker."""
-        messages, control = self._reader.feed(line.read())
-        # First: what comes with the answer to the login is of the new connection.
-        for packet in control:
-            if not self._heard(packet, line):
-                return False
-        if messages:
-            size = self._options.batch_messages
-            before, now = self._inbox.put(messages, self._clock())
-            if not before < now:
-                return True
-            if before == 0:
-                self._signal(self._some)
-            if before < size <= now:
-                self._signal(self._enough)
-        return True
-
-    def _heard(self, packet: Control, line: Line) -> bool:
-        match packet:
-            case Pong():
-                line.answered()
-            case Left():
-                raise ConnectionResetError(_reason(packet.code))
-            case Granted():
-                self._subscribed(packet)
-            case Accepted():
-                return self._accepted(packet, line)
-        return True
-
-    def _accepted(self, answer: Accepted, line: Line) -> bool:
-        """Subscribe; False: we are refused, or cannot work with this broker."""
-        if answer.code:
-            log.error("broker.refused", reason=_reason(answer.code), hint="hanhtrinh doctor")
-            return False
-        if self._options.share_group and not answer.has_shared:
-            log.error("broker.no_shared_subscriptions", hint="unset ingest.share_group")
-            return False
-        if answer.keepalive_s is not None:
-            line.keep_alive_at(answer.keepalive_s)
-        line.write(subscribe_packet(self._topics, self._options.protocol))
-        return True
-
-    def _subscribed(self, answer: Granted) -> None:
-        refused = [
-            topic for topic, code in zip(self._topics, answer.codes, strict=False) if code >= 0x80
+    def _take(self, size: int) -> list[Part]:
+        """Messages of every broker that has some, so many in all at most."""
+        sessions = [*self._sessions.values()]
+        dealt = shares([session.waiting for session in sessions], size)
+        return [
+            Part(session, taken)
+            for session, share in zip(sessions, dealt, strict=True)
+            if share and (taken := session.take(share)) is not None
         ]
-        if refused:
-            log.error("broker.subscription_refused", topics=refused, hint="hanhtrinh doctor")
-            return
-        self.connected = True
-        log.info("broker.subscribed", host=self._options.host, port=self._options.port)
 
-    def _is_window_full(self) -> bool:
-        options, inbox = self._options, self._inbox
-        return (
-            inbox.held_messages >= options.window_messages
-            or inbox.held_bytes >= options.window_bytes
-        )
+    def _announce(self) -> None:
+        """Set both events as it is with what waits; a thread may add to it meanwhile."""
+        for event, least in ((self._some, 1), (self._enough, self._options.batch_messages)):
+            event.clear()
+            if self._waiting >= least:
+                event.set()
 
-    def _send_acknowledgements(self, line: Line) -> None:
-        while self._released:
-            line.write(puback_packets(self._inbox.release(self._released.popleft())))
-
-    def _drain_wake(self) -> None:
-        try:
-            while self._wake_read.recv(4096):
-                pass
-        except BlockingIOError:
-            pass
+    def _came(self, before: int) -> None:
+        """From a session's thread: it has more messages than so many."""
+        if before == 0:
+            self._signal(self._some)
+        if not self._enough.is_set() and self._waiting >= self._options.batch_messages:
+            self._signal(self._enough)
 
     def _signal(self, event: asyncio.Event) -> None:
         assert self._loop is not None
@@ -315,5 +137,27 @@ class MqttSource:
             self._loop.call_soon_threadsafe(event.set)
 
 
-def _reason(code: int) -> str:
-    return REASONS.get(code, f"code {code:#x}")
+def shares(waiting: Sequence[int], room: int) -> list[int]:
+    """How many messages each broker may put into a batch of so many; waiting: how many each has.
+
+    As if they were dealt out one by one in turn, whoever has least first: what those with little
+    leave is the others', and none starves another.
+    """
+    dealt = [0] * len(waiting)
+    filled = sorted((row for row, count in enumerate(waiting) if count), key=waiting.__getitem__)
+    for number, row in enumerate(filled):
+        dealt[row] = min(waiting[row], -(-room // (len(filled) - number)))
+        room -= dealt[row]
+    return dealt
+
+
+def joined(parts: Sequence[Part]) -> MessageBatch:
+    """One batch of one part or more, in the order in which they came; each part keeps its own."""
+    received = np.concatenate([np.array(taken.received, np.int64) for _, taken in parts])
+    topics = [*chain.from_iterable(taken.topics for _, taken in parts)]
+    payloads = [*chain.from_iterable(taken.payloads for _, taken in parts)]
+    if len(parts) > 1:
+        order = np.argsort(received, kind="stable")
+        received, rows = received[order], order.tolist()
+        topics, payloads = [topics[row] for row in rows], [payloads[row] for row in rows]
+    return MessageBatch(topics, payloads, received, tuple(parts))

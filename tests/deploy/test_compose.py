@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hanhtrinh.embedded.postgres import SETTINGS
 from tests.deploy.parts import COMPOSE, DEPLOY, PROFILES, composed, example_env, services
 
 BROKER = {"nats": "nats", "mosquitto": "mosquitto"}
@@ -44,6 +45,14 @@ def test_the_database_is_reached_by_the_parts_alone(running):
     assert "ports" not in running["database"]
     assert set(running["database"]["networks"]) == {"data"}
     assert yaml.safe_load(COMPOSE.read_text("utf-8"))["networks"]["data"] == {"internal": True}
+
+
+def test_the_database_is_set_as_the_embedded_one_is(running):
+    given = dict(part.split("=") for part in running["database"]["command"] if "=" in part)
+    assert given == {
+        name: SETTINGS[name]
+        for name in ("max_wal_size", "checkpoint_timeout", "wal_compression", "jit")
+    }
 
 
 def test_ports_are_open_on_loopback_only_unless_said_otherwise(running):

@@ -8,6 +8,7 @@ import aiomqtt
 import pytest
 
 from hanhtrinh.embedded import DataFolder, EmbeddedNats
+from mqtt.options import Server
 from simulators.link import Link
 from tests.faults.fleet import address, assert_nothing_happened, linked, messages, working
 from tests.ingest.publishing import mqtt_options, publish, until
@@ -46,6 +47,36 @@ def test_a_broker_killed_or_restarted_loses_nothing(prepared, broker, undisturbe
             await asyncio.to_thread(broker.restart)
             await publishing
             await run.until_stored(prepared, len(sent))
+
+    asyncio.run(go())
+    assert_nothing_happened(prepared, undisturbed)
+
+
+def test_of_two_brokers_that_know_nothing_of_each_other_one_may_be_killed(
+    prepared, broker, mosquitto, undisturbed
+):
+    """Every vehicle has fixes on both, so that they cross on the way."""
+    sent = messages()
+    here, there = sent[::2], sent[1::2]
+    nats, other = Server(broker.host, broker.mqtt_port), Server(mosquitto.host, mosquitto.port)
+
+    async def go():
+        async with working(prepared, mqtt_options(broker, servers=(nats, other))) as run:
+            assert run.count("window_messages") <= 65_535
+            publishing = asyncio.create_task(publish_on(broker, here))
+            await run.until(lambda: run.stored > 50, "some fixes")
+            await asyncio.to_thread(broker.kill)
+            await run.until(lambda: run.count("broker_up", broker=str(nats)) == 0, "the fault")
+            before = run.stored
+            async with aiomqtt.Client(mosquitto.host, mosquitto.port) as client:
+                for topic, payload in there:
+                    await client.publish(topic, payload, qos=1)
+            await run.until(lambda: run.stored >= before + len(there), "what the other one has")
+            assert run.count("broker_up", broker=str(other)) == 1
+            await asyncio.to_thread(broker.restart)
+            await publishing
+            await run.until_stored(prepared, len(sent))
+            await run.until(lambda: run.count("held_messages") == 0, "all to be acknowledged")
 
     asyncio.run(go())
     assert_nothing_happened(prepared, undisturbed)

@@ -79,3 +79,36 @@ def test_a_message_that_has_killed_two_workers_is_set_aside_and_no_other(
         assert deaths <= 2, "killed a third worker"
     assert deaths == 2
     assert_nothing_happened(prepared, undisturbed, quarantined=1)
+
+
+def test_late_fixes_that_have_killed_two_workers_are_set_aside_and_can_be_sent_again(
+    prepared, broker, undisturbed
+):
+    subscribe(broker)
+    sent = fleet()
+    old, new = sent[: len(sent) // 2], sent[len(sent) // 2 :]
+    ((vehicle,),) = ask(prepared, "SELECT id FROM vehicles WHERE plate = '29C00001'")
+    others = sum(one.device != 1 for one in old)
+    send(broker, messages(new))
+    deaths = 0
+    while True:
+        worker = WorkerProcess(prepared, mqtt_options(broker), Doom(late=vehicle))
+        try:
+            if not deaths:
+                until(lambda: fixes_in(prepared) == len(new), "what is not late")
+                send(broker, messages(old))
+            until(lambda w=worker: not w.is_alive or set_aside(prepared), "an end, or the poison")
+            if worker.is_alive:
+                until(lambda: fixes_in(prepared) == len(new) + others, "the others' late fixes")
+                break
+        finally:
+            worker.__exit__()
+        deaths += 1
+        assert deaths <= 2, "killed a third worker"
+    assert deaths == 2
+    kept = ask(prepared, "SELECT topic, payload FROM quarantine WHERE reason = 'killed_worker'")
+    assert [topic for topic, _ in kept] == ["gsht/v1/json/imei-1"]
+    send(broker, kept)
+    with WorkerProcess(prepared, mqtt_options(broker)):
+        until(lambda: fixes_in(prepared) == len(sent), "what was sent again")
+    assert_nothing_happened(prepared, undisturbed, quarantined=1)

@@ -18,7 +18,7 @@ import structlog
 from ingest import pipeline
 from ingest import worker as worker_module
 from ingest.clock import SteadyClock
-from ingest.late import LateRoom
+from ingest.late import LatePolicy, LateRoom
 from ingest.metrics import WorkerMetrics
 from ingest.mqtt.source import MqttOptions, MqttSource
 from ingest.pipeline import Pipeline
@@ -29,6 +29,8 @@ from tests.ingest.fleet import OPTIONS
 
 STAGES = ("before decode", "after decode", "inside the transaction", "after commit")
 POISON = b"kills"
+EVERYTHING_WAITS = LatePolicy(over_s=-1e9, vehicles_at_once=0, quiet_s=0.2)
+"""Whatever is behind waits for a moment."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
@@ -36,11 +38,15 @@ _context.set_forkserver_preload([__name__])
 
 @dataclass(frozen=True)
 class Doom:
-    """Die at a stage of the first batch that holds as many messages; or of any with poison."""
+    """Die at a stage of the first batch that holds as many messages; or of any with poison.
+
+    late: of this vehicle (its registry id) late fixes wait, and taking them up is deadly.
+    """
 
     stage: str = ""
     messages: int = 1
     poison: bool = False
+    late: int | None = None
 
 
 def die() -> None:
@@ -52,6 +58,11 @@ class _Doomed(Pipeline):
     """Dies on the way."""
 
     doom = Doom()
+
+    async def take_up(self, conn: Any, vehicles: Any, *more: Any) -> Any:
+        if self.doom.late in vehicles.tolist():
+            die()
+        return await super().take_up(conn, vehicles, *more)
 
     async def process(self, conn: Any, batch: Any, *more: Any) -> Any:
         doom = self.doom
@@ -93,7 +104,8 @@ def _work(dsn: str, options: MqttOptions, doom: Doom) -> None:
     _Doomed.doom = doom
     clock = SteadyClock(lambda: time.time_ns() // 1000)
     source = MqttSource(options, clock)
-    pipeline = _Doomed(OPTIONS, TopicRouter(), late=LateRoom())
+    room = LateRoom() if doom.late is None else LateRoom(EVERYTHING_WAITS)
+    pipeline = _Doomed(OPTIONS, TopicRouter(), late=room)
     stop = asyncio.Event()
 
     async def run() -> None:

@@ -25,21 +25,23 @@ from ingest.gateway.publisher import Publisher
 from ingest.identity.metrics import AuthMetrics
 from ingest.metrics import WorkerMetrics
 from ingest.source import Backlog, StreamState
+from mqtt.options import Server
 
 SUFFIXES = {
     "counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum"),
 }  # fmt: skip
 
 
-def worker(backlog=Backlog(True, 0, 0, 0, 65_535)) -> WorkerMetrics:  # noqa: B008 - immutable
+def worker(**backlogs: Backlog) -> WorkerMetrics:
+    """backlogs: by broker."""
     metrics = WorkerMetrics()
-    metrics.watch(lambda: backlog)
+    metrics.watch(lambda: backlogs or {"only": Backlog(True, 0, 0, 0, 65_535)})
     metrics.watch_stream(lambda: StreamState({0: 0}, 0, 0))
     return metrics
 
 
 def gateway() -> GatewayMetrics:
-    metrics, broker, limits = GatewayMetrics(), BrokerLink("127.0.0.1", 1), Limits()
+    metrics, broker, limits = GatewayMetrics(), BrokerLink((Server("127.0.0.1", 1),)), Limits()
     registry = RegistryOptions("postgresql://", registered_only=True, http_secrets=False)
     listeners = (Listener("gt06", "tcp", "127.0.0.1", 0),)
     options = GatewayOptions(listeners, broker, limits, registry=registry)

@@ -70,7 +70,7 @@ def test_worker_and_simulator_speak_tls(mosquitto_with, authority, protocol):
     broker = mosquitto_with(PLAIN + authority.listener())
     made = settings(broker, broker__tls_ca=authority.ca, broker__protocol=protocol)
     assert asyncio.run(passed(made)) is True
-    assert asyncio.run(check_broker(made)).state == "ok"
+    assert asyncio.run(check_broker(made, made.broker.servers[0])).state == "ok"
 
 
 @integration
@@ -84,7 +84,7 @@ def test_the_bridge_speaks_tls(mosquitto_with, authority, protocol):
     )  # fmt: skip
 
     async def go():
-        async with Outbox[Letter](wiring.bridge_options(made).outbox, print) as outbox:
+        async with Outbox[Letter](wiring.bridge_options(made).outboxes[0], print) as outbox:
             return outbox.closed.done()
 
     assert asyncio.run(go()) is False
@@ -93,7 +93,7 @@ def test_the_bridge_speaks_tls(mosquitto_with, authority, protocol):
     )
 
     async def refused():
-        async with Outbox[Letter](without.outbox, print):
+        async with Outbox[Letter](without.outboxes[0], print):
             pass
 
     with pytest.raises(LinkError, match=f"MQTT broker 127.0.0.1:{broker.port}: "):
@@ -146,7 +146,7 @@ def test_a_broker_of_another_authority_is_refused_and_the_reason_said(
     said = capsys.readouterr().out + caplog.text  # as logging was set up by then
     assert "broker.untrusted" in said
     assert "certificate verify failed" in said
-    finding = asyncio.run(check_broker(made))
+    finding = asyncio.run(check_broker(made, made.broker.servers[0]))
     assert finding.state == "wrong"
     assert "certificate verify failed" in finding.found
     assert "broker.tls_ca" in finding.advice

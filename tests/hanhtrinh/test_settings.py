@@ -93,6 +93,26 @@ def test_a_value_that_cannot_be_used_is_named_with_where_it_came_from(here, vari
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "servers"),
+    [
+        ("broker.example", ["broker.example:1883"]),
+        ("a, b:1884,10.0.0.3", ["a:1883", "b:1884", "10.0.0.3:1883"]),
+        ("::1", ["[::1]:1883"]),
+        ("[::1]:1884,fe80::7", ["[::1]:1884", "[fe80::7]:1883"]),
+    ],
+)
+def test_one_broker_or_several_are_written_with_their_ports(here, host, servers):
+    found = load(environment={"HANHTRINH_BROKER__HOST": host}).settings.broker.servers
+    assert [str(server) for server in found] == servers
+
+
+@pytest.mark.parametrize("host", ["", "a,", "a:0", "a:65536", "a:b", "[::1", "a b", "a,a:1883"])
+def test_brokers_that_make_no_sense_are_refused(here, host):
+    with pytest.raises(SettingsError, match=r"HANHTRINH_BROKER__HOST|broker"):
+        load(environment={"HANHTRINH_BROKER__HOST": host})
+
+
 def test_lists_are_written_with_commas_and_tables_as_json(here):
     settings = load(
         environment={
@@ -180,4 +200,4 @@ def test_the_defaults_are_those_of_the_parts():
     assert wiring.region(settings) == Region()
     assert settings.ingest.topics == dict(DEFAULT_PATTERNS)
     broker = settings.broker
-    assert wiring.mqtt_options(settings) == MqttOptions(broker.host, broker.port, broker.client_id)
+    assert wiring.mqtt_options(settings) == MqttOptions(broker.servers, broker.client_id)

@@ -78,7 +78,9 @@ def test_every_line_is_made_of_a_metric_that_there_is():
 
 
 def test_rates_of_a_worker_are_what_two_readings_say():
-    metrics = instruments.worker(Backlog(True, 3, 50, 1 << 20, 65_535))
+    metrics = instruments.worker(
+        a=Backlog(True, 3, 40, 1 << 19, 32_767), b=Backlog(False, 0, 10, 1 << 19, 32_767)
+    )
     metrics.messages.inc(1_000)  # before: of no interest
     metrics.quarantined.labels("bad_syntax").inc(7)
     metrics.shard_held.labels("4").set(1)
@@ -112,7 +114,7 @@ def test_rates_of_a_worker_are_what_two_readings_say():
     queue = values["waiting_messages"], values["held_messages"], values["held_bytes"]
     assert queue == (3, 50, 1 << 20)
     assert values["shard_held"] == {"4": 1}
-    assert (values["broker_up"], values["database_up"]) == (1, 1)
+    assert (values["broker_up"], values["database_up"]) == ({"a": 1, "b": 0}, 1)
 
 
 def test_gateway_bridge_and_auth_are_shown_by_their_own_metrics():

@@ -7,6 +7,7 @@ import aiomqtt
 
 from hanhtrinh.embedded import EmbeddedNats
 from ingest.mqtt.source import MqttOptions
+from mqtt.options import Server
 
 DEADLINE_S = 60.0
 
@@ -23,9 +24,9 @@ async def publish(broker: EmbeddedNats, messages: Iterable[tuple[str, bytes]]) -
 def mqtt_options(broker: EmbeddedNats, **more: object) -> MqttOptions:
     worker = broker.worker
     options = {"client_id": "test-worker", "batch_age_s": 0.05} | more
-    options = {"port": broker.mqtt_port} | options
+    port = int(str(options.pop("port", broker.mqtt_port)))
+    options = {"servers": (Server(broker.host, port),)} | options
     return MqttOptions(
-        broker.host,
         username=worker.username,
         password=worker.password,
         **options,  # type: ignore[arg-type]

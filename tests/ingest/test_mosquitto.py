@@ -8,6 +8,7 @@ import pytest
 
 from ingest.mqtt.source import MqttOptions, MqttSource
 from ingest.source import MessageBatch
+from mqtt.options import Server
 from tests.ingest.publishing import until
 
 pytestmark = pytest.mark.integration
@@ -17,7 +18,7 @@ VERSIONS = pytest.mark.parametrize("protocol", [311, 5])
 
 async def started(broker, protocol, client_id="test-worker", **options):
     source = MqttSource(
-        MqttOptions(broker.host, broker.port, client_id, protocol=protocol,
+        MqttOptions((Server(broker.host, broker.port),), client_id, protocol=protocol,
                     **{"batch_age_s": 0.05} | options),
         lambda: time.time_ns() // 1000,
     )  # fmt: skip

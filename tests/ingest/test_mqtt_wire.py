@@ -22,6 +22,7 @@ from ingest.mqtt.wire import (
     puback_packets,
     subscribe_packet,
 )
+from mqtt.options import Server
 from tests.ingest.publishing import until
 
 TOPICS = st.text("/abc\u0111", min_size=1, max_size=12)
@@ -135,7 +136,7 @@ async def session(answers, **options):
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    source = MqttSource(MqttOptions("127.0.0.1", port, "w", **options), lambda: 0)
+    source = MqttSource(MqttOptions((Server("127.0.0.1", port),), "w", **options), lambda: 0)
     await source.start()
     try:
         yield source, said
@@ -208,7 +209,9 @@ def test_what_is_released_after_a_loss_is_not_acknowledged_on_the_next_connectio
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        source = MqttSource(MqttOptions("127.0.0.1", port, "w", batch_age_s=0.01), lambda: 0)
+        source = MqttSource(
+            MqttOptions((Server("127.0.0.1", port),), "w", batch_age_s=0.01), lambda: 0
+        )
         await source.start()
         async with asyncio.timeout(60):
             batch = await source.receive()

@@ -21,8 +21,8 @@ def options(rabbitmq, broker, *providers, window=1000, **feed):
     return BridgeOptions(
         FeedOptions(url=rabbitmq.url, providers=providers, exchange_type="direct",
                     routing_keys=("track1", "track2"), **feed),
-        BrokerOptions(broker.host, broker.mqtt_port, device.username, device.password,
-                      "test-bridge"),
+        (BrokerOptions(broker.host, broker.mqtt_port, device.username, device.password,
+                       "test-bridge"),),
         window_messages=window,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ def test_nothing_is_acknowledged_before_the_broker_has_acknowledged_it(rabbitmq,
     async def go():
         async with worker(broker) as heard:
             bridge = options(rabbitmq, broker, "patient")
-            bridge = replace(bridge, outbox=replace(bridge.outbox, port=link.port))
+            bridge = replace(bridge, outboxes=(replace(bridge.outboxes[0], port=link.port),))
             async with running(bridge) as metrics:
                 link.stall(answers_only=True)
                 sent = [("gsht/v1/ufms/patient", b"%d" % n) for n in range(count)]

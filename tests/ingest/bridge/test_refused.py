@@ -25,7 +25,9 @@ def over_mqtt_5(rabbitmq, mosquitto, *providers):
 
     return replace(
         options(rabbitmq, Nobody, *providers, window=40),
-        outbox=BrokerOptions(mosquitto.host, mosquitto.port, client_id="test-bridge", protocol=5),
+        outboxes=(
+            BrokerOptions(mosquitto.host, mosquitto.port, client_id="test-bridge", protocol=5),
+        ),
     )
 
 

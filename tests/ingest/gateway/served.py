@@ -16,6 +16,7 @@ from hanhtrinh.embedded import EmbeddedNats
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import BrokerLink, GatewayOptions, Limits, Listener, Transport
+from mqtt.options import Server
 from tests.devices.streams.dialogues import IMEI, clock
 
 DEADLINE_S = 30.0
@@ -123,7 +124,7 @@ def options(
 ) -> GatewayOptions:
     device = broker.device
     link = BrokerLink(
-        broker.host, broker.mqtt_port, device.username, device.password, silence_s=3.0
+        (Server(broker.host, broker.mqtt_port),), device.username, device.password, silence_s=3.0
     )
     return GatewayOptions(
         listeners(*(names or ("teltonika tcp",))),

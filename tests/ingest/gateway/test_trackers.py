@@ -9,6 +9,7 @@ from ingest.errors import GatewayError
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
 from ingest.gateway.options import BrokerLink, GatewayOptions, Listener
+from mqtt.options import Server
 from tests.devices.streams.dialogues import IMEI, IN_PARTS, PACKET, RMC, clock, teltonika_packet
 from tests.ingest.gateway.served import LOGIN, listening, options, serving, standing_still, until
 
@@ -208,7 +209,7 @@ def test_stopping_does_not_wait_for_ever(broker):
     ],
 )
 def test_a_port_that_makes_no_sense_is_refused_by_name(listener, says):
-    made = GatewayOptions((listener,), BrokerLink("127.0.0.1", 1))
+    made = GatewayOptions((listener,), BrokerLink((Server("127.0.0.1", 1),)))
     with pytest.raises(GatewayError, match=says):
         Gateway(made, GatewayMetrics(), clock)
 
@@ -217,7 +218,7 @@ def test_a_port_that_is_taken_is_named(broker):
     async def work():
         async with serving(options(broker)) as served:
             taken = Listener("teltonika", "tcp", "127.0.0.1", served.port("teltonika"))
-            made = GatewayOptions((taken,), BrokerLink(broker.host, broker.mqtt_port))
+            made = GatewayOptions((taken,), BrokerLink((Server(broker.host, broker.mqtt_port),)))
             with pytest.raises(GatewayError, match=f"{taken.port}: .*in use"):
                 await Gateway(made, GatewayMetrics(), clock).run(asyncio.Event())
 
