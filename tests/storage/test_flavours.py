@@ -75,7 +75,7 @@ def test_the_flavour_is_the_one_asked_for(place):
 def test_readers_see_the_same_columns(place):
     async def work(conn):
         columns = {}
-        for name in ("fixes", "visible_fixes", "fix_hours"):
+        for name in ("whole_fixes", "visible_fixes", "fix_hours"):
             found = await rows(
                 conn,
                 "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
@@ -87,11 +87,11 @@ def test_readers_see_the_same_columns(place):
         return columns
 
     found = place.connected(work)
-    assert list(found["fixes"]) == [
+    assert list(found["whole_fixes"]) == [
         "vehicle_id", "time", "received", "lon", "lat", "speed_kmh", "heading", "altitude", "hdop",
         "satellites", "odometer", "driver_id", "inputs", "quality",
     ]  # fmt: skip
-    assert found["visible_fixes"] == {**found["fixes"], "extra": "jsonb"}
+    assert found["visible_fixes"] == {**found["whole_fixes"], "extra": "jsonb"}
     assert found["fix_hours"] == {
         "vehicle_id": "integer", "hour": "timestamp with time zone", "fixes": "bigint",
         "clean_fixes": "bigint", "max_speed_kmh": "real", "track": "double precision[]",
