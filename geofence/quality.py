@@ -79,18 +79,18 @@ def mark_arrival(fixes: FixBatch, region: Region, delays: Delays) -> FixBatch:
     a fix, when it arrives.
     """
     lon, lat = on_grid(fixes.lon), on_grid(fixes.lat)
-    received = whole_delay(fixes.time, fixes.received)
     refused = (fixes.quality & Quality.NO_POSITION) != 0
     swapped = ~refused & ~region.contains(lon, lat) & region.contains(lat, lon)
     lon, lat = np.where(swapped, lat, lon), np.where(swapped, lon, lat)
     readable = (np.abs(lon) <= 180.0) & (np.abs(lat) <= 90.0)  # false for NaN
     nowhere = refused | ~readable | ((lon == 0.0) & (lat == 0.0))
-    ahead_us = fixes.time - received
+    ahead_us = fixes.time - fixes.received
     quality = fixes.quality.copy()
     quality[nowhere] |= np.uint16(Quality.NO_POSITION)
     quality[swapped] |= np.uint16(Quality.SWAPPED)
     quality[ahead_us > delays.future_over_us] |= np.uint16(Quality.FUTURE)
     quality[-ahead_us > delays.late_over_us] |= np.uint16(Quality.LATE)
+    received = whole_delay(fixes.time, fixes.received)
     return fixes.with_columns(lon=lon, lat=lat, received=received, quality=quality)
 
 
