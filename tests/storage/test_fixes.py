@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from psycopg.errors import UniqueViolation
 
 from devices.batch import FixBatch, Quality
+from devices.rounding import on_grid, shown_degrees
 from storage import fixes
 from storage.database import connect
 from tests.storage.connected import connected, rows
@@ -203,3 +204,21 @@ def test_two_writers_make_the_same_days_at_once(database):
         return await rows(conn, "SELECT count(*) FROM fixes")
 
     assert connected(database, work) == [(60,)]
+
+
+@given(places=st.lists(st.one_of(st.floats(-360, 360), st.floats()), min_size=1))
+@AGAINST_A_DATABASE
+def test_sql_shows_a_place_as_python_does(database, places):
+    places = [*on_grid(np.array(places)).tolist(), 105.8412345, -0.00000001, 1e305]
+
+    async def work(conn):
+        return await rows(
+            conn,
+            "SELECT shown_degrees(x) FROM unnest(%s::float8[]) WITH ORDINALITY AS k (x, n)"
+            " ORDER BY n",
+            places,
+        )
+
+    found = [shown for (shown,) in connected(database, work)]
+    np.testing.assert_array_equal(found, [shown_degrees(place) for place in places])
+    assert not any(str(shown) == "-0.0" for shown in found)
