@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from devices.batch import COLUMNS, I32, I64, U16, Bool, FixBatch
+from devices.rounding import MS_US
 from storage import wire
 from storage.arrays import Float4s, Float8s, Instant, Instants, Int4s, cursor, read_columns
 from storage.copying import Layout
@@ -24,6 +25,9 @@ from storage.wire import BEGINNING_US
 SQL = queries("fixes")
 
 DAY_US: Final = 86_400_000_000
+
+MOST_DELAY_MS: Final = (1 << 31) - 1
+"""Nearly 25 days."""
 
 LAYOUT: Final = Layout(
     {
@@ -43,7 +47,10 @@ LAYOUT: Final = Layout(
         "quality": wire.INT4,
     },
 )
-"""The columns of table fixes in order, by their names in FixBatch."""
+"""The columns of a fix in order, by their names in FixBatch."""
+
+STORED: Final = Layout({**LAYOUT.columns, "delay_ms": wire.INT4})
+"""The columns of table fixes in order."""
 
 assert list(LAYOUT.columns) == list(COLUMNS)
 
@@ -69,10 +76,24 @@ async def ensure_days(conn: AsyncConnection, times: I64) -> None:
 
 
 def table_columns(fixes: FixBatch) -> dict[str, NDArray[Any]]:
-    """The columns of the batch as the table holds them: `inputs` keeps its bits, not its sign."""
+    """The columns of the batch as tables hold them: `inputs` keeps its bits, not its sign."""
     columns = {name: getattr(fixes, name) for name in COLUMNS}
     columns["inputs"] = fixes.inputs.view(np.int32)
     return columns
+
+
+def stored_columns(fixes: FixBatch) -> dict[str, NDArray[Any]]:
+    """The columns of the batch as table fixes holds them: the delay says when a fix arrived.
+
+    Where it is not of whole milliseconds, or too long for a column, `received` says it itself.
+    """
+    delay_us = fixes.received - fixes.time
+    delay_ms = delay_us // MS_US
+    is_told = (delay_us % MS_US == 0) & (np.abs(delay_ms) <= MOST_DELAY_MS)
+    return table_columns(fixes) | {
+        "received": np.where(is_told, BEGINNING_US, fixes.received),
+        "delay_ms": np.where(is_told, delay_ms, 0).astype(np.int32),
+    }
 
 
 async def insert_fixes(conn: AsyncConnection, fixes: FixBatch) -> None:
@@ -83,7 +104,7 @@ async def insert_fixes(conn: AsyncConnection, fixes: FixBatch) -> None:
     if not len(fixes):
         return
     async with conn.cursor().copy(SQL["copy_fixes"]) as copy:
-        await copy.write(LAYOUT.encode(table_columns(fixes)))
+        await copy.write(STORED.encode(stored_columns(fixes)))
     if fixes.extra:
         async with conn.cursor().copy(SQL["copy_extras"]) as copy:
             await copy.write(encode_extras(fixes))

@@ -21,6 +21,7 @@ from api.problems import Flaw, Problem
 from api.queries import JourneyQuery, WindowQuery
 from api.resources.vehicles import ThisVehicle, found_vehicle
 from devices.batch import DISQUALIFYING
+from devices.rounding import shown_degrees
 from storage.reading import journeys
 from storage.reading.fixes import quality_names
 from storage.reading.journeys import Fix, Stretch
@@ -44,7 +45,7 @@ class Stop(msgspec.Struct, frozen=True):
     def of(cls, stop: StopFound) -> "Stop":
         return cls(
             instant_text(stop.started), instant_text(stop.ended), stop.duration_s,
-            round(stop.lon, 7), round(stop.lat, 7), stop.fixes, stop.is_open,
+            shown_degrees(stop.lon), shown_degrees(stop.lat), stop.fixes, stop.is_open,
         )  # fmt: skip
 
 
@@ -64,7 +65,8 @@ class Trip(msgspec.Struct, frozen=True):
     def of(cls, trip: TripFound) -> "Trip":
         return cls(
             instant_text(trip.started), instant_text(trip.ended), trip.duration_s,
-            round(trip.distance_m, 3), *trip.start, *trip.end, trip.is_open_start,
+            round(trip.distance_m, 3), shown_degrees(trip.start[0]), shown_degrees(trip.start[1]),
+            shown_degrees(trip.end[0]), shown_degrees(trip.end[1]), trip.is_open_start,
             trip.is_open_end,
         )  # fmt: skip
 

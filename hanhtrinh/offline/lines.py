@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from analytics.timetable import NOT_RUN, SlotRun, named
 from devices.describe import rfc3339
+from devices.rounding import shown_degrees
 from geofence.interval import Interval
 
 Line = dict[str, Any]
@@ -125,4 +126,4 @@ def _plain(value: Any) -> Any:
 
 def _place(place: tuple[float, float]) -> list[float] | None:
     """[lon, lat] to a centimetre; None: nobody knows."""
-    return None if math.isnan(place[0]) else [round(degrees, 7) + 0.0 for degrees in place]
+    return None if math.isnan(place[0]) else [shown_degrees(degrees) for degrees in place]

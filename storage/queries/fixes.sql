@@ -1,7 +1,7 @@
 -- name: copy_fixes
--- Take in new fixes; columns in the order of storage.fixes.LAYOUT.
+-- Take in new fixes; columns in the order of storage.fixes.STORED.
 COPY fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop, satellites,
-            odometer, driver_id, inputs, quality)
+            odometer, driver_id, inputs, quality, delay_ms)
 FROM STDIN (FORMAT binary)
 
 -- name: copy_extras
@@ -28,7 +28,7 @@ SELECT array_agg(f.vehicle_id), array_agg(f.time), array_agg(f.received), array_
        array_agg(f.inputs), array_agg(f.quality)
 FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM fixes f
+    SELECT * FROM whole_fixes f
     WHERE f.vehicle_id = k.vehicle_id AND f.time >= k.since AND f.time >= %(earliest)s
       AND f.received >= k.since AND f.quality & 4 <> 0
     ORDER BY f.time
@@ -43,7 +43,7 @@ SELECT array_agg(f.vehicle_id), array_agg(f.time), array_agg(f.received), array_
        array_agg(f.inputs), array_agg(f.quality)
 FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM fixes f
+    SELECT * FROM whole_fixes f
     WHERE f.vehicle_id = k.vehicle_id AND f.time >= k.since AND f.time >= %(earliest)s
     ORDER BY f.time
 ) f

@@ -53,14 +53,14 @@ WITH standing AS (
       AND v.status <> 'withdrawn' AND right(v.kind, 8) <> '_warning'
 ), inside AS (
     SELECT f.* FROM standing v CROSS JOIN LATERAL (
-        SELECT * FROM fixes f
+        SELECT * FROM whole_fixes f
         WHERE f.vehicle_id = v.vehicle_id AND f.time >= v.started_at AND f.time <= v.ended_at
           AND f.time >= %(since)s AND f.time < %(until)s
         ORDER BY f.time
     ) f
 ), after AS (
     SELECT f.* FROM standing v CROSS JOIN LATERAL (
-        SELECT * FROM fixes f
+        SELECT * FROM whole_fixes f
         WHERE f.vehicle_id = v.vehicle_id AND f.quality & %(disqualifying)s = 0
           AND f.time > v.ended_at AND f.time <= v.ended_at + interval '31 days'
           AND f.time >= %(since)s AND f.time < %(until)s::timestamptz + interval '31 days'
@@ -80,7 +80,7 @@ WITH standing AS (
     ) v
 ), before AS (
     SELECT f.* FROM begun v CROSS JOIN LATERAL (
-        SELECT * FROM fixes f
+        SELECT * FROM whole_fixes f
         WHERE f.vehicle_id = v.vehicle_id AND f.quality & %(disqualifying)s = 0
           AND f.time < v.started_at AND f.time >= v.started_at - interval '31 days'
           AND f.time >= %(since)s AND f.time < %(until)s::timestamptz + interval '31 days'

@@ -1,8 +1,8 @@
 -- name: fixes
 -- A page of a vehicle's fixes in order of time.
-SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra,
-       (extract(epoch FROM f.time) * 1000000)::bigint
+SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
+       f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       f.extra, (extract(epoch FROM f.time) * 1000000)::bigint
 FROM visible_fixes f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
 WHERE f.vehicle_id = %(vehicle)s
@@ -81,8 +81,9 @@ WITH found AS (
     ORDER BY f.role, CASE WHEN f.role = 'inside' THEN f.time END,
              CASE WHEN f.role = 'before' THEN f.time END DESC, f.time
 )
-SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, f.role
+SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
+       f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       f.extra, f.role
 FROM nearest f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
 ORDER BY f.time;

@@ -1,7 +1,7 @@
 -- name: positions
 -- A page of the latest positions in order of vehicle, inside a box where one is given.
-SELECT l.vehicle_id, v.plate, o.code, l.time, l.received, l.lon, l.lat, l.speed_kmh, l.heading,
-       d.licence, l.inputs, l.quality
+SELECT l.vehicle_id, v.plate, o.code, l.time, l.received, shown_degrees(l.lon),
+       shown_degrees(l.lat), l.speed_kmh, l.heading, d.licence, l.inputs, l.quality
 FROM latest l
 JOIN vehicles v ON v.id = l.vehicle_id
 JOIN operators o ON o.id = v.operator_id
@@ -19,7 +19,8 @@ LIMIT %(rows)s;
 
 -- name: all_positions
 -- Every latest position that may be seen, as arrays in order of vehicle.
-SELECT array_agg(l.vehicle_id), array_agg(l.time), array_agg(l.lon), array_agg(l.lat),
-       array_agg(l.speed_kmh), array_agg(l.heading), array_agg(l.inputs), array_agg(l.quality)
+SELECT array_agg(l.vehicle_id), array_agg(l.time),
+       array_agg(shown_degrees(l.lon)), array_agg(shown_degrees(l.lat)), array_agg(l.speed_kmh),
+       array_agg(l.heading), array_agg(l.inputs), array_agg(l.quality)
 FROM (SELECT k.* FROM latest k JOIN vehicles v ON v.id = k.vehicle_id AND v.valid_to > now()
       ORDER BY k.vehicle_id) l;

@@ -3,8 +3,9 @@
 -- which are none, come where their kind is asked for.
 SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
        v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
-       v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
-       v.revised_under_review, v.review_number, v.proposal, v.first_seen_at, v.changed_at,
+       shown_degrees(v.start_lon), shown_degrees(v.start_lat), shown_degrees(v.end_lon),
+       shown_degrees(v.end_lat), v.details, v.status, v.version, v.review, v.revised_under_review,
+       v.review_number, v.proposal, v.first_seen_at, v.changed_at,
        ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint, v.id]
 FROM violations v
 JOIN vehicles h ON h.id = v.vehicle_id
@@ -31,8 +32,9 @@ LIMIT %(rows)s;
 -- One violation, whatever its status; the last columns are the exact ends of its interval.
 SELECT v.id, v.kind, v.subject, v.rule_profile, v.vehicle_id, h.plate, o.code, d.licence,
        v.started_at, v.ended_at, v.duration_s, v.distance_m, v.fixes,
-       v.start_lon, v.start_lat, v.end_lon, v.end_lat, v.details, v.status, v.version, v.review,
-       v.revised_under_review, v.review_number, v.proposal, v.first_seen_at, v.changed_at,
+       shown_degrees(v.start_lon), shown_degrees(v.start_lat), shown_degrees(v.end_lon),
+       shown_degrees(v.end_lat), v.details, v.status, v.version, v.review, v.revised_under_review,
+       v.review_number, v.proposal, v.first_seen_at, v.changed_at,
        ARRAY[(extract(epoch FROM v.started_at) * 1000000)::bigint,
              (extract(epoch FROM v.ended_at) * 1000000)::bigint]
 FROM violations v

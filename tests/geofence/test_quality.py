@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from devices.batch import FixBatch, Quality
+from devices.rounding import on_grid, shown_degrees, whole_delay
 from geofence.profile import shipped_profile
 from geofence.quality import Delays, Region, is_judged, mark_arrival
 from tests.geofence.fleet import FIX_MODE, with_values
@@ -21,7 +22,8 @@ def arrived(lon, lat, *, delay_s=0.0, quality=0):
         quality=[quality],
     )  # fmt: skip
     marked = mark_arrival(batch, REGION, Delays.of(shipped_profile()))
-    return Quality(int(marked.quality[0])), float(marked.lon[0]), float(marked.lat[0])
+    place = (shown_degrees(float(degrees[0])) for degrees in (marked.lon, marked.lat))
+    return Quality(int(marked.quality[0])), *place
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,21 @@ def test_a_batch_of_nothing_but_fixes_without_a_position_is_judged():
     assert result.quality.tolist() == [Quality.NO_POSITION] * 2
     assert result.needs_from.tolist() == batch.time.tolist()
     assert result.intervals == []
+
+
+def test_what_is_judged_is_what_is_kept_and_arrives_there_once():
+    lon, lat = 105.0 + np.random.default_rng(1).random((2, 50))
+    batch = FixBatch.blank(
+        50, lon=lon, lat=lat - 84.0, time=np.full(50, NOW), received=NOW + np.arange(50) * 777
+    )
+    delays = Delays.of(shipped_profile())
+    marked = mark_arrival(batch, REGION, delays)
+    np.testing.assert_array_equal(marked.lon, on_grid(batch.lon))
+    np.testing.assert_array_equal(marked.lat, on_grid(batch.lat))
+    np.testing.assert_array_equal(marked.received, whole_delay(batch.time, batch.received))
+    again = mark_arrival(marked, REGION, delays)
+    for name in ("lon", "lat", "received", "quality"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(marked, name))
 
 
 def test_what_is_not_judged_is_ahead_of_the_clock_or_has_neither_place_nor_time():

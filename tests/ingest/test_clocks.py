@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices.rounding import on_grid
 from geofence.profile import shipped_profile
 from geofence.quality import Region
 from geofence.registry import VehicleRule
@@ -118,7 +119,7 @@ async def expected(conn, sent):
         vehicle = (await vehicles(conn))[f"29C{device:05d}"]
         world.vehicles[vehicle] = VehicleRule(vehicle)
         wrong = [s for s in sent if s.device == device and s.ahead > 180]
-        own = [(s.time, s.received, (s.lon, 10.75)) for s in wrong]
+        own = [(s.time, s.received, (float(on_grid(np.array(s.lon))), 10.75)) for s in wrong]
         found += clock_wrong(world, vehicle, own)
     return found
 

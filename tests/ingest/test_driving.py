@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices.rounding import on_grid
 from geofence.driving_limits import DrivingLimit, DrivingLimits
 from geofence.profile import shipped_profile
 from geofence.quality import Region
@@ -141,7 +142,8 @@ async def expected(conn, sent):
         vehicle = vehicles[f"29C{device:05d}"]
         fixes = [
             Fix(
-                (SUNDAY_S + s.at) * 1_000_000, s.lon, 10.75, float(np.float32(s.speed_kmh)),
+                (SUNDAY_S + s.at) * 1_000_000, float(on_grid(np.array(s.lon))), 10.75,
+                float(np.float32(s.speed_kmh)),
                 drivers[LICENCES[s.driver]] if s.driver >= 0 else -1,
             )
             for s in sorted(sent, key=lambda s: s.at)

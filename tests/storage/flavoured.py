@@ -26,11 +26,12 @@ IS_TIMESCALE = "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescal
 
 INSERT = b"""
 INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
-                   satellites, odometer, driver_id, inputs, quality)
+                   satellites, odometer, driver_id, inputs, quality, delay_ms)
 SELECT k.vehicle_id, k.time, k.received, k.lon, k.lat, k.speed_kmh, 'NaN', 'NaN', 'NaN', 255, 'NaN',
-       -1, 0, k.quality
-FROM unnest(%(vehicle)s, %(time)s, %(received)s, %(lon)s, %(lat)s, %(speed_kmh)s, %(quality)s)
-     AS k (vehicle_id, time, received, lon, lat, speed_kmh, quality)
+       -1, 0, k.quality, k.delay_ms
+FROM unnest(%(vehicle)s, %(time)s, %(received)s, %(lon)s, %(lat)s, %(speed_kmh)s, %(quality)s,
+            %(delay_ms)s)
+     AS k (vehicle_id, time, received, lon, lat, speed_kmh, quality, delay_ms)
 """
 
 
@@ -64,12 +65,14 @@ class Place(NamedTuple):
             return
         for start in range(0, len(batch), ROWS):
             part = batch.take(np.arange(start, min(start + ROWS, len(batch))))
+            arrived = fixes.stored_columns(part)
             await cursor(conn).execute(
                 INSERT,
                 {
                     "vehicle": Int4s(part.vehicle),
                     "time": Instants(part.time),
-                    "received": Instants(part.received),
+                    "received": Instants(arrived["received"]),
+                    "delay_ms": Int4s(arrived["delay_ms"]),
                     "lon": Float8s(part.lon),
                     "lat": Float8s(part.lat),
                     "speed_kmh": Float4s(part.speed_kmh),
@@ -79,17 +82,26 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def migrated(flavour: Flavour, postgres: PostgresServer) -> Iterator[Place]:
-    """The server at hand where it is of that flavour, for TimescaleDB else the one from npm."""
+def migrated(
+    flavour: Flavour,
+    postgres: PostgresServer,
+    earlier: Callable[[str], None] = lambda _dsn: None,
+) -> Iterator[Place]:
+    """The server at hand where it is of that flavour, for TimescaleDB else the one from npm.
+
+    earlier: brings the empty database to an earlier revision, and does there what it likes.
+    """
     with postgres.admin() as admin:
         row = admin.execute(IS_TIMESCALE).fetchone()
     at_hand = Flavour.TIMESCALE if row is not None and row[0] else Flavour.PLAIN
     if at_hand is flavour:
         with postgres.new_database() as name:
+            earlier(postgres.dsn_of(name))
             upgrade(postgres.dsn_of(name))
             yield Place(postgres.dsn_of(name), flavour, is_whole=True)
     elif flavour is Flavour.TIMESCALE:
         with pglite.running() as dsn:
+            earlier(dsn)
             upgrade(dsn)
             yield Place(dsn, flavour, is_whole=False)
     else:

@@ -16,6 +16,13 @@ NOV_2023_US = 1_700_000_000_000_000
 
 KINDS = (wire.BOOL, wire.INT2, wire.INT4, wire.INT8, wire.FLOAT4, wire.FLOAT8, wire.TIMESTAMPTZ)
 
+# Microseconds, of whole milliseconds or not, on either side of what a column of them can hold.
+DELAYS = st.one_of(
+    st.integers(-(1 << 31) - 5, (1 << 31) + 5).map(lambda ms: ms * 1000),
+    st.integers(-(10**16), 10**16),
+    st.sampled_from([0, 1, -1, -(1 << 31) * 1000, ((1 << 31) - 1) * 1000]),
+)
+
 # 4713 BC and the year 294276: the ends of timestamptz, beside which only the infinities are.
 INSTANTS = st.one_of(
     st.integers(-210_866_803_200_000_000 + 1, 9_224_318_015_999_999_999 // 1000),
@@ -50,7 +57,7 @@ def fix_batches(draw, max_size: int = 30) -> FixBatch:
         n,
         vehicle=[v for v, _ in ordered],
         time=[NOV_2023_US + t * 250_000 for _, t in ordered],
-        received=[NOV_2023_US + t * 250_000 + 1 for _, t in ordered],
+        received=[NOV_2023_US + t * 250_000 + draw(DELAYS) for _, t in ordered],
         **columns,
     )
 

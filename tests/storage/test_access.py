@@ -130,7 +130,7 @@ async def populate(dsn: str) -> None:
         )
         known = {"unseen_s": 0.0, "continues": False, "is_moving": False}
         await driving.write(conn, [replace(BASE, kind="driving", vehicle=vehicle, details=known)])
-    await conn.execute("INSERT INTO evidence_fixes SELECT *, NULL FROM fixes")
+    await conn.execute("INSERT INTO evidence_fixes SELECT *, NULL FROM whole_fixes")
     await conn.close()
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from psycopg.errors import UniqueViolation
 
 from devices.batch import FixBatch, Quality
-from storage import fixes
+from devices.rounding import on_grid, shown_degrees
+from storage import fixes, wire
+from storage.arrays import Float8s, cursor, read_columns
 from storage.database import connect
 from tests.storage.connected import connected, rows
 from tests.storage.strategies import NOV_2023_US, assert_same_fixes, fix_batches
@@ -203,3 +205,24 @@ def test_two_writers_make_the_same_days_at_once(database):
         return await rows(conn, "SELECT count(*) FROM fixes")
 
     assert connected(database, work) == [(60,)]
+
+
+def test_sql_shows_a_place_as_python_does(database):
+    halves = np.arange(-92_160, 92_160, 7) / 256  # of the seventh decimal
+    somewhere = on_grid(360 - 720 * np.random.default_rng(1).random(20_000))
+    odd = [105.8412345, -0.00000001, -0.0, np.nan, np.inf, -np.inf, 1e305, -1e305]
+    places = np.concatenate([halves, somewhere, odd])
+
+    async def work(conn):
+        return await read_columns(
+            cursor(conn),
+            b"SELECT array_agg(shown_degrees(x) ORDER BY n)"
+            b" FROM unnest(%(places)s) WITH ORDINALITY AS k (x, n)",
+            {"places": Float8s(places)},
+            {"shown": wire.FLOAT8},
+        )
+
+    shown = connected(database, work)["shown"]
+    expected = np.array([shown_degrees(place) for place in places.tolist()])
+    np.testing.assert_array_equal(shown, expected)
+    np.testing.assert_array_equal(np.signbit(shown), np.signbit(expected))

@@ -17,13 +17,15 @@ from devices.batch import DISQUALIFYING, FixBatch, Quality
 from storage import fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
+from storage.migrations.run import run
 from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
-from tests.storage.connected import rows
+from tests.storage.connected import connected, rows
 from tests.storage.drives import LAT, LON, irregular, journey, slow_hours
 from tests.storage.flavoured import as_inspector, migrated, register, seen_by
 from tests.storage.reviewing import reviewed_by_two
+from tests.storage.strategies import assert_same_fixes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -32,9 +34,35 @@ MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
 
 
+OLD_US = MARCH_US + 4000 * DAY_US
+"""When fixes are of that were stored before delays were: in a chunk of their own."""
+
+STORE_OLD = """
+INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
+                   satellites, odometer, driver_id, inputs, quality)
+SELECT 20, t, t + interval '1.234567 seconds', 105.8, 21, 40, 'NaN', 'NaN', 'NaN', 255, 'NaN', -1,
+       0, 0
+FROM generate_series(%(first)s, %(first)s + interval '1 hour', '10 seconds') t
+"""
+
+
+def store_old(dsn: str) -> None:
+    """Store fixes under the schema of before delays; where chunks can be columns, as columns."""
+    run(dsn, "0018")
+
+    async def work(conn):
+        await conn.execute("DEALLOCATE ALL")  # one session may be every connection's
+        await fixes.ensure_days(conn, np.array([OLD_US]))
+        await conn.execute(STORE_OLD.encode(), {"first": at(OLD_US)})
+        await compress_before(conn, OLD_US + DAY_US)
+        await conn.execute("DEALLOCATE ALL")
+
+    connected(dsn, work)
+
+
 @pytest.fixture(scope="module", params=list(Flavour))
 def place(request, postgres):
-    with migrated(request.param, postgres) as found:
+    with migrated(request.param, postgres, store_old) as found:
         register(found.dsn, 2, 20)
         yield found
 
@@ -75,7 +103,7 @@ def test_the_flavour_is_the_one_asked_for(place):
 def test_readers_see_the_same_columns(place):
     async def work(conn):
         columns = {}
-        for name in ("fixes", "visible_fixes", "fix_hours"):
+        for name in ("whole_fixes", "visible_fixes", "fix_hours"):
             found = await rows(
                 conn,
                 "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
@@ -87,11 +115,11 @@ def test_readers_see_the_same_columns(place):
         return columns
 
     found = place.connected(work)
-    assert list(found["fixes"]) == [
+    assert list(found["whole_fixes"]) == [
         "vehicle_id", "time", "received", "lon", "lat", "speed_kmh", "heading", "altitude", "hdop",
         "satellites", "odometer", "driver_id", "inputs", "quality",
     ]  # fmt: skip
-    assert found["visible_fixes"] == {**found["fixes"], "extra": "jsonb"}
+    assert found["visible_fixes"] == {**found["whole_fixes"], "extra": "jsonb"}
     assert found["fix_hours"] == {
         "vehicle_id": "integer", "hour": "timestamp with time zone", "fixes": "bigint",
         "clean_fixes": "bigint", "max_speed_kmh": "real", "track": "double precision[]",
@@ -505,6 +533,30 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
         (at(old), "appealed", 1), (at(young), "acknowledged", 1), (at(young), "appealed", 1),
     ]  # fmt: skip
     assert min(span.until_us for span in spans) > now_us - keeping.fixes_days * DAY_US
+
+
+def test_old_fixes_arrived_when_they_say_and_new_ones_after_their_delays(place):
+    span_us, vehicle = OLD_US + 3_600_000_000, np.array([20], np.int32)
+    delays = [0, 500_000, -7_000_000, 3_000_000_000_000, -3_000_000_000_000, 1_234_567]
+    time = OLD_US + 5_000_000 + np.arange(6) * 10_000_000
+    late = journey(20, OLD_US, np.zeros(6), 1).with_columns(time=time, received=time + delays)
+
+    async def work(conn):
+        old = await fixes.stretch(conn, vehicle, np.array([OLD_US]))
+        await place.store(conn, late)
+        return old, [
+            await fixes.stretch(conn, vehicle, np.array([OLD_US])),
+            await compress_before(conn, span_us + DAY_US),
+            await fixes.stretch(conn, vehicle, np.array([OLD_US])),
+        ]
+
+    old, (mixed, compressed, whole) = place.connected(work)
+    assert len(old) == 361
+    assert set(old.received - old.time) == {1_234_567}
+    assert (compressed > 0) is (place.flavour is Flavour.TIMESCALE)
+    expected = FixBatch.concat([old, late])
+    for found in (mixed, whole):
+        assert_same_fixes(found, expected.take(expected.order()))
 
 
 def test_rounds_of_upkeep_wait_for_nobody(place):

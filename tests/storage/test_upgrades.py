@@ -32,6 +32,10 @@ FIXES = FixBatch.blank(
     5, vehicle=np.ones(5), time=MAY_2025_US + np.array([0, 60, 120, 4000, 90_000]) * 1_000_000,
     lon=105.8 + np.arange(5) / 1000, lat=np.full(5, 21.0), speed_kmh=np.full(5, 40),
 )  # fmt: skip
+COPY_FIXES = b"""
+COPY fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop, satellites,
+            odometer, driver_id, inputs, quality) FROM STDIN (FORMAT binary)
+"""
 TABLES = """
 SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
 AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1
@@ -40,7 +44,7 @@ AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1
 
 async def store_fixes(conn) -> None:
     await fixes.ensure_days(conn, FIXES.time)
-    async with conn.cursor().copy(fixes.SQL["copy_fixes"]) as copy:
+    async with conn.cursor().copy(COPY_FIXES) as copy:
         await copy.write(fixes.LAYOUT.encode(fixes.table_columns(FIXES)))
 
 
