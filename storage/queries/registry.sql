@@ -106,9 +106,9 @@ ON CONFLICT (licence) DO NOTHING
 -- The drivers of licences.
 SELECT licence, id FROM drivers WHERE licence = ANY(%(licence)s::text[])
 
--- name: lock_code
--- Of two changes of one code at once, one waits for the other. Released at the transaction's end.
-SELECT pg_advisory_xact_lock(hashtextextended(%(kind)s || ':' || %(code)s, 0))
+-- name: take_turn
+-- Of two changes of the registry at once, one waits for the other. Released at the transaction's end.
+SELECT pg_advisory_xact_lock(%(key)s)
 
 -- name: current_zone
 -- The newest version of a zone.

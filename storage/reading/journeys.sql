@@ -1,7 +1,8 @@
 -- name: fixes
 -- A page of a vehicle's fixes in order of time.
 SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra,
+       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END,
        (extract(epoch FROM f.time) * 1000000)::bigint
 FROM visible_fixes f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
@@ -82,7 +83,8 @@ WITH found AS (
              CASE WHEN f.role = 'before' THEN f.time END DESC, f.time
 )
 SELECT f.time, f.received, f.lon, f.lat, f.speed_kmh, f.heading, f.altitude, f.hdop,
-       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality, f.extra, f.role
+       nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END, f.role
 FROM nearest f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
 ORDER BY f.time;

@@ -3,7 +3,8 @@
 SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
        calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
-       w.axle_kg, w.axle_spacing_m, w.extra,
+       w.axle_kg, w.axle_spacing_m,
+       CASE WHEN (SELECT scope_can('personal')) THEN w.extra ELSE without_driver(w.extra) END,
        ARRAY[(extract(epoch FROM w.time) * 1000000)::bigint, w.id]
 FROM weighings w
 JOIN weigh_stations s ON s.id = w.station_id
@@ -26,7 +27,8 @@ LIMIT %(rows)s;
 SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
        calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
-       w.axle_kg, w.axle_spacing_m, w.extra
+       w.axle_kg, w.axle_spacing_m,
+       CASE WHEN (SELECT scope_can('personal')) THEN w.extra ELSE without_driver(w.extra) END
 FROM weighings w
 JOIN weigh_stations s ON s.id = w.station_id
 JOIN vehicles v ON v.id = w.vehicle_id

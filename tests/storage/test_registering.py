@@ -1,13 +1,10 @@
 """Registering, changing and retiring: all flaws with their rows, or all of it with its history."""
 
-import asyncio
-
 import pytest
 from msgspec.structs import replace
 
 from geofence.registry import BEGINNING_US, END_US
 from storage import registry
-from storage.errors import AlreadyThereError
 from storage.registry import changing, registering
 from storage.registry.flaws import FlawedError, flaws_of
 from storage.registry.records import (
@@ -45,19 +42,6 @@ def dsn(postgres, migrated_template):
 
         connected(place, begin)
         yield place
-
-
-async def until_somebody_waits(conn):
-    """Until a transaction of this database waits for another one."""
-    for _ in range(10_000):
-        if await rows(
-            conn,
-            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()",
-        ):
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("nobody waits")
 
 
 def said(found):
@@ -160,26 +144,6 @@ def test_a_device_is_in_one_vehicle_at_a_time(dsn):
         assert said(await registering.find_flaws(conn, [strange])) == [
             (0, "device"), (0, "vehicle"),
         ]  # fmt: skip
-
-    connected(dsn, work)
-
-
-def test_the_database_has_the_last_word_over_what_two_write_at_once(dsn):
-    async def work(conn):
-        from storage.database import connect
-
-        other = await connect(dsn, name="test")
-        try:
-            async with other.transaction():
-                await registering.register(other, [truck("29C30000", valid_to=MARCH_US)])
-                # Not to be seen yet, so nothing is found; the write waits for the other's end.
-                overlapping = truck("29C30000", valid_from=MARCH_US - DAY_US)
-                waiting = asyncio.create_task(registering.register(conn, [overlapping]))
-                await until_somebody_waits(other)
-            with pytest.raises(AlreadyThereError, match="29C30000"):
-                await waiting
-        finally:
-            await other.close()
 
     connected(dsn, work)
 
