@@ -12,3 +12,4 @@ def upgrade() -> None:
     run_file("0022_registering.sql", flavour)
     run_file("0022_personal.sql", flavour)
     run_file("0022_factor.sql", flavour)
+    run_file("0022_repeats.sql", flavour)
