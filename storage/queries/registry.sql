@@ -52,6 +52,11 @@ SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, 
        corridor_m, is_two_way, weekly_hours
 FROM weigh_stations ORDER BY id
 
+-- name: station_facts
+-- What stations were at each instant, as far as weighings are judged by it.
+SELECT station_id, valid_to, tolerance, kind, lon, lat FROM station_facts
+ORDER BY station_id, valid_from
+
 -- name: calibrations
 -- When the masses of stations can be relied on.
 SELECT station_id, valid_from, valid_to FROM station_calibrations ORDER BY station_id, valid_from

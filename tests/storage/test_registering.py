@@ -235,10 +235,37 @@ def test_stations_are_relied_on_while_they_are_calibrated(dsn):
         [_, second] = await registering.register(conn, [year, later])
         assert await changing.retire(conn, "calibration", [second], MARCH_US) == 1
         snapshot = await registry.load(conn)
-        rule = snapshot.station(station)
+        rule = snapshot.station(station, MARCH_US)
         days = [rule.is_calibrated(MARCH_US + DAY_US * half // 2) for half in range(-1, 6)]
         assert days == [False, True, True, False, False, False, False]
-        assert snapshot.station(other).is_calibrated(MARCH_US)
+        assert snapshot.station(other, MARCH_US).is_calibrated(MARCH_US)
+
+    connected(dsn, work)
+
+
+def test_a_weighing_is_judged_by_what_its_station_was_when_it_weighed(dsn):
+    async def work(conn):
+        first = StationRecord(code="t-1", lon=105, lat=21, tolerance=0.05)
+        [number] = await registering.register(conn, [first])
+        before = await registry.load(conn)
+        moved = replace(first, lon=106, kind="wim", tolerance=0.1)
+        await changing.change(conn, [number], [moved])
+        await changing.change(conn, [number], [replace(moved, name="Another name")])
+        snapshot = await registry.load(conn)
+        [(at, later)] = await rows(
+            conn,
+            "SELECT (extract(epoch FROM valid_from) * 1e6)::bigint,"
+            " (extract(epoch FROM now()) * 1e6)::bigint FROM station_facts"
+            " WHERE station_id = %s AND isfinite(valid_from)",
+            number,
+        )  # fmt: skip
+        assert before.station(number, END_US - 1).tolerance == 0.05
+        times = (MARCH_US, int(str(at)) - 1, int(str(at)), int(str(later)))
+        told = [snapshot.station(number, one) for one in times]
+        assert [(one.tolerance, one.lon, one.kind) for one in told] == [
+            (0.05, 105, "static"), (0.05, 105, "static"), (0.1, 106, "wim"), (0.1, 106, "wim"),
+        ]  # fmt: skip
+        assert {one.name for one in told} == {"Another name"}
 
     connected(dsn, work)
 

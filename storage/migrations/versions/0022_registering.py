@@ -1,4 +1,4 @@
-"""Chassis numbers are one vehicle's; drivers in tables; what a driver's erasure forgets."""
+"""Chassis numbers are one vehicle's; drivers in tables and forgotten whole; stations in time."""
 
 from storage.migrations.statements import available_flavour, run_file
 
@@ -13,3 +13,4 @@ def upgrade() -> None:
     run_file("0022_personal.sql", flavour)
     run_file("0022_factor.sql", flavour)
     run_file("0022_repeats.sql", flavour)
+    run_file("0022_stations.sql", flavour)
