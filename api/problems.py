@@ -74,6 +74,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "internal_error": (500, "Something went wrong here"),
     "database_unavailable": (503, "The database cannot be reached"),
     "query_timeout": (503, "The answer took too long to find"),
+    "busy": (503, "Somebody else is changing it"),
     "not_ready": (503, "The service is not ready"),
 }
 """Code: status and title. A code never changes its meaning; docs/api.md explains each."""
@@ -154,13 +155,14 @@ def problem_of_database(error: psycopg.Error) -> Problem | None:
     """What the database refused for a reason that is the caller's business; None: a fault here."""
     if isinstance(error, pg.InsufficientPrivilege):
         return Problem("forbidden", "it belongs to somebody else, or to everybody")
+    if isinstance(error, pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
+        return Problem("busy", "nothing was written: try again in a few seconds")
     if isinstance(error, pg.QueryCanceled):
         return Problem("query_timeout", "ask for a shorter stretch of time, or filter more")
     if isinstance(error, pg.UniqueViolation):
         return Problem("code_taken", "expected a code that nobody uses; codes are never used again")
-    if isinstance(error, PoolTimeout | PoolClosed | psycopg.OperationalError):
-        return Problem("database_unavailable", "try again in a few seconds")
-    if isinstance(error, psycopg.InterfaceError):
+    unavailable = PoolTimeout | PoolClosed | psycopg.OperationalError | psycopg.InterfaceError
+    if isinstance(error, unavailable):
         return Problem("database_unavailable", "try again in a few seconds")
     return None
 

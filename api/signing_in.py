@@ -169,8 +169,11 @@ async def let_in(
     give_cookies(response, token, longest_s)
 
 
-async def change_password(request: Request, old: str, new: str) -> None:
-    """Change the password of who asks, and end its other sessions. Raises Problem."""
+async def prove_password(request: Request, given: str, place: str) -> tuple[Scope, list[str]]:
+    """Who asks, with what is kept of its passwords, once it has shown the present one.
+
+    place: the field of the body that holds it. Raises Problem.
+    """
     check_origin(request, session_credential(request))
     async with own_session(request) as (conn, scope):
         assert scope.person_id is not None
@@ -181,8 +184,29 @@ async def change_password(request: Request, old: str, new: str) -> None:
     pacing: Pacing = request.app.state.pacing
     async with pacing.password_checks:
         present = past[0] if past else None
-        if not await asyncio.to_thread(passwords.matches, present, old) or locked_s:
-            raise Problem("login_failed", "old: expected the present password")
+        if not await asyncio.to_thread(passwords.matches, present, given) or locked_s:
+            raise Problem("login_failed", f"{place}: expected the present password")
+    async with at_gate(request) as conn:
+        await sessions.passed(conn, scope.name)
+    return scope, past
+
+
+async def end_factor(request: Request, password: str) -> None:
+    """End the second factor of who asks, and its other sessions. Raises Problem."""
+    await prove_password(request, password, "password")
+    async with own_session(request, "end_factor") as (conn, scope):
+        assert scope.person_id is not None
+        if scope.is_limited:
+            raise Problem("password_change_needed", "expected PUT /session/password first")
+        if not await people.end_factor(conn, scope.person_id, but=scope.id):
+            raise Problem("not_set_up", "expected a second factor that is asked for")
+
+
+async def change_password(request: Request, old: str, new: str) -> None:
+    """Change the password of who asks, and end its other sessions. Raises Problem."""
+    scope, past = await prove_password(request, old, "old")
+    pacing: Pacing = request.app.state.pacing
+    async with pacing.password_checks:
         try:
             await asyncio.to_thread(passwords.check_choice, new, scope.name, past)
         except PasswordError as error:
@@ -192,7 +216,6 @@ async def change_password(request: Request, old: str, new: str) -> None:
         assert scope.person_id is not None
         await people.set_password(conn, scope.person_id, kept, must_change=False, session=scope.id)
         await sessions.free(conn, scope.id)
-        await sessions.passed(conn, scope.name)
 
 
 async def _write_down(

@@ -13,6 +13,8 @@ from hanhtrinh import wiring
 from hanhtrinh.settings import Settings
 from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from storage import database, upkeep
+from storage.reading.violations import Review
+from storage.reviews import steps
 
 log = structlog.get_logger()
 
@@ -23,6 +25,12 @@ async def one_round(settings: Settings) -> upkeep.Round | None:
     keeping = upkeep.Keeping(**{field.name: days[field.name] for field in fields(upkeep.Keeping)})
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
         return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname())
+
+
+async def flagged(settings: Settings) -> dict[Review, int]:
+    """How many violations wait for somebody because late data revised what was reviewed."""
+    async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
+        return await steps.flagged(conn)
 
 
 async def rounds(settings: Settings, every_s: float) -> None:
@@ -44,6 +52,7 @@ async def counted(settings: Settings, metrics: UpkeepMetrics) -> None:
     began = time.monotonic()
     try:
         done = await one_round(settings)
+        metrics.flagged = await flagged(settings)
     except psycopg.Error as error:
         metrics.rounds["failed"] += 1
         log.warning("upkeep.failed", detail=str(error).strip())

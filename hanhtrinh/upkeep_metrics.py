@@ -1,13 +1,15 @@
 """What `hanhtrinh upkeep` counts, for Prometheus."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from storage.reading.violations import Review
+from storage.reviews.moves import STATES
 from storage.upkeep import Round
 
 OUTCOMES: Final = ("done", "left_out", "failed")
@@ -18,7 +20,8 @@ class UpkeepMetrics(Collector):
     """The instruments, on a registry of their own.
 
     rounds: by outcome. work: by the names of Round. last_done_s: when this process last did a
-    round, seconds since 1970; 0: not yet.
+    round, seconds since 1970; 0: not yet. flagged: violations whose facts were revised under a
+    review, by how it stands.
     """
 
     def __init__(self) -> None:
@@ -26,6 +29,7 @@ class UpkeepMetrics(Collector):
         self.rounds: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.work: Counter[str] = Counter(dict.fromkeys(Round._fields, 0))
         self.last_done_s = 0.0
+        self.flagged: Mapping[Review, int] = {state: 0 for state in STATES if state != "new"}
         self.round_s = Histogram(
             "hanhtrinh_upkeep_round_seconds", "A round, from its beginning to its end",
             buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600), registry=self.registry,
@@ -54,6 +58,14 @@ class UpkeepMetrics(Collector):
         for what, count in self.work.items():
             work.add_metric([what], count)
         yield work
+        flagged = GaugeMetricFamily(
+            "hanhtrinh_flagged_reviews",
+            "Violations whose facts were revised under a review, by how it stands",
+            labels=["review"],
+        )
+        for review, count in self.flagged.items():
+            flagged.add_metric([review], count)
+        yield flagged
         yield GaugeMetricFamily(
             "hanhtrinh_upkeep_last_done_timestamp_seconds",
             "When a round was last done, seconds since 1970",

@@ -466,7 +466,9 @@ class Pipeline:
         is_new = await weighing_table.insert(
             conn, weighings, intake.weighing_vehicle, intake.weighing_station
         )
-        stations = [self._snapshot.station(number) for number in intake.weighing_station.tolist()]
+        stations = list(
+            map(self._snapshot.station, intake.weighing_station.tolist(), weighings.time.tolist())
+        )
         found, weighed = self._weigher.judge(weighings, intake.weighing_vehicle, stations)
         await violation_table.write(conn, found)
         return found, Loads.of(compress(weighed, is_new.tolist()))

@@ -59,7 +59,14 @@ class RegistryError(StorageError):
 
 
 class AlreadyThereError(RegistryError):
-    """A code, plate, ident or licence that is taken."""
+    """A code, plate, ident or licence that is taken.
+
+    field, value: which one, where the database says it.
+    """
+
+    def __init__(self, said: str, *, field: str | None = None, value: str | None = None) -> None:
+        super().__init__(said)
+        self.field, self.value = field, value
 
 
 class NotThereError(RegistryError):

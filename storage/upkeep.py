@@ -36,6 +36,7 @@ class Keeping:
     visits_days: int = 1096
     trips_days: int = 1096
     spans_days: int = 1096
+    repeats_days: int = 1096
     compressed_after_days: int = 7
 
 
@@ -54,6 +55,7 @@ class Round(NamedTuple):
     visits_deleted: int
     trips_deleted: int
     spans_deleted: int
+    repeats_deleted: int
 
 
 async def keep(
@@ -99,6 +101,7 @@ async def keep(
             spans_deleted=await deleted(
                 "delete_spans", max(keeping.spans_days, keeping.fixes_days)
             ),
+            repeats_deleted=await deleted("delete_repeat_counts", keeping.repeats_days),
         )
 
 

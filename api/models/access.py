@@ -56,6 +56,14 @@ class FactorCode(Model):
     code: Annotated[str, Field(max_length=10, description="Six digits of the moment.")]
 
 
+class PasswordProof(Model):
+    """The password, as proof of who asks."""
+
+    model_config = _example(password=SENTENCE)
+
+    password: Annotated[Secret, Field(description="The present password.")]
+
+
 class NewFactor(Model):
     """A second factor, to be proven by a code of it."""
 

@@ -120,16 +120,56 @@ class DriverHistory(Model):
     next_cursor: NextCursor
 
 
+class DriverReview(Model):
+    """What somebody did, and wrote, in the review of a violation that names the driver."""
+
+    violation: Annotated[int, Field(description="Number of the violation (an identity, no unit).")]
+    at: Annotated[Instant, Field(description="When, UTC.")]
+    act: Annotated[str, Field(description="taken, proposed, agreed, refused or withdrawn.")]
+    step: Annotated[str, Field(description="Which step (docs/reviews.md).")]
+    reason: Annotated[str, Field(description="Code of the reason; empty where there is none.")]
+    text: Annotated[str | None, Field(description="Words; empty where there are none.")]
+    role: Annotated[str, Field(description="Role of who did it.")]
+
+
+class DriverAttachment(Model):
+    """A file beside such a review, handed out by `/violations/{violation}/attachments/{id}`."""
+
+    violation: Annotated[int, Field(description="Number of the violation (an identity, no unit).")]
+    id: Annotated[int, Field(description="Number of the file (an identity, no unit).")]
+    added_at: Annotated[Instant, Field(description="When it was added, UTC.")]
+    name: Annotated[str, Field(description="Its name.")]
+    type: Annotated[str, Field(description="Its media type.")]
+    bytes: Annotated[int, Field(description="Its size, bytes.")]
+    sha256: Annotated[str, Field(description="SHA-256 of its content, hexadecimal.")]
+
+
+class DriverMark(Model):
+    """What a format carried beside fixes and weighings while the driver drove: a key, a card."""
+
+    key: Annotated[str, Field(description="What the format calls it.")]
+    value: Annotated[str, Field(description="What it was.")]
+    times: Annotated[int, Field(description="How often it came (count).")]
+    first_at: Annotated[Instant, Field(description="When first, UTC.")]
+    last_at: Annotated[Instant, Field(description="When last, UTC.")]
+
+
 class DriverFile(Model):
     """All that is held about a driver, for the driver."""
 
     model_config = _example(
-        driver=DRIVER, driving=[], violations=[], history=[], is_truncated=False,
+        driver=DRIVER, driving=[], violations=[], reviews=[], files=[], marks=[], history=[],
+        is_truncated=False,
     )  # fmt: skip
 
     driver: Annotated[Driver, Field(description="Who it is.")]
     driving: Annotated[list[DrivenSpan], Field(description="When and what, newest first.")]
     violations: Annotated[list[DriverViolation], Field(description="Newest first.")]
+    reviews: Annotated[list[DriverReview], Field(description="Of these, newest first.")]
+    files: Annotated[list[DriverAttachment], Field(description="Of these, newest first.")]
+    marks: Annotated[
+        list[DriverMark], Field(description="What may tell, beside fixes and weighings, who drove.")
+    ]
     history: Annotated[
         list[DriverChange], Field(description="What was registered of the driver, newest first.")
     ]

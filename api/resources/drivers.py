@@ -16,6 +16,7 @@ from api.problems import Problem
 from api.queries import DriverQuery
 from storage.access import drivers
 from storage.access.drivers import MOST_ROWS
+from storage.access.roles import TAKING_PART
 from storage.reading import registered
 from storage.reading.registered import Change
 
@@ -32,6 +33,9 @@ class FileOfDriver(msgspec.Struct, frozen=True):
     driver: drivers.Driver
     driving: list[drivers.Span]
     violations: list[drivers.Found]
+    reviews: list[drivers.Written]
+    files: list[drivers.Attached]
+    marks: list[drivers.Mark]
     history: list[Change]
     is_truncated: bool
 
@@ -73,18 +77,27 @@ async def show_driver(session: Asked, driver_id: ThisDriver) -> Response:
     responses=problems("driver_not_found"),
 )
 async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
-    """All that is held about a driver, for whoever has to give it to that driver."""
+    """All that is held about a driver, for whoever has to give it to that driver.
+
+    Words and files of reviews are for callers who take part in them; a file is handed out by
+    `/violations/{violation}/attachments/{id}`.
+    """
     session.require("personal")
     found = await _found(session, driver_id)
+    may_read = not session.scope.abilities.isdisjoint(TAKING_PART)
     driving = await drivers.spans(session.conn, driver_id)
     violations = await drivers.violations(session.conn, driver_id)
+    reviews = await drivers.written(session.conn, driver_id) if may_read else []
+    files = await drivers.attached(session.conn, driver_id) if may_read else []
+    marks = await drivers.marks(session.conn, driver_id)
     changes = await registered.history(
         session.conn, "driver", driver_id, before=None, limit=MOST_ROWS
     )
     return json_answer(
         FileOfDriver(
-            found, driving[:MOST_ROWS], violations[:MOST_ROWS], changes.rows,
-            max(len(driving), len(violations)) > MOST_ROWS,
+            found, driving[:MOST_ROWS], violations[:MOST_ROWS], reviews[:MOST_ROWS],
+            files[:MOST_ROWS], marks[:MOST_ROWS], changes.rows,
+            max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS,
         )
     )  # fmt: skip
 
@@ -98,13 +111,22 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
 async def erase_driver(session: Asked, driver_id: ThisDriver) -> Response:
     """Forget who a driver is. Journeys and violations stay, of a driver whom nobody knows.
 
-    Refused while a violation that the law has kept names the driver.
+    Words and files of the reviews of these violations go, and what may tell beside fixes and
+    weighings who drove. Refused while a violation that the law has kept names the driver, or one
+    whose review waits for a decision.
     """
-    is_there, until = await drivers.erase(session.conn, driver_id, session.options.kept_days)
-    if not is_there:
+    done = await drivers.erase(session.conn, driver_id, session.options.kept_days)
+    if done is None:
         raise Problem("driver_not_found", f"driver {driver_id}: expected one that you may erase")
-    if until is not None:
-        raise Problem("must_be_kept", f"a violation names this driver: it is kept until {until}")
+    if done.why == "law":
+        raise Problem(
+            "must_be_kept", f"a violation names this driver: it is kept until {done.kept_until}"
+        )
+    if done.why == "review":
+        raise Problem(
+            "must_be_kept", "a violation names this driver, and its review waits for a decision"
+        )
+    session.noted.update(texts=done.texts, files=done.files, extras=done.extras)
     return json_answer(await _found(session, driver_id))
 
 

@@ -1,7 +1,6 @@
 """Tables of the registry as whole files: CSV or XLSX in, all of it written or nothing.
 
-Drivers come in by `hanhtrinh registry import` alone: no role of the API reads their licences as a
-table would have to be compared with them.
+A table of drivers is compared with who they are: it needs the ability to know that, too.
 """
 
 import asyncio
@@ -43,6 +42,8 @@ def _handler(what: str) -> Callable[..., Awaitable[Response]]:
     async def handle(
         session: Asked, request: Request, query: Annotated[ImportQuery, Query()]
     ) -> Response:
+        if what == "drivers":
+            session.require("personal")
         try:
             table = await asyncio.to_thread(read_table, await request.body(), query.sheet or "")
         except TableError as error:
@@ -107,5 +108,5 @@ def _add(router: APIRouter, what: str) -> None:
 
 for _what in ("operators", "vehicles", "badges", "vehicle_routes", "stations", "calibrations"):
     _add(authority, _what)
-for _what in ("devices", "assignments"):
+for _what in ("devices", "assignments", "drivers"):
     _add(own, _what)

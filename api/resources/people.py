@@ -77,6 +77,27 @@ async def disable_person(session: Asked, username: ThisPerson) -> Response:
     return json_answer(Listed(await people.people(session.conn, username), None))
 
 
+@router.delete(
+    "/people/{username}/factor",
+    summary="End somebody's second factor",
+    response_model=People,
+    responses=problems("person_not_found", "other_person_needed"),
+)
+async def revoke_factor(session: Asked, username: ThisPerson) -> Response:
+    """The password alone is asked for, until another one is set up. The person's sessions end.
+
+    One's own is ended by `POST /session/factor/removal`, which asks for the password.
+    """
+    try:
+        person = await people.person_id(session.conn, username)
+    except NotThereError as error:
+        raise Problem("person_not_found", str(error)) from error
+    if person == session.scope.person_id:
+        raise Problem("other_person_needed", "expected somebody else: your own needs a password")
+    session.noted.update(ended=await people.end_factor(session.conn, person))
+    return json_answer(Listed(await people.people(session.conn, username), None))
+
+
 async def _reach(conn: AsyncConnection, given: NewPerson) -> Reach:
     """The operator, province or provider that is named. Raises Problem."""
     operator = provider = None

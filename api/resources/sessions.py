@@ -11,7 +11,15 @@ from api.encoding import json_answer
 from api.identity_provider import COOKIE as OIDC_COOKIE
 from api.identity_provider import LONGEST_S, Provider
 from api.metrics import Metrics
-from api.models.access import Credentials, Done, FactorCode, Me, NewFactor, PasswordChange
+from api.models.access import (
+    Credentials,
+    Done,
+    FactorCode,
+    Me,
+    NewFactor,
+    PasswordChange,
+    PasswordProof,
+)
 from api.openapi import problems
 from api.options import ApiOptions
 from api.pacing import refuse
@@ -20,6 +28,7 @@ from api.signing_in import (
     FACTOR,
     at_gate,
     change_password,
+    end_factor,
     let_in,
     own_session,
     sign_in,
@@ -114,7 +123,7 @@ async def begin_factor(request: Request) -> Response:
         assert scope.person_id is not None
         sealed = sealing.seal(options.secret, secret, FACTOR.format(scope.person_id))
         if not await sessions.set_factor(conn, scope.person_id, sealed):
-            raise Problem("not_set_up", "expected no second factor yet: an administrator ends one")
+            raise Problem("not_set_up", "expected no second factor yet: end the one there is first")
     return json_answer({"uri": totp.uri(secret, scope.name)})
 
 
@@ -142,6 +151,19 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
         if locked_s or not is_right:
             raise Problem("login_failed", "code: expected the six digits of the moment")
         await sessions.passed(conn, name)
+    return json_answer({"done": True})
+
+
+@router.post(
+    "/session/factor/removal",
+    summary="End the second factor",
+    response_model=Done,
+    responses=problems("login_failed", "token_missing", "token_invalid", "not_set_up",
+                       "password_change_needed", "malformed_request"),
+)  # fmt: skip
+async def remove_factor(request: Request, given: PasswordProof) -> Response:
+    """From now on the password alone is asked for. All other sessions of the person end."""
+    await end_factor(request, given.password)
     return json_answer({"done": True})
 
 

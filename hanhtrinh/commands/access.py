@@ -11,6 +11,8 @@ from hanhtrinh.commands.state import AsJson, stderr, write_json
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import AsyncConnection
 
     from storage.access.roles import Ability, Reach, Role
@@ -160,12 +162,24 @@ def reset_user(
     async def work(conn: "AsyncConnection") -> None:
         person = await people.person_id(conn, username)
         await people.set_password(conn, person, kept, must_change=not password_stdin)
-        await people.forget_factor(conn, person)
+        await people.end_factor(conn, person)
         await sessions.passed(conn, username)
 
     in_transaction(context, work, f"person {username}")
     said = {"username": username}
     write_json(said if password_stdin else said | {"password": password})
+
+
+@users.command("end-factor")
+def end_factor(context: typer.Context, username: Username) -> None:
+    """End somebody's second factor: the password alone is asked for. Sessions end."""
+    from storage.access import people  # noqa: PLC0415
+
+    async def work(conn: "AsyncConnection") -> bool:
+        return await people.end_factor(conn, await people.person_id(conn, username))
+
+    ended = in_transaction(context, work, f"person {username}")
+    write_json({"username": username, "ended": ended})
 
 
 @keys.command("create")
@@ -226,6 +240,47 @@ def revoke_key(
         return await key_table.revoke(conn, number)
 
     write_json({"key": number, "revoked": in_transaction(context, work, f"key {number}")})
+
+
+@keys.command("grant")
+def grant_key(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="Its number.")],
+    scope: Annotated[list[str], typer.Option(help="What it may do besides; several.")],
+) -> None:
+    """Let a key in force do more, within its role: what it was made too early for."""
+    from storage.access import keys as key_table  # noqa: PLC0415
+
+    scopes = _scopes(scope) or []
+
+    async def work(conn: "AsyncConnection") -> "Sequence[Ability]":
+        return await key_table.grant(conn, number, scopes)
+
+    may = in_transaction(context, work, f"key {number}: {', '.join(scopes)}")
+    write_json({"key": number, "scopes": may})
+
+
+@keys.command("rotate")
+def rotate_key(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="Its number.")],
+    days: Annotated[float, typer.Option(min=0.001, max=366, help="When the new one ends.")] = 365,
+    keep_old_hours: Annotated[
+        float, typer.Option(min=0, max=8784, help="The old one goes on so long.")
+    ] = 0,
+) -> None:
+    """Make another key in place of one in force, which may do the same; print it.
+
+    The old one ends: at once, or after --keep-old-hours.
+    """
+    from storage.access import keys as key_table  # noqa: PLC0415
+
+    async def work(conn: "AsyncConnection") -> key_table.MadeKey:
+        return await key_table.rotate(conn, number, days=days, keep_old_s=keep_old_hours * 3600)
+
+    made = in_transaction(context, work, f"key {number}")
+    typer.echo(made.key)
+    stderr().print(f"it is key {made.id}; keep it: the database holds only its digest")
 
 
 @providers.command("add")

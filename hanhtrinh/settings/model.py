@@ -227,6 +227,10 @@ class Upkeep(Section):
     spans_days: int = setting(
         1096, "who drove what when; as long as fixes at least", unit="days", ge=31, le=36_500
     )
+    repeats_days: int = setting(
+        1096, "how many fixes of a vehicle and day came more than once", unit="days", ge=31,
+        le=36_500,
+    )  # fmt: skip
     audit_days: int = setting(
         1826, "rows of the audit that are younger are not taken out by `hanhtrinh audit remove`",
         unit="days", ge=31, le=36_500,

@@ -1,6 +1,6 @@
 """Drivers' personal data: shown as the role needs it, handed to the driver, erased."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from psycopg import AsyncConnection
@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from storage.queries import queries
 from storage.reading.loading import rows_of, with_key
 from storage.reading.paging import Page, page_of
+from storage.registry.refusals import take_turn
 
 SQL = queries("drivers")
 
@@ -37,6 +38,54 @@ class Span(msgspec.Struct, frozen=True):
     ended_at: str
     is_open: bool
     distance_m: float
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A step of a review of a violation that names the driver. text: None where it is not shown."""
+
+    violation: int
+    at: str
+    act: str
+    step: str
+    reason: str
+    text: str | None
+    role: str
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A file beside such a review; `id` of `violation`, by which it is handed out."""
+
+    violation: int
+    id: int
+    added_at: str
+    name: str
+    type: str
+    bytes: int
+    sha256: str
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What formats carried while the driver drove that may tell who it was, so often."""
+
+    key: str
+    value: str
+    times: int
+    first_at: str
+    last_at: str
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """What came of it. why: None: erased; law: kept until `kept_until`; review: one is under way.
+
+    texts, files, extras: how many words of reviews, files beside them, and objects beside fixes and
+    weighings were forgotten with the driver.
+    """
+
+    why: Literal["law", "review"] | None
+    kept_until: str | None
+    texts: int | None
+    files: int | None
+    extras: int | None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -81,12 +130,33 @@ async def violations(conn: AsyncConnection[Any], number: int) -> list[Found]:
     return await found.fetchall()
 
 
-async def erase(conn: AsyncConnection[Any], number: int, kept_days: int) -> tuple[bool, str | None]:
-    """Erase who a driver is.
+async def written(conn: AsyncConnection[Any], number: int) -> list[Written]:
+    """Steps of reviews of violations that name a driver, newest first, MOST_ROWS + 1 at most."""
+    found = rows_of(conn, Written)
+    await found.execute(SQL["written"], {"driver": number, "rows": MOST_ROWS + 1})
+    return await found.fetchall()
 
-    Returns whether there was one that the caller may erase, and until when something has to be kept
-    (RFC 3339; None: erased).
+
+async def attached(conn: AsyncConnection[Any], number: int) -> list[Attached]:
+    """Files beside those reviews, newest first, MOST_ROWS + 1 at most."""
+    found = rows_of(conn, Attached)
+    await found.execute(SQL["attached"], {"driver": number, "rows": MOST_ROWS + 1})
+    return await found.fetchall()
+
+
+async def marks(conn: AsyncConnection[Any], number: int) -> list[Mark]:
+    """What was carried while a driver drove that may tell who it was; MOST_ROWS + 1 at most."""
+    found = rows_of(conn, Mark)
+    await found.execute(SQL["marks"], {"driver": number, "rows": MOST_ROWS + 1})
+    return await found.fetchall()
+
+
+async def erase(conn: AsyncConnection[Any], number: int, kept_days: int) -> Erasure | None:
+    """Erase who a driver is; None: there is none that the caller may erase.
+
+    kept_days: how long violations are kept, with words and files beside them.
     """
-    found = rows_of(conn, lambda until: (True, until))
+    await take_turn(conn)
+    found = rows_of(conn, Erasure)
     await found.execute(SQL["erase"], {"driver": number, "kept_days": kept_days})
-    return await found.fetchone() or (False, None)
+    return await found.fetchone()

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
-from storage.access.roles import NATION, Ability, Reach, Role
-from storage.errors import RegistryError
+from storage.access.roles import ABILITIES, NATION, Ability, Reach, Role
+from storage.errors import NotThereError, RegistryError
 from storage.queries import queries
 from storage.reading.loading import rows_of
 from storage.registry.refusals import change
@@ -69,8 +69,7 @@ async def create(
     scopes: what it may do, None: all that its role may. person_id: whose it is, None: a program's
     own. Raises RegistryError where the role cannot have such a reach or scope.
     """
-    if not 0 < days <= LONGEST_DAYS:
-        raise RegistryError(f"days: expected up to {LONGEST_DAYS}, got {days:g}")
+    _check_days(days)
     key = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     async with change(conn, f"key {name!r}"):
         found = await conn.execute(
@@ -88,6 +87,53 @@ async def create(
         row = await found.fetchone()
     assert row is not None
     return MadeKey(int(row[0]), key)
+
+
+async def grant(
+    conn: AsyncConnection[Any], key_id: int, scopes: Sequence[Ability]
+) -> Sequence[Ability]:
+    """Let a key in force do this besides; all that it may do. For the owner of the database.
+
+    Raises NotThereError, and RegistryError for what its role may not.
+    """
+    may, of_role = await _abilities(conn, key_id)
+    beyond = set(scopes) - set(of_role)
+    if beyond:
+        raise RegistryError(f"key {key_id}: expected of {of_role}, got {sorted(beyond)}")
+    now = [ability for ability in ABILITIES if ability in {*may, *scopes}]
+    await conn.execute(SQL["set_scopes"], {"id": key_id, "scopes": list(now)})
+    return now
+
+
+async def rotate(
+    conn: AsyncConnection[Any], key_id: int, *, days: float = 365, keep_old_s: float = 0
+) -> MadeKey:
+    """Another key in place of one in force, which may do the same and ends after `days`.
+
+    keep_old_s: how long the old one goes on. For the owner of the database. Raises NotThereError,
+    and RegistryError for a time that no key has.
+    """
+    _check_days(days)
+    await _abilities(conn, key_id)
+    key = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    params = {"id": key_id, "digest": digest_of(key), "seconds": days * 86_400}
+    row = await (await conn.execute(SQL["make_next"], params)).fetchone()
+    assert row is not None
+    await conn.execute(SQL["end_in"], {"id": key_id, "seconds": keep_old_s})
+    return MadeKey(int(row[0]), key)
+
+
+async def _abilities(conn: AsyncConnection[Any], key_id: int) -> tuple[list[str], list[str]]:
+    """What a key in force may do, and what its role may. Raises NotThereError."""
+    row = await (await conn.execute(SQL["abilities"], {"id": key_id})).fetchone()
+    if row is None:
+        raise NotThereError(f"key {key_id}: expected the number of one in force")
+    return row[0], row[1]
+
+
+def _check_days(days: float) -> None:
+    if not 0 < days <= LONGEST_DAYS:
+        raise RegistryError(f"days: expected up to {LONGEST_DAYS}, got {days:g}")
 
 
 async def revoke(conn: AsyncConnection[Any], key_id: int) -> bool:

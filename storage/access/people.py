@@ -109,9 +109,15 @@ async def set_password(
     await end_sessions(conn, person, but=session)
 
 
-async def forget_factor(conn: AsyncConnection[Any], person: int) -> None:
-    """Somebody's second factor is asked for no longer."""
-    await conn.execute(SQL["forget_factor"], {"person_id": person})
+async def end_factor(conn: AsyncConnection[Any], person: int, *, but: int = 0) -> bool:
+    """Somebody's second factor is asked for no longer; every session but `but` ends with it.
+
+    Returns whether it was asked for.
+    """
+    ended = (await conn.execute(SQL["end_factor"], {"person_id": person})).rowcount == 1
+    if ended:
+        await end_sessions(conn, person, but=but)
+    return ended
 
 
 async def add_provider(conn: AsyncConnection[Any], code: str, name: str) -> int:

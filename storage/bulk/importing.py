@@ -22,10 +22,12 @@ from storage.bulk.columns import Found, find_columns
 from storage.bulk.kinds import TableKind
 from storage.bulk.problems import Problem, Problems
 from storage.bulk.tables import Row, Table
+from storage.errors import AlreadyThereError
 from storage.queries import queries
 from storage.registry.changing import change, find_change_flaws
 from storage.registry.flaws import Flaw, flaws_of
 from storage.registry.records import Record
+from storage.registry.refusals import take_turn
 from storage.registry.registering import NOUNS, find_flaws, register
 
 SQL = queries("bulk")
@@ -77,15 +79,22 @@ class TableImport:
     async def run(self, conn: AsyncConnection[Any], *, dry_run: bool) -> Outcome:
         """Check everything; write if nothing is wrong and this is no dry run.
 
+        Problems found while writing are reported as well: who finds any must undo what was written.
         Raises AlreadyThereError and NotAllowedError where only the database knows why not.
         """
         rows = self._read_header() and self._read_rows()
+        if rows and not dry_run:  # before it is compared: what others do meanwhile is then seen
+            await take_turn(conn)
         if rows:
             new, changed = await self._compare(conn, rows)
             await self._find_flaws(conn, new, changed)
             if not dry_run and not self._wrong:
-                await register(conn, [_record(given) for given in new])
-                await change(conn, [g.number for g in changed], [_record(g) for g in changed])
+                try:
+                    await register(conn, [_record(given) for given in new])
+                    await change(conn, [g.number for g in changed], [_record(g) for g in changed])
+                except AlreadyThereError as error:
+                    if not await self._report_taken(conn, [*new, *changed], error):
+                        raise
         for problem in sorted(self._wrong, key=lambda problem: problem.row):
             self.problems.add(problem)
         return self.outcome
@@ -203,6 +212,26 @@ class TableImport:
         numbers = [given.number for given in sound_changed]
         records = [_record(given) for given in sound_changed]
         self._report_flaws(sound_changed, await find_change_flaws(conn, numbers, records))
+
+    async def _report_taken(
+        self, conn: AsyncConnection[Any], rows: Sequence[_Given], error: AlreadyThereError
+    ) -> bool:
+        """Report rows that clash with what the caller cannot see; False: which, is not known."""
+        key = self.kind.key[0]
+        if error.field is not None:
+            name, taken = error.field, {error.value}
+        else:
+            names = [given.said[key] for given in rows]
+            params = {"kind": NOUNS[self.kind.record], "names": names}
+            found = await conn.execute(SQL["taken_names"], params)
+            name, taken = key, {str(row[0]) for row in await found.fetchall()}
+        before = len(self._wrong)
+        for place, given in enumerate(rows):
+            value = given.said.get(name)
+            if value is not None and (normal_plate(value) if name in PLATES else value) in taken:
+                flaw = Flaw(place, name, value, "what nobody has at that time, somebody has it")
+                self._report_flaws(rows, [flaw])
+        return len(self._wrong) > before
 
     def _sound(self, rows: Sequence[_Given]) -> list[_Given]:
         """Rows without what is wrong with them by themselves, which is reported.

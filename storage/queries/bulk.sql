@@ -55,12 +55,12 @@ JOIN vehicles v ON v.id = a.vehicle_id
 
 -- name: standing_drivers
 -- Drivers whom somebody has registered, by licence.
-SELECT r.place, d.id, jsonb_build_object('licence', d.licence, 'name', d.name, 'operator', o.code,
+SELECT r.place, d.id, jsonb_build_object('licence', d.licence, 'name', d.name, 'operator', d.operator,
     'licence_class', d.licence_class, 'licence_until', d.licence_until)
 FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb) AS (licence text))
     WITH ORDINALITY AS r (licence, place)
-JOIN drivers d ON d.licence = r.licence AND (d.operator_id IS NOT NULL OR d.name IS NOT NULL)
-LEFT JOIN operators o ON o.id = d.operator_id
+JOIN drivers_by_licence((SELECT array_agg(k.licence) FROM jsonb_to_recordset(%(rows)s::jsonb) AS
+     k (licence text))) d ON d.licence = r.licence
 
 -- name: standing_stations
 -- Weigh stations, by code.
@@ -118,3 +118,7 @@ FROM (
 JOIN weigh_stations w ON w.code = r.station
 JOIN station_calibrations c ON c.station_id = w.id AND c.certificate = r.certificate
                            AND c.valid_from <= r.at AND c.valid_to > r.at
+
+-- name: taken_names
+-- Which of some codes or idents somebody has, seen by the caller or not.
+SELECT t FROM taken_names(%(kind)s, %(names)s::text[]) t

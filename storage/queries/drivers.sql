@@ -20,11 +20,32 @@ FROM driving_spans s JOIN vehicles v ON v.id = s.vehicle_id
 WHERE s.driver_id = %(driver)s ORDER BY s.started_at DESC LIMIT %(rows)s
 
 -- name: violations
--- What a driver was found to have done, newest first.
+-- What a driver was found to have done, or was before it was revised, newest first.
 SELECT x.id, x.kind, v.plate, x.started_at, x.ended_at, x.status, x.review
 FROM violations x JOIN vehicles v ON v.id = x.vehicle_id
-WHERE x.driver_id = %(driver)s ORDER BY x.started_at DESC, x.id DESC LIMIT %(rows)s
+WHERE x.id IN (SELECT k FROM violations_of_driver(%(driver)s) k)
+ORDER BY x.started_at DESC, x.id DESC LIMIT %(rows)s
+
+-- name: written
+-- What people wrote in reviews of these, newest first.
+SELECT r.violation_id, r.at, r.act, r.step, r.reason, r.text, r.role
+FROM visible_reviews r
+WHERE r.violation_id IN (SELECT k FROM violations_of_driver(%(driver)s) k)
+ORDER BY r.at DESC, r.violation_id, r.number DESC LIMIT %(rows)s
+
+-- name: attached
+-- Files beside them, newest first.
+SELECT a.violation_id, a.id, a.added_at, a.name, a.type, a.bytes, encode(a.sha256, 'hex')
+FROM violation_attachments a
+WHERE a.violation_id IN (SELECT k FROM violations_of_driver(%(driver)s) k)
+ORDER BY a.id DESC LIMIT %(rows)s
+
+-- name: marks
+-- What may tell, beside fixes and weighings, who drove.
+SELECT m.key, m.value, m.times, m.first_at, m.last_at FROM marks_of_driver(%(driver)s) m
+ORDER BY m.key, m.first_at LIMIT %(rows)s
 
 -- name: erase
 -- Erase who a driver is, unless something has to be kept.
-SELECT e.kept_until FROM erase_driver(%(driver)s, %(kept_days)s) e
+SELECT e.why, e.kept_until, e.texts, e.files, e.extras
+FROM erase_driver(%(driver)s, %(kept_days)s) e

@@ -51,9 +51,10 @@ DELETE FROM past_passwords WHERE person_id = %(person_id)s AND replaced_at NOT I
 UPDATE people SET password = %(password)s, password_set_at = now(), must_change = %(must_change)s
 WHERE id = %(person_id)s
 
--- name: forget_factor
--- No second factor any longer.
-UPDATE people SET factor = NULL, factor_since = NULL WHERE id = %(person_id)s
+-- name: end_factor
+-- No second factor any longer, where one was asked for.
+UPDATE people SET factor = NULL, factor_since = NULL, factor_step = 0
+WHERE id = %(person_id)s AND factor_since IS NOT NULL
 
 -- name: add_provider
 -- A provider of devices, or another name for one.

@@ -52,6 +52,11 @@ SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, 
        corridor_m, is_two_way, weekly_hours
 FROM weigh_stations ORDER BY id
 
+-- name: station_facts
+-- What stations were at each instant, as far as weighings are judged by it.
+SELECT station_id, valid_to, tolerance, kind, lon, lat FROM station_facts
+ORDER BY station_id, valid_from
+
 -- name: calibrations
 -- When the masses of stations can be relied on.
 SELECT station_id, valid_from, valid_to FROM station_calibrations ORDER BY station_id, valid_from
@@ -106,9 +111,9 @@ ON CONFLICT (licence) DO NOTHING
 -- The drivers of licences.
 SELECT licence, id FROM drivers WHERE licence = ANY(%(licence)s::text[])
 
--- name: lock_code
--- Of two changes of one code at once, one waits for the other. Released at the transaction's end.
-SELECT pg_advisory_xact_lock(hashtextextended(%(kind)s || ':' || %(code)s, 0))
+-- name: take_turn
+-- Of two changes of the registry at once, one waits for the other. Released at the transaction's end.
+SELECT pg_advisory_xact_lock(%(key)s)
 
 -- name: current_zone
 -- The newest version of a zone.

@@ -61,3 +61,7 @@ WHERE a.violation_id = %(violation)s AND a.id = %(attachment)s
 -- Take a file back; nothing where it is somebody else's, or a step leans on it.
 DELETE FROM violation_attachments a
 WHERE a.violation_id = %(violation)s AND a.id = %(attachment)s
+
+-- name: flagged
+-- Violations whose facts were revised under a review, by how it stands.
+SELECT v.review, count(*) FROM violations v WHERE v.revised_under_review GROUP BY v.review

@@ -178,3 +178,14 @@ WITH gone AS (
     RETURNING started_at
 )
 SELECT count(*), min(started_at), max(started_at) FROM gone
+
+-- name: delete_repeat_counts
+-- How many fixes were repeated on days (UTC) that were over by then; how many rows, the first and last.
+WITH gone AS (
+    DELETE FROM repeat_counts WHERE ctid IN (
+        SELECT ctid FROM repeat_counts
+        WHERE day < (%(before)s::timestamptz AT TIME ZONE 'UTC')::date
+        LIMIT %(rows)s)
+    RETURNING day::timestamp AT TIME ZONE 'UTC' AS day
+)
+SELECT count(*), min(day), max(day) FROM gone

@@ -14,11 +14,12 @@ ON CONFLICT (station_id, time, lane, plate) DO NOTHING
 RETURNING station_id, time, lane, plate
 
 -- name: since
--- The weighings of each vehicle from its instant on, with their stations.
+-- The weighings of each vehicle from its instant on, with their stations as they were then.
 SELECT w.vehicle_id, w.time, w.received, w.lane, w.plate, w.gross_kg, w.speed_kmh, w.length_m,
-       w.axle_kg, w.axle_spacing_m, s.id, s.code, s.lon, s.lat, s.name, s.kind, s.tolerance,
-       s.calibrated_until
+       w.axle_kg, w.axle_spacing_m, s.id, s.code, f.lon, f.lat, s.name, f.kind, f.tolerance,
+       coalesce(calibrated_until(s, w.time), '-infinity')
 FROM unnest(%(vehicle)s, %(since)s) AS k (vehicle_id, since)
 JOIN weighings w ON w.vehicle_id = k.vehicle_id AND w.time >= k.since
 JOIN weigh_stations s ON s.id = w.station_id
+JOIN station_facts f ON f.station_id = s.id AND f.valid_from <= w.time AND f.valid_to > w.time
 ORDER BY w.vehicle_id, w.time, w.id

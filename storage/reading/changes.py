@@ -11,7 +11,8 @@ from psycopg import AsyncConnection
 from storage.reading.loading import rows_of
 from storage.reading.routes import SQL as ROUTES
 from storage.reading.zones import SQL as ZONES
-from storage.registry.versions import Versioned, lock
+from storage.registry.refusals import take_turn
+from storage.registry.versions import Versioned
 
 SQL = {"zone": ZONES, "route": ROUTES}
 
@@ -46,7 +47,7 @@ async def hold(
 
     from_us: when the change takes effect (microseconds, UTC), None: now.
     """
-    await lock(conn, noun, code)
+    await take_turn(conn)
     values = {"code": code, "from_us": from_us}
     cursor = await rows_of(conn, Held).execute(SQL[noun][f"lock_{noun}"], values)
     return await cursor.fetchone()

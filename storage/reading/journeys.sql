@@ -2,7 +2,7 @@
 -- A page of a vehicle's fixes in order of time.
 SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
        f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
-       f.extra, (extract(epoch FROM f.time) * 1000000)::bigint
+       CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END, (extract(epoch FROM f.time) * 1000000)::bigint
 FROM visible_fixes f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
 WHERE f.vehicle_id = %(vehicle)s
@@ -83,7 +83,7 @@ WITH found AS (
 )
 SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
        f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
-       f.extra, f.role
+       CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END, f.role
 FROM nearest f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
 ORDER BY f.time;

@@ -13,6 +13,7 @@ from storage.reading.blocks import load_blocks
 from storage.reading.loading import rows_of, with_key
 from storage.reading.paging import Page, page_of
 from storage.registry.changing import Noun
+from storage.registry.refusals import take_turn
 
 SQL = load_blocks("registered.sql")
 
@@ -147,7 +148,8 @@ LISTS: Final[dict[type[msgspec.Struct], str]] = {
 
 
 async def hold(conn: AsyncConnection[Any], noun: Noun, number: int) -> Held | None:
-    """Lock a row; None: there is none that the caller may change."""
+    """Lock a row when it is one's turn; None: there is none that the caller may change."""
+    await take_turn(conn)
     found = await conn.execute(SQL[f"hold_{noun}"], {"id": number})
     row = await found.fetchone()
     return None if row is None else Held(*row)

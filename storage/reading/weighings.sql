@@ -1,12 +1,14 @@
 -- name: weighings
 -- A page of weighings, newest first; each condition holds where its parameter is given.
-SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
+SELECT w.id, s.code, s.name, f.kind, f.lon, f.lat,
        calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
-       w.axle_kg, w.axle_spacing_m, w.extra,
+       w.axle_kg, w.axle_spacing_m,
+       CASE WHEN (SELECT scope_can('personal')) THEN w.extra ELSE without_driver(w.extra) END,
        ARRAY[(extract(epoch FROM w.time) * 1000000)::bigint, w.id]
 FROM weighings w
 JOIN weigh_stations s ON s.id = w.station_id
+JOIN station_facts f ON f.station_id = s.id AND f.valid_from <= w.time AND f.valid_to > w.time
 JOIN vehicles v ON v.id = w.vehicle_id
 JOIN operators o ON o.id = v.operator_id
 WHERE (%(station)s::text IS NULL OR s.code = %(station)s)
@@ -23,12 +25,14 @@ LIMIT %(rows)s;
 
 -- name: weighings_at
 -- The weighings of one vehicle at one instant and station: what an overload was judged from.
-SELECT w.id, s.code, s.name, s.kind, s.lon, s.lat,
+SELECT w.id, s.code, s.name, f.kind, f.lon, f.lat,
        calibrated_until(s, w.time), w.vehicle_id, w.plate,
        v.plate, o.code, w.time, w.received, nullif(w.lane, 0), w.gross_kg, w.speed_kmh, w.length_m,
-       w.axle_kg, w.axle_spacing_m, w.extra
+       w.axle_kg, w.axle_spacing_m,
+       CASE WHEN (SELECT scope_can('personal')) THEN w.extra ELSE without_driver(w.extra) END
 FROM weighings w
 JOIN weigh_stations s ON s.id = w.station_id
+JOIN station_facts f ON f.station_id = s.id AND f.valid_from <= w.time AND f.valid_to > w.time
 JOIN vehicles v ON v.id = w.vehicle_id
 JOIN operators o ON o.id = v.operator_id
 WHERE w.vehicle_id = %(vehicle)s AND s.code = %(station)s

@@ -16,7 +16,7 @@ from storage.errors import NotAllowedError
 from storage.queries import queries
 from storage.registry.flaws import Flaw, FlawedError, flaws_of
 from storage.registry.records import Record
-from storage.registry.refusals import change as changing
+from storage.registry.refusals import in_turn
 from storage.registry.registering import NOUNS, as_rows
 
 SQL = queries("changing")
@@ -49,7 +49,7 @@ async def change(
     if not records:
         return []
     noun = NOUNS[type(records[0])]
-    async with changing(conn, f"{len(records)} records of kind {noun}"):
+    async with in_turn(conn, f"{len(records)} records of kind {noun}"):
         flaws = await find_change_flaws(conn, numbers, records)
         if flaws:
             raise FlawedError(flaws)
@@ -92,7 +92,7 @@ async def retire(
     values: dict[str, Any] = {"id": list(numbers), "at": at_us}
     if at_us is None:
         values["at"] = await _now_us(conn)
-    async with changing(conn, f"{len(numbers)} of kind {noun}"):
+    async with in_turn(conn, f"{len(numbers)} of kind {noun}"):
         if noun == "operator":
             found = await (await conn.execute(SQL["operator_retire_flaws"], values)).fetchall()
             if found:

@@ -28,7 +28,7 @@ from storage.registry.records import (
     VehicleRouteRecord,
     fields_of,
 )
-from storage.registry.refusals import change
+from storage.registry.refusals import in_turn
 
 SQL = queries("registering")
 
@@ -81,7 +81,7 @@ async def register(conn: AsyncConnection[Any], records: Sequence[Record]) -> lis
     if not records:
         return []
     noun = NOUNS[type(records[0])]
-    async with change(conn, f"{len(records)} records of kind {noun}"):
+    async with in_turn(conn, f"{len(records)} records of kind {noun}"):
         flaws = await find_flaws(conn, records)
         if flaws:
             raise FlawedError(flaws)
@@ -110,9 +110,15 @@ async def _register_drivers(conn: AsyncConnection[Any], records: Sequence[Record
     if known:
         text = msgspec.json.encode(known).decode()
         await conn.execute(SQL["complete_drivers"], {"records": text})
-    new = [r for r, licence in zip(records, licences, strict=True) if licence not in claimed]
-    numbers = iter(await _make(conn, "driver", new) if new else ())
-    return [claimed[licence] if licence in claimed else next(numbers) for licence in licences]
+    new = {
+        licence: record
+        for licence, record in sorted(zip(licences, records, strict=True), key=lambda one: one[0])
+        if licence not in claimed
+    }
+    # In the order in which `ensure_drivers` of a worker, which takes no turn, makes its own.
+    made = await _make(conn, "driver", list(new.values())) if new else []
+    numbers = claimed | dict(zip(new, made, strict=True))
+    return [numbers[licence] for licence in licences]
 
 
 def as_rows(records: Sequence[Record]) -> list[dict[str, Any]]:

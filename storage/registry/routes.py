@@ -13,9 +13,9 @@ from devices.batch import I32
 from geofence.registry import BEGINNING_US, END_US, Route
 from storage.arrays import Instant, Instants, Int4s, cursor
 from storage.queries import queries
-from storage.registry.refusals import change
+from storage.registry.refusals import in_turn
 from storage.registry.snapshot import routes_of
-from storage.registry.versions import end_current, lock
+from storage.registry.versions import end_current
 
 SQL = queries("registry")
 
@@ -25,7 +25,7 @@ async def add_route(conn: AsyncConnection, route: Route) -> Route:
 
     Raises AlreadyThereError for a code that was ever used: `replace_route` continues one.
     """
-    async with change(conn, f"route {route.code!r}"):
+    async with in_turn(conn, f"route {route.code!r}"):
         return await _insert(conn, replace(route, version=1))
 
 
@@ -48,16 +48,14 @@ async def replace_route(conn: AsyncConnection, route: Route, at_us: int) -> Rout
 
     Raises NotThereError for a code that is unknown or retired.
     """
-    async with change(conn, f"route {route.code!r}"):
-        await lock(conn, "route", route.code)
+    async with in_turn(conn, f"route {route.code!r}"):
         ended = await end_current(conn, "route", route.code, at_us)
         return await _insert(conn, replace(route, version=ended.version + 1, valid_from=at_us))
 
 
 async def retire_route(conn: AsyncConnection, code: str, at_us: int) -> None:
     """End the version in force at an instant. Raises NotThereError."""
-    async with change(conn, f"route {code!r}"):
-        await lock(conn, "route", code)
+    async with in_turn(conn, f"route {code!r}"):
         await end_current(conn, "route", code, at_us)
 
 
@@ -76,7 +74,7 @@ async def assign_routes(
         "valid_from": Instants(np.full(len(vehicle), valid_from, np.int64)),
         "valid_to": Instants(np.full(len(vehicle), valid_to, np.int64)),
     }
-    async with change(conn, f"{len(vehicle)} route assignments"):
+    async with in_turn(conn, f"{len(vehicle)} route assignments"):
         await cursor(conn).execute(SQL["assign_routes"], params)
 
 

@@ -1,8 +1,8 @@
 """A picture of the whole registry, as the plain values that judging is done by."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.types.json import set_json_loads
 
 from geofence.registry import (
+    END_US,
     Route,
     RouteSlot,
     RouteStop,
@@ -41,6 +42,8 @@ class RegistrySnapshot:
     devices, plates: which vehicle an ident or a plate means, and when.
     drivers: id by licence.
     column_maps: by weigh station code, for stations that send CSV: our column -> their header.
+    station_times: by id, the station as it was up to each of some instants, ascending; the last is
+        END_US. `stations` are as they are now.
     """
 
     version: int
@@ -53,7 +56,9 @@ class RegistrySnapshot:
     drivers: Mapping[str, int]
     column_maps: Mapping[str, Mapping[str, str]]
     _vehicles: Mapping[int, VehicleRule] = field(default_factory=dict, repr=False)
-    _stations: Mapping[int, StationRule] = field(default_factory=dict, repr=False)
+    station_times: Mapping[int, Sequence[tuple[int, StationRule]]] = field(
+        default_factory=dict, repr=False
+    )
 
     @classmethod
     def of(cls, **parts: Any) -> Self:
@@ -61,16 +66,16 @@ class RegistrySnapshot:
         return cls(
             **parts,
             _vehicles={vehicle.id: vehicle for vehicle in parts["vehicles"]},
-            _stations={station.id: station for station in parts["stations"]},
         )
 
     def vehicle(self, vehicle_id: int) -> VehicleRule:
         """The vehicle of an id; KeyError for an unknown one."""
         return self._vehicles[vehicle_id]
 
-    def station(self, station_id: int) -> StationRule:
-        """The weigh station of an id; KeyError for an unknown one."""
-        return self._stations[station_id]
+    def station(self, station_id: int, at_us: int) -> StationRule:
+        """The weigh station of an id as it was at an instant; KeyError for an unknown one."""
+        times = self.station_times[station_id]
+        return next(station for until, station in times if at_us < until or until == END_US)
 
 
 async def version(conn: AsyncConnection) -> int:
@@ -187,7 +192,16 @@ async def _stations(cur: AsyncCursor) -> dict[str, Any]:
     calibrations: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for station_id, *span in await _rows(cur, "calibrations"):
         calibrations[station_id].append((span[0], span[1]))
+    stations = {row[0]: _station(row, calibrations) for row in rows}
+    times: dict[int, list[tuple[int, StationRule]]] = defaultdict(list)
+    for station_id, until, tolerance, kind, lon, lat in await _rows(cur, "station_facts"):
+        if station_id in stations:  # else made while this was read: seen the next time
+            as_it_was = replace(
+                stations[station_id], tolerance=tolerance, kind=kind, lon=lon, lat=lat
+            )
+            times[station_id].append((until, as_it_was))
     return {
-        "stations": tuple(_station(row, calibrations) for row in rows),
+        "stations": tuple(stations.values()),
+        "station_times": times,
         "column_maps": {row[1]: row[8] for row in rows if row[8] is not None},
     }

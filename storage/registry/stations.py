@@ -10,7 +10,7 @@ from geofence.registry import StationRule
 from geofence.station_table import checked_station
 from storage.arrays import Instant, cursor
 from storage.queries import queries
-from storage.registry.refusals import change
+from storage.registry.refusals import in_turn
 
 SQL = queries("registry")
 
@@ -39,7 +39,7 @@ async def add_station(
         "column_map": None if column_map is None else Jsonb(dict(column_map)),
     }
     cur = cursor(conn)
-    async with change(conn, f"weigh station {station.code!r}"):
+    async with in_turn(conn, f"weigh station {station.code!r}"):
         await cur.execute(SQL["add_station"], params)
         row = await cur.fetchone()
     assert row is not None

@@ -12,7 +12,7 @@ from geofence.registry import BEGINNING_US, END_US, VehicleKind
 from storage.arrays import Instants, Int4s, cursor
 from storage.errors import NotThereError, RegistryError
 from storage.queries import queries
-from storage.registry.refusals import change
+from storage.registry.refusals import in_turn
 from storage.texts import storable_text
 
 SQL = queries("registry")
@@ -39,7 +39,7 @@ async def add_operator(
     conn: AsyncConnection, code: str, name: str, province: str | None = None
 ) -> int:
     """Add an operator. Returns its id."""
-    async with change(conn, f"operator {code!r}"):
+    async with in_turn(conn, f"operator {code!r}"):
         params = {"code": code, "name": name, "province": province}
         return await _one_id(conn, "add_operator", params)
 
@@ -73,7 +73,7 @@ async def add_vehicles(conn: AsyncConnection, vehicles: Sequence[NewVehicle]) ->
         "valid_to": Instants(np.array([v.valid_to for v in vehicles], np.int64)),
     }
     cur = cursor(conn)
-    async with change(conn, f"{len(vehicles)} vehicles"):
+    async with in_turn(conn, f"{len(vehicles)} vehicles"):
         await cur.execute(SQL["add_vehicles"], params)
         ids = {(plate, since): made for plate, since, made in await cur.fetchall()}
     return [ids[v.plate, v.valid_from] for v in vehicles]
@@ -110,7 +110,7 @@ async def add_devices(
         "operator": operator,
     }
     cur = cursor(conn)
-    async with change(conn, f"{len(idents)} devices"):
+    async with in_turn(conn, f"{len(idents)} devices"):
         await cur.execute(SQL["add_devices"], params)
         ids: dict[str, int] = dict(await cur.fetchall())
     return [ids[ident] for ident in idents]
@@ -151,7 +151,7 @@ async def assign_devices(
         "valid_to": Instants(np.full(len(device), valid_to, np.int64)),
     }
     cur = cursor(conn)
-    async with change(conn, f"{len(device)} device assignments"):
+    async with in_turn(conn, f"{len(device)} device assignments"):
         await cur.execute(SQL["end_assignments"], params)
         await cur.execute(SQL["assign_devices"], params)
 
@@ -160,7 +160,7 @@ async def add_driver(
     conn: AsyncConnection, licence: str, name: str | None = None, operator: int | None = None
 ) -> int:
     """Add a driver. Returns the id."""
-    async with change(conn, f"driver {licence!r}"):
+    async with in_turn(conn, f"driver {licence!r}"):
         params = {"licence": licence, "name": name, "operator_id": operator}
         return await _one_id(conn, "add_driver", params)
 

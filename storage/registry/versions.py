@@ -28,11 +28,6 @@ class Current:
     valid_to: int
 
 
-async def lock(conn: AsyncConnection, kind: Versioned, code: str) -> None:
-    """Let this transaction be the only one that changes the code."""
-    await conn.execute(SQL["lock_code"], {"kind": kind, "code": code})
-
-
 async def find_current(conn: AsyncConnection, kind: Versioned, code: str) -> Current | None:
     """The newest version of a code, in force or not; None for a new code."""
     cur = cursor(conn)

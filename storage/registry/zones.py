@@ -11,9 +11,9 @@ from psycopg.types.json import Jsonb, set_json_loads
 from geofence.registry import Zone
 from storage.arrays import Instant, cursor
 from storage.queries import queries
-from storage.registry.refusals import change
+from storage.registry.refusals import in_turn
 from storage.registry.snapshot import zone_of
-from storage.registry.versions import end_current, lock
+from storage.registry.versions import end_current
 
 SQL = queries("registry")
 
@@ -23,13 +23,13 @@ async def add_zone(conn: AsyncConnection, zone: Zone) -> Zone:
 
     Raises AlreadyThereError for a code that was ever used: `replace_zone` continues one.
     """
-    async with change(conn, f"zone {zone.code!r}"):
+    async with in_turn(conn, f"zone {zone.code!r}"):
         return await _insert(conn, replace(zone, version=1))
 
 
 async def add_zones(conn: AsyncConnection, zones: Sequence[Zone]) -> None:
     """Add many zones under new codes at once, as `add_zone` does."""
-    async with change(conn, f"{len(zones)} zones"):
+    async with in_turn(conn, f"{len(zones)} zones"):
         values = [_values(replace(zone, version=1)) for zone in zones]
         await cursor(conn).executemany(SQL["add_zone"], values)
 
@@ -48,16 +48,14 @@ async def replace_zone(conn: AsyncConnection, zone: Zone, at_us: int) -> Zone:
 
     Raises NotThereError for a code that is unknown or retired.
     """
-    async with change(conn, f"zone {zone.code!r}"):
-        await lock(conn, "zone", zone.code)
+    async with in_turn(conn, f"zone {zone.code!r}"):
         ended = await end_current(conn, "zone", zone.code, at_us)
         return await _insert(conn, replace(zone, version=ended.version + 1, valid_from=at_us))
 
 
 async def retire_zone(conn: AsyncConnection, code: str, at_us: int) -> None:
     """End the version in force at an instant. Raises NotThereError."""
-    async with change(conn, f"zone {code!r}"):
-        await lock(conn, "zone", code)
+    async with in_turn(conn, f"zone {code!r}"):
         await end_current(conn, "zone", code, at_us)
 
 

@@ -13,7 +13,8 @@ from psycopg.errors import CheckViolation, SerializationFailure, UniqueViolation
 from storage.errors import ReviewError
 from storage.queries import queries
 from storage.reading.loading import rows_of
-from storage.reviews.moves import Asked, Caller, Outcome, Proposal, Standing, judge
+from storage.reading.violations import Review
+from storage.reviews.moves import STATES, Asked, Caller, Outcome, Proposal, Standing, judge
 
 SQL = queries("reviews")
 
@@ -40,6 +41,12 @@ class TakenStep(msgspec.Struct, frozen=True):
     role: str
     operator: str | None
     province: str | None
+
+
+async def flagged(conn: AsyncConnection[Any]) -> dict[Review, int]:
+    """How many violations' facts were revised under a review, by how that stands; for the owner."""
+    counts = dict(await (await conn.execute(SQL["flagged"])).fetchall())
+    return {state: counts.get(state, 0) for state in STATES if state != "new"}
 
 
 async def standing(conn: AsyncConnection[Any], violation: int) -> Standing | None:

@@ -1,10 +1,11 @@
-"""Files beside reviews: added, handed out as they were, taken back or not any more."""
+"""Files beside reviews: added, handed out, taken back or not any more; forgotten with a driver."""
 
 import base64
 import json
 from hashlib import sha256
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from tests.api.reviewed import OPTIONS, authority
@@ -177,3 +178,80 @@ def test_who_was_handed_a_file_is_written_down_whatever_the_role(there):
         there.clients[who].ask("GET", at)
     rows = there.audited()[before + 1 :]
     assert [(row.action, row.subject) for row in rows] == [("show_attachment", at)] * 3
+
+
+def driven(there, licence):
+    """A driver of the north, three violations that name him, now or once; a drive with a key."""
+    [(driver,)] = there.owner.execute(
+        "INSERT INTO drivers (licence, name, operator_id) VALUES (%s, 'Hoa', %s) RETURNING id",
+        [licence, there.world.north],
+    ).fetchall()
+    his, once, waiting = there.new(), there.new(), there.new()
+    there.owner.execute(
+        "UPDATE violations SET driver_id = %s WHERE id = ANY (%s)", [driver, [his, waiting]]
+    )
+    there.owner.execute(
+        "INSERT INTO violation_versions (violation_id, version, facts, superseded_by, reason)"
+        " VALUES (%s, 0, jsonb_build_object('driver_id', %s::integer), 'worker', 'late data')",
+        [once, driver],
+    )
+    there.owner.execute(
+        "INSERT INTO driving_spans SELECT vehicle_id, min(time), max(time), %s, 'p', false, false,"
+        " false, 0, 0, 0, 0, 0, 0, 0 FROM fixes WHERE vehicle_id = %s GROUP BY 1",
+        [driver, there.world.n1],
+    )
+    there.owner.execute(
+        "INSERT INTO fix_extras SELECT vehicle_id, min(time),"
+        """ '{"driver_key": "0a0b", "power_v": 12, "attributes": {"driverName": "Hoa"}}'"""
+        " FROM fixes WHERE vehicle_id = %s GROUP BY 1"
+        " ON CONFLICT (vehicle_id, time) DO UPDATE SET extra = excluded.extra",
+        [there.world.n1],
+    )
+    return driver, his, once, waiting
+
+
+def test_what_people_wrote_and_added_about_a_driver_is_handed_out_and_forgotten_with_him(there):
+    driver, his, once, waiting = driven(there, "790000000077")
+    op, journey = there.clients["op"], f"/vehicles/{there.world.n1}/journey"
+    window = {"from": "2026-05-04T08:00:00Z", "to": "2026-05-04T09:00:00Z"}
+    for one in (his, once, waiting):
+        kept = added(there, "op", one, TEXT, "hoa.txt")
+        there.took("binh", one, "confirm", text=f"Hoa said {one}")
+    there.took("op", waiting, "appeal", text="Hoa was ill")
+
+    said = op.get(f"/drivers/{driver}/data")
+    assert {one["id"] for one in said["violations"]} == {his, once, waiting}
+    assert {one["text"] for one in said["reviews"]} >= {f"Hoa said {his}", "Hoa was ill"}
+    [file] = [one for one in said["files"] if one["id"] == kept["id"]]
+    assert (file["violation"], file["sha256"]) == (waiting, sha256(TEXT).hexdigest())
+    handed = op.ask("GET", f"/violations/{file['violation']}/attachments/{file['id']}")
+    assert handed.content == TEXT
+    assert [(one["key"], one["value"], one["times"]) for one in said["marks"]] == [
+        ("driverName", "Hoa", 1), ("driver_key", "0a0b", 1),
+    ]  # fmt: skip
+    # Who need not know who drives sees that there is something, and not what.
+    assert "0a0b" in op.ask("GET", journey, params=window).text
+    masked = there.clients["boss"].get(journey, **window)["fixes"][0]["extra"]
+    assert masked == {"driver_key": "***", "power_v": 12, "attributes": {"driverName": "***"}}
+
+    # The law has violations kept; then the one under appeal keeps its words until it is decided.
+    assert "kept until" in op.ask("DELETE", f"/drivers/{driver}").json()["detail"]
+    there.owner.execute(
+        "UPDATE violations SET started_at = started_at - interval '10 years',"
+        " ended_at = ended_at - interval '10 years' WHERE id = ANY (%s)",
+        [[his, once, waiting]],
+    )
+    assert "waits for a decision" in op.ask("DELETE", f"/drivers/{driver}").json()["detail"]
+    there.took("chi", waiting, "excuse", reason="weather", text="Hoa is excused")
+    assert op.ask("DELETE", f"/drivers/{driver}").status_code == 200
+
+    for one in (his, once, waiting):
+        assert there.clients["chi"].get(f"/violations/{one}/attachments")["items"] == []
+        steps = there.clients["chi"].get(f"/violations/{one}/reviews")["items"]
+        assert {step["text"] for step in steps} == {""}
+    assert "0a0b" not in op.ask("GET", journey, params=window).text
+    erasure = next(r for r in reversed(there.audited()) if r.action == "erase_driver")
+    assert json.loads(erasure.detail) == {"texts": 5, "files": 3, "extras": 1}
+    # Words that anybody would put in their place, or others change, are refused as before.
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        there.owner.execute("UPDATE violation_reviews SET text = 'x'")

@@ -56,6 +56,7 @@ def body_of(name, caller):
         "wrong-login": {"username": f"no-{code}", "password": "wrong"},
         "wrong-password": {"old": "wrong", "new": "also wrong"},
         "wrong-code": {"code": "000000"},
+        "wrong-proof": {"password": "wrong"},
         **{step: {"step": step, "reason": reason, "text": "as I say"} for step, reason in STEPS},
     }[name]
 

@@ -221,6 +221,53 @@ def test_a_second_factor_is_asked_for_once_it_is_proven_and_each_code_works_once
     assert all(secret not in bytes(row[0]) for row in stored)
 
 
+def test_the_second_factor_is_ended_by_its_person_with_the_password_or_by_an_administrator(person):
+    dsn, browser, name = person
+
+    def set_up():
+        uri = browser.ask("POST", "/session/factor").json()["uri"]
+        secret = b32decode(parse_qs(urlsplit(uri).query)["secret"][0])
+        code = {"code": totp.code_at(secret, int(time.time() // 30))}
+        assert browser.ask("PUT", "/session/factor", json=code).status_code == 200
+        assert Browser(browser.base).sign_in(name).json()["code"] == "second_factor_needed"
+
+    def end(password, **more):
+        body = {"password": password}
+        answer = browser.ask("POST", "/session/factor/removal", json=body, **more)
+        return answer.status_code, answer.json().get("code")
+
+    other = Browser(browser.base)
+    for one in (browser, other):
+        one.sign_in(name)
+    assert end(PASSWORD) == (409, "not_set_up")
+    set_up()
+    assert end("wrong") == (401, "login_failed")
+    assert end(PASSWORD, csrf="") == (403, "csrf_refused")
+    assert other.ask("GET", "/vehicles").status_code == 200
+    assert end(PASSWORD) == (200, None)
+    assert (browser.ask("GET", "/vehicles").status_code, other.is_in) == (200, True)
+    assert other.ask("GET", "/vehicles").status_code == 401
+    assert other.sign_in(name).status_code == 200
+
+    # Who has lost the phone asks an administrator; that one's own is a matter of a password.
+    set_up()
+    boss = Browser(browser.base)
+    make_person(dsn, f"boss-of-{name}", "administrator")
+    boss.sign_in(f"boss-of-{name}")
+    assert other.ask("DELETE", f"/people/{name}/factor").status_code == 403
+    own = boss.ask("DELETE", f"/people/boss-of-{name}/factor")
+    assert (own.status_code, own.json()["code"]) == (403, "other_person_needed")
+    assert boss.ask("DELETE", "/people/nobody/factor").json()["code"] == "person_not_found"
+    [shown] = boss.ask("DELETE", f"/people/{name}/factor").json()["items"]
+    assert not shown["has_second_factor"]
+    assert [one.ask("GET", "/vehicles").status_code for one in (browser, other)] == [401, 401]
+    assert browser.sign_in(name).status_code == 200
+    assert [one for one in actions(dsn, name) if one == "end_factor"] == ["end_factor"]
+    query = f"SELECT action, detail FROM audit WHERE subject = '/people/{name}/factor'"
+    ended = do(dsn, lambda conn: _fetch(conn, query))
+    assert ended == [("revoke_factor", '{"ended":true}')]
+
+
 async def _fetch(conn, query):
     return await (await conn.execute(query)).fetchall()
 

@@ -134,5 +134,12 @@ def test_users_keys_and_providers_are_made_listed_and_ended(database):
     assert key.stdout.startswith("ht_")
     [listed] = hanhtrinh("keys", "list", "--json", settings=settings).lines
     assert (listed["provider"], listed["scopes"]) == ("vnet", ["devices"])
+    granted = hanhtrinh("keys", "grant", "1", "--scope", "read", settings=settings)
+    assert (granted.returncode, "expected of ['devices']" in granted.stderr) == (1, True)
+    rotated = hanhtrinh("keys", "rotate", "1", "--keep-old-hours", "1", settings=settings)
+    assert rotated.stdout.startswith("ht_")
+    assert rotated.stdout != key.stdout
+    factor = hanhtrinh("users", "end-factor", "the-operator", settings=settings)
+    assert factor.data == {"username": "the-operator", "ended": False}
     ended = [hanhtrinh("keys", "revoke", str(listed["id"]), settings=settings) for _ in range(2)]
     assert [one.data["revoked"] for one in ended] == [True, False]

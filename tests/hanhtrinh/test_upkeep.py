@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import httpx
+import psycopg
 import pytest
 
 from hanhtrinh import upkeep
@@ -38,6 +39,22 @@ def test_rounds_are_counted_whether_they_are_done_left_out_or_fail(database):
             await conn.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
             await upkeep.counted(settings, metrics)
 
+    reviewed = (("confirmed", True), ("confirmed", False), ("acknowledged", True),
+                ("acknowledged", True), ("new", False))  # fmt: skip
+    with psycopg.connect(database) as conn:
+        conn.execute("INSERT INTO operators (code, name) VALUES ('n', 'N')")
+        conn.execute(
+            "INSERT INTO vehicles (plate, operator_id, class, kind, valid_from, valid_to)"
+            " VALUES ('51B12345', 1, 'car', 'car', '-infinity', 'infinity')"
+        )
+        for at, (review, is_flagged) in enumerate(reviewed):
+            conn.execute(
+                "INSERT INTO violations (kind, subject, rule_profile, vehicle_id, started_at,"
+                " ended_at, duration_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat,"
+                " details, status, review, revised_under_review) SELECT 'speeding', '', 'p', 1,"
+                " now() + %s * interval '1 s', now(), 0, 0, 1, 0, 0, 0, 0, '{}', 'revised', %s, %s",
+                [at, review, is_flagged],
+            )
     metrics = UpkeepMetrics()
     settings = load(None, environment={"HANHTRINH_DATABASE__DSN": database}).settings
     nowhere = {"HANHTRINH_DATABASE__DSN": "postgresql://127.0.0.1:1/none"}
@@ -50,3 +67,7 @@ def test_rounds_are_counted_whether_they_are_done_left_out_or_fail(database):
     assert found["hanhtrinh_upkeep_round_seconds_count"] == 1
     assert found['hanhtrinh_upkeep_work_total{what="chunks_dropped"}'] == 0
     assert found["hanhtrinh_upkeep_last_done_timestamp_seconds"] > 1_700_000_000
+    # Of three whose facts were revised, one was confirmed; one of those reviewed was not revised.
+    assert found['hanhtrinh_flagged_reviews{review="confirmed"}'] == 1
+    assert found['hanhtrinh_flagged_reviews{review="acknowledged"}'] == 2
+    assert found['hanhtrinh_flagged_reviews{review="excused"}'] == 0

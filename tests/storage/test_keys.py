@@ -120,3 +120,48 @@ def test_a_persons_key_ends_with_the_person_and_with_its_role(database):
         return [one is not None for one in found]
 
     assert connected(database, work) == [True, False, False, False, True]
+
+
+def test_a_key_is_given_what_it_was_made_too_early_for_and_no_more_than_its_role_may(database):
+    async def work(conn):
+        made = await keys.create(conn, "x", "inspector", scopes=["read", "write"])
+        may = await keys.grant(conn, made.id, ["decide", "register", "read"])
+        with pytest.raises(RegistryError, match="erase"):
+            await keys.grant(conn, made.id, ["erase", "personal"])
+        found = await holder(conn, made.key)
+        await keys.revoke(conn, made.id)
+        for number in (made.id, 99):
+            with pytest.raises(NotThereError):
+                await keys.grant(conn, number, ["personal"])
+        return may, found
+
+    may, found = connected(database, work)
+    assert may == ["read", "write", "register", "decide"]
+    assert found.abilities == set(may)
+
+
+def test_a_key_that_is_rotated_is_another_secret_for_the_same_holder(database):
+    async def work(conn):
+        owner = await registry.add_operator(conn, "A", "A")
+        old = await keys.create(conn, "depot", "operator", Reach(owner), scopes=["read"])
+        new = await keys.rotate(conn, old.id, days=30, keep_old_s=3600)
+        both = [await holder(conn, one.key) for one in (old, new)]
+        newest = await keys.rotate(conn, new.id)
+        with pytest.raises(NotThereError):
+            await keys.rotate(conn, new.id)
+        with pytest.raises(RegistryError, match="days"):
+            await keys.rotate(conn, newest.id, days=400)
+        ends = await rows(
+            conn,
+            "SELECT round(extract(epoch FROM expires_at - now()) / 3600), revoked_at IS NULL"
+            " FROM api_keys ORDER BY id",
+        )
+        left = [await holder(conn, one.key) is not None for one in (old, new, newest)]
+        return both, ends, left
+
+    (before, after), ends, left = connected(database, work)
+    assert (after.name, after.role, after.reach, after.abilities) == (
+        before.name, before.role, before.reach, before.abilities,
+    )  # fmt: skip
+    assert ends == [(1, True), (0, False), (8760, True)]
+    assert left == [True, False, True]

@@ -1,13 +1,10 @@
 """Registering, changing and retiring: all flaws with their rows, or all of it with its history."""
 
-import asyncio
-
 import pytest
 from msgspec.structs import replace
 
 from geofence.registry import BEGINNING_US, END_US
 from storage import registry
-from storage.errors import AlreadyThereError
 from storage.registry import changing, registering
 from storage.registry.flaws import FlawedError, flaws_of
 from storage.registry.records import (
@@ -45,19 +42,6 @@ def dsn(postgres, migrated_template):
 
         connected(place, begin)
         yield place
-
-
-async def until_somebody_waits(conn):
-    """Until a transaction of this database waits for another one."""
-    for _ in range(10_000):
-        if await rows(
-            conn,
-            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()",
-        ):
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("nobody waits")
 
 
 def said(found):
@@ -164,26 +148,6 @@ def test_a_device_is_in_one_vehicle_at_a_time(dsn):
     connected(dsn, work)
 
 
-def test_the_database_has_the_last_word_over_what_two_write_at_once(dsn):
-    async def work(conn):
-        from storage.database import connect
-
-        other = await connect(dsn, name="test")
-        try:
-            async with other.transaction():
-                await registering.register(other, [truck("29C30000", valid_to=MARCH_US)])
-                # Not to be seen yet, so nothing is found; the write waits for the other's end.
-                overlapping = truck("29C30000", valid_from=MARCH_US - DAY_US)
-                waiting = asyncio.create_task(registering.register(conn, [overlapping]))
-                await until_somebody_waits(other)
-            with pytest.raises(AlreadyThereError, match="29C30000"):
-                await waiting
-        finally:
-            await other.close()
-
-    connected(dsn, work)
-
-
 def test_a_vehicle_has_one_badge_at_a_time_and_another_for_a_holiday(dsn):
     async def work(conn):
         await registering.register(conn, [truck("29C40001"), truck("29C40002")])
@@ -271,10 +235,37 @@ def test_stations_are_relied_on_while_they_are_calibrated(dsn):
         [_, second] = await registering.register(conn, [year, later])
         assert await changing.retire(conn, "calibration", [second], MARCH_US) == 1
         snapshot = await registry.load(conn)
-        rule = snapshot.station(station)
+        rule = snapshot.station(station, MARCH_US)
         days = [rule.is_calibrated(MARCH_US + DAY_US * half // 2) for half in range(-1, 6)]
         assert days == [False, True, True, False, False, False, False]
-        assert snapshot.station(other).is_calibrated(MARCH_US)
+        assert snapshot.station(other, MARCH_US).is_calibrated(MARCH_US)
+
+    connected(dsn, work)
+
+
+def test_a_weighing_is_judged_by_what_its_station_was_when_it_weighed(dsn):
+    async def work(conn):
+        first = StationRecord(code="t-1", lon=105, lat=21, tolerance=0.05)
+        [number] = await registering.register(conn, [first])
+        before = await registry.load(conn)
+        moved = replace(first, lon=106, kind="wim", tolerance=0.1)
+        await changing.change(conn, [number], [moved])
+        await changing.change(conn, [number], [replace(moved, name="Another name")])
+        snapshot = await registry.load(conn)
+        [(at, later)] = await rows(
+            conn,
+            "SELECT (extract(epoch FROM valid_from) * 1e6)::bigint,"
+            " (extract(epoch FROM now()) * 1e6)::bigint FROM station_facts"
+            " WHERE station_id = %s AND isfinite(valid_from)",
+            number,
+        )  # fmt: skip
+        assert before.station(number, END_US - 1).tolerance == 0.05
+        times = (MARCH_US, int(str(at)) - 1, int(str(at)), int(str(later)))
+        told = [snapshot.station(number, one) for one in times]
+        assert [(one.tolerance, one.lon, one.kind) for one in told] == [
+            (0.05, 105, "static"), (0.05, 105, "static"), (0.1, 106, "wim"), (0.1, 106, "wim"),
+        ]  # fmt: skip
+        assert {one.name for one in told} == {"Another name"}
 
     connected(dsn, work)
 

@@ -90,7 +90,7 @@ def test_the_picture_holds_what_was_added(database):
     assert snapshot.zones == (zone,)
     assert snapshot.routes == (route,)
     assert snapshot.stations == (station,)
-    assert snapshot.station(station.id) == station
+    assert snapshot.station(station.id, 7) == station
     assert snapshot.column_maps == {"TC-15": {"plate": "Bien so"}}
     assert snapshot.devices == (Tenure("866000000000001", vehicle, BEGINNING_US, END_US),)
     assert snapshot.plates == (Tenure("29B12345", vehicle, 5, END_US),)

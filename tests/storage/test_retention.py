@@ -21,9 +21,12 @@ NOW_US = 1_772_323_200_000_000  # 2026-03-01
 OLD_US, YOUNG_US = NOW_US - 500 * DAY_US, NOW_US - 300 * DAY_US
 KEEPING = upkeep.Keeping(
     fixes_days=366, violations_days=5000, weighings_days=400, visits_days=400, trips_days=400,
-    spans_days=400,
+    spans_days=400, repeats_days=400,
 )  # fmt: skip
-TABLES = ("weighings", "zone_visits", "route_trips", "driving_spans", "late_fixes", "violations")
+TABLES = (
+    "weighings", "zone_visits", "route_trips", "driving_spans", "late_fixes", "violations",
+    "repeat_counts",
+)  # fmt: skip
 
 FILL = """
 INSERT INTO weigh_stations (code, name, lon, lat) VALUES ('scale', '', 105, 21);
@@ -48,6 +51,7 @@ INSERT INTO driving_spans SELECT 1, at + h, at + h, NULL, 'p', h <> interval '0'
     FROM days, unnest(ARRAY[interval '0', interval '1 hour']) h;
 INSERT INTO late_fixes SELECT 7, 1, at, at, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM days;
 INSERT INTO late_fix_extras SELECT 1, at, '{}' FROM days;
+INSERT INTO repeat_counts SELECT 1, (at AT TIME ZONE 'UTC')::date, 2 FROM days;
 """
 
 
@@ -75,9 +79,11 @@ def test_each_class_ends_at_its_own_age_and_is_written_down(database):
     assert done.weighings_deleted == 1
     assert done.visits_deleted == done.trips_deleted == done.spans_deleted == 1
     assert done.late_deleted == 2
-    assert left == [3, 3, 3, 3, 1, 2]
+    assert done.repeats_deleted == 1
+    assert left == [3, 3, 3, 3, 1, 2, 1]
     assert [action for action, _ in audited] == [
         "delete_weighings", "delete_visits", "delete_trips", "delete_spans",
+        "delete_repeat_counts",
     ]  # fmt: skip
     for _, detail in audited:
         said = json.loads(detail)

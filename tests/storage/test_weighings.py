@@ -96,6 +96,13 @@ def test_weighings_since_an_instant_come_back_as_they_went_in(database):
     async def work(conn):
         await prepare(conn)
         await insert(conn, batch)
+        # Since then it was moved and weighs otherwise; once it was calibrated, from 15 to 25.
+        await conn.execute("UPDATE weigh_stations SET lon = 106, tolerance = 0.1")
+        await conn.execute(
+            "INSERT INTO station_calibrations (station_id, certificate, valid_from, valid_to)"
+            " SELECT 1, 'K', timestamptz 'epoch' + interval '15 us', 'epoch'::timestamptz"
+            " + interval '25 us'"
+        )
         one, nobody = np.array([1], np.int32), np.array([], np.int32)
         return (
             await weighings.since(conn, one, np.array([20])),
@@ -107,7 +114,13 @@ def test_weighings_since_an_instant_come_back_as_they_went_in(database):
     later, everything, *nothing = connected(database, work)
     assert later.weighings.time.tolist() == [20, 30, 40]
     assert everything.vehicle.tolist() == [1] * 4
-    assert [(s.code, s.lon, s.lat) for s in everything.station] == [("S", 105.0, 21.0)] * 4
+    assert [(s.code, s.lon, s.lat, s.tolerance) for s in everything.station] == [
+        ("S", 105.0, 21.0, 0.0)
+    ] * 4
+    assert [
+        station.is_calibrated(at)
+        for station, at in zip(everything.station, everything.weighings.time.tolist(), strict=True)
+    ] == [False, True, False, False]
     for row in range(4):
         for found, expected in zip(everything.weighings.axles(row), batch.axles(row), strict=True):
             np.testing.assert_array_equal(found, expected)
