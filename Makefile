@@ -10,7 +10,7 @@ KERNELS := $(VENV)/.kernels
 ARGS ?=
 # One more than the two cores of a small machine: many tests wait for servers and for real time.
 TESTERS ?= 3
-BENCHMARKS := $(filter-out report load faults storage columns,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHMARKS := $(filter-out report load faults storage columns truth,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 
 # What the environment says must reach neither the product nor its tests.
 unexport PYTHONPATH PYTHONHOME

@@ -7,25 +7,26 @@ checked, their names too; nothing switches that off.
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
-
-if TYPE_CHECKING:
-    from mqtt.options import BrokerOptions, Server
+from mqtt.options import BrokerOptions, Server, TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A user of the MQTT broker. protocol: 311 or 5; tls: None: a connection without it."""
+    """A user of the MQTT broker. protocol: 311 or 5; tls: None: a connection without it.
+
+    tls_files: what `tls` was made of.
+    """
 
     username: str | None
     password: str | None = field(repr=False)
     tls: ssl.SSLContext | None
     protocol: int
+    tls_files: TlsFiles | None = None
 
 
 def worker_access(settings: Settings) -> Access:
@@ -70,7 +71,7 @@ def amqp_tls(settings: Settings) -> ssl.SSLContext | None:
         if any(files):
             raise CommandError("bridge.amqp_url: expected amqps:// with bridge.amqp_tls_*")
         return None
-    return _context("bridge.amqp_tls_ca", files[0], "bridge.amqp_tls", files[1:])
+    return _context("bridge.amqp_tls", _files(*files))
 
 
 def nats_tls(settings: Settings) -> ssl.SSLContext | None:
@@ -81,7 +82,7 @@ def nats_tls(settings: Settings) -> ssl.SSLContext | None:
         if any(files):
             raise CommandError("jetstream.url: expected tls:// with jetstream.tls_*")
         return None
-    return _context("jetstream.tls_ca", files[0], "jetstream.tls", files[1:])
+    return _context("jetstream.tls", _files(*files))
 
 
 def _access(
@@ -92,9 +93,10 @@ def _access(
 ) -> Access:
     username, password = login
     broker = settings.broker
-    tls = None
+    tls = files = None
     if broker.tls:
-        tls = _context("broker.tls_ca", broker.tls_ca, f"{section}.tls", own)
+        files = _files(broker.tls_ca, *own)
+        tls = _context(f"{section}.tls", files, ca_name="broker.tls_ca")
     elif any(own) or broker.tls_ca:
         raise CommandError(f"broker.tls: expected true with {section}.tls_*, got false")
     return Access(
@@ -102,39 +104,41 @@ def _access(
         password.get_secret_value() if password else None,
         tls,
         5 if broker.protocol == "5" else 311,
+        files,
     )
 
 
-def _context(
-    ca_name: str, ca: Path | None, own_name: str, own: tuple[Path | None, ...]
-) -> ssl.SSLContext:
-    """A context that checks the server's certificate and name, and shows our own if we have one."""
+def _files(ca: Path | None, cert: Path | None, key: Path | None) -> TlsFiles:
+    """The same files, wherever a process works."""
+    return TlsFiles(*(str(file.absolute()) if file else None for file in (ca, cert, key)))
+
+
+def _context(name: str, files: TlsFiles, *, ca_name: str | None = None) -> ssl.SSLContext:
+    """A context that checks the server's certificate and name, and shows our own if we have one.
+
+    name: what the settings of the files begin with; ca_name: that of the authority's, if another.
+    """
+    ca, cert, key = files.ca, files.cert, files.key
+    ca_name = ca_name or f"{name}_ca"
     try:
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        context = TlsFiles(ca).context()
     except ssl.SSLError as error:
         raise CommandError(f"{ca_name}: {ca}: expected certificates in PEM: {error}") from error
     except OSError as error:
         raise CommandError(f"{ca_name}: {ca}: {error.strerror}") from error
-    cert, key = own
     if cert is None:
         if key is not None:
-            raise CommandError(f"{own_name}_cert: expected the certificate of {own_name}_key, none")
+            raise CommandError(f"{name}_cert: expected the certificate of {name}_key, none")
         return context
     try:
-        context.load_cert_chain(cert, key, password=_passphrase)
+        return files.context()
     except (ssl.SSLError, ValueError) as error:
         raise CommandError(
-            f"{own_name}_cert: {cert}: expected a certificate and its private key in PEM, without "
+            f"{name}_cert: {cert}: expected a certificate and its private key in PEM, without "
             f"a passphrase: {error}"
         ) from error
     except OSError as error:
-        raise CommandError(f"{own_name}_cert: {cert}, {key or cert}: {error.strerror}") from error
-    return context
-
-
-def _passphrase() -> str:
-    """Asked for by OpenSSL, which would ask the terminal otherwise."""
-    raise ValueError("the key has a passphrase")
+        raise CommandError(f"{name}_cert: {cert}, {key or cert}: {error.strerror}") from error
 
 
 def broker_options(
@@ -142,11 +146,9 @@ def broker_options(
     access: Access,
     *,
     client_id: str | None = None,
-    server: "Server | None" = None,
-) -> "BrokerOptions":
+    server: Server | None = None,
+) -> BrokerOptions:
     """How whoever publishes reaches a broker; server: None: the first of `broker.host`."""
-    from mqtt.options import BrokerOptions  # noqa: PLC0415
-
     host, port = server or settings.broker.servers[0]
     return BrokerOptions(
         host,
@@ -157,4 +159,5 @@ def broker_options(
         access.tls,
         access.protocol,
         settings.broker.keepalive_s,
+        access.tls_files,
     )

@@ -5,17 +5,21 @@ Belongs here: what joins simulators, database and settings. The simulators know 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from psycopg import AsyncConnection
 
+from analytics.timetable import NOT_RUN
+from geofence.profile import shipped_profile
 from geofence.registry import END_US
+from geofence.rulebook import Rulebook
 from hanhtrinh import wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.fleet_registry import register_fleet
 from hanhtrinh.settings import Settings
+from hanhtrinh.unrun_slots import unrun_slots
 from simulators.fleet import Fleet
 from simulators.scoring import ARRIVAL_KINDS, ARRIVES_WITHIN_US, Score, Violation, score
 from simulators.simulate import Progress, SimulateOptions, SimulateReport, simulate
@@ -74,12 +78,19 @@ async def score_truth(settings: Settings, file: Path, slack_s: float | None) -> 
     """
     truth = read_truth(file)
     wiring.require_schema(settings)
+    rulebook = Rulebook.build(wiring.profiles(settings), (), (), (), settings.judge.timezone)
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh score") as conn:
-        return await score_against(conn, truth, slack_s)
+        return await score_against(conn, truth, slack_s, rulebook)
 
 
-async def score_against(conn: AsyncConnection, truth: Truth, slack_s: float | None) -> Scored:
-    """Compare a truth with what a database holds, as `score_truth` does."""
+async def score_against(
+    conn: AsyncConnection, truth: Truth, slack_s: float | None, rulebook: Rulebook | None = None
+) -> Scored:
+    """Compare a truth with what a database holds, as `score_truth` does.
+
+    rulebook: its profiles and its timezone are what timetables are compared by; None: those that
+    are shipped.
+    """
     header = truth.header
     slack_s = header.interval_s + NOISE_S if slack_s is None else slack_s
     slack_us = round(slack_s * 1e6)
@@ -96,4 +107,28 @@ async def score_against(conn: AsyncConnection, truth: Truth, slack_s: float | No
         Violation(p.kind, p.vehicle, p.subject, micros(p.started_at), micros(p.ended_at))
         for p in truth.planned
     ]
-    return Scored(header, slack_s, score(planned, [Violation(*row) for row in rows], slack_us))
+    found = [_visible(Violation(*row), header) for row in rows]
+    if header.timetables:
+        found += await _unrun(conn, truth, rulebook)
+    return Scored(header, slack_s, score(planned, found, slack_us))
+
+
+def _visible(violation: Violation, header: Header) -> Violation:
+    """A violation of the past that was sent is as old as that when it is first seen."""
+    if header.live_at is None or violation.ended >= micros(header.live_at):
+        return violation
+    return replace(violation, seen=None)
+
+
+async def _unrun(conn: AsyncConnection, truth: Truth, rulebook: Rulebook | None) -> list[Violation]:
+    """The slots that nobody ran; of a run that was killed, up to the last of which it was known."""
+    header = truth.header
+    rulebook = rulebook or Rulebook.build([shipped_profile()], (), (), ())
+    since = micros(header.started_at)
+    if header.ended_at is not None:
+        return await unrun_slots(
+            conn, header.timetables, rulebook, (since, micros(header.ended_at))
+        )
+    found = await unrun_slots(conn, header.timetables, rulebook, (since, wiring.clock()))
+    last = max((micros(p.ended_at) for p in truth.planned if p.kind == NOT_RUN), default=since)
+    return [each for each in found if each.ended <= last]

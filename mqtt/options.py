@@ -1,4 +1,7 @@
-"""Where MQTT brokers are, and as whom to connect."""
+"""Where MQTT brokers are, and as whom to connect.
+
+Certificates of servers are always checked, their names too; nothing switches that off.
+"""
 
 import re
 import ssl
@@ -34,10 +37,36 @@ class Server(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths of PEM files. ca: to trust the server by; None: by what the system trusts.
+
+    cert, key: what we show of ourselves, the key without a passphrase; None: nothing, and of the
+    key, that the certificate's file has it.
+    """
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """What checks the server, and shows our own certificate. Raises OSError, ValueError."""
+        context = ssl.create_default_context(cafile=self.ca)
+        if self.cert is not None:
+            context.load_cert_chain(self.cert, self.key, password=_passphrase)
+        return context
+
+
+def _passphrase() -> str:
+    """Asked for by OpenSSL, which would ask the terminal otherwise."""
+    raise ValueError("the key has a passphrase")
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerOptions:
     """Of one connection.
 
-    client_id: None: the broker makes one. protocol: 311 or 5. tls: None: without.
+    client_id: None: the broker makes one. protocol: 311 or 5. tls: None: without. tls_files: what
+    it was made of, for processes that have to make their own.
     """
 
     host: str = "127.0.0.1"
@@ -48,3 +77,4 @@ class BrokerOptions:
     tls: ssl.SSLContext | None = None
     protocol: int = 311
     keepalive_s: int = 60
+    tls_files: TlsFiles | None = None

@@ -16,7 +16,7 @@ from simulators.motion import Drive
 from simulators.roster import Roster, lawful
 from simulators.script import Script
 from simulators.vehicles import BUS, CAR, LORRIES, MIX, NAMES_DRIVERS, Make
-from simulators.violators import violators
+from simulators.violators import loaded, violators
 from simulators.world import World
 
 SLOWEST_PACE: Final = 0.88
@@ -28,6 +28,9 @@ VIOLATORS_AT_LEAST: Final = 21
 VIOLATORS_AT_MOST: Final = 60
 SHARE_OF_VIOLATORS: Final = 11
 """One vehicle in so many offends, within those bounds."""
+
+LOADS: Final = 8
+"""The stream of chance that overloads are drawn from."""
 
 UNNAMED_IN: Final = 25
 """One vehicle in so many has a reader that says the same for every driver."""
@@ -185,6 +188,10 @@ def _violating(
             # The copies of a script share the time out; a single one is not left to its very end.
             place = (number // kinds + draw * min(1.0, 0.3 * copies + 0.4)) / copies
             phase = _joins(script, options.spread_s, place)
+        if script.overload:
+            # Drawn apart: what nobody weighs stays as it is.
+            share = np.random.default_rng((options.seed, number, LOADS)).random()
+            script = loaded(script, float(share))  # noqa: PLW2901 - the same part, with its load
         roles.append(_Role(script.make, script.drive, routes, 1.0, phase, script))
     return roles
 

@@ -13,6 +13,7 @@ from devices.batch import F64, I32, I64, U32, Bool, FixBatch, Input, Quality, in
 from geofence.registry import StationRule
 from simulators.casting import FleetOptions, Part, cast, licences
 from simulators.drives import on_line
+from simulators.masses import lawful_kg
 from simulators.motion import Drive
 from simulators.noise import normal, uniform
 from simulators.roster import Rosters
@@ -278,13 +279,12 @@ class Fleet:
                 )
         return found
 
-    @staticmethod
-    def _load(row: int, part: Part) -> F64:
-        """What the vehicle's axles bear."""
+    def _load(self, row: int, part: Part) -> F64:
+        """What the vehicle's axles bear, on every lap."""
         if part.script and part.script.load_kg:
             return np.array(part.script.load_kg)
-        loaded = part.make.kerb_kg + (0.35 + 0.5 * ((row + 1) % 7) / 7) * part.make.cargo_kg
-        return np.array(part.make.shares) * loaded
+        of = np.array([row], np.int64)
+        return np.array(lawful_kg(part.make, float(uniform(self.options.seed, of, of, 8)[0])))
 
 
 def _dark(world: World, drive: Drive) -> list[tuple[float, float]]:

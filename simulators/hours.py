@@ -24,6 +24,9 @@ DAILY_S: Final = 10 * 3600.0
 WEEKLY_S: Final = 48 * 3600.0
 """Law 36/2024, in force from 2025-01-01 (docs/rules.md, section 4)."""
 
+WARNING_S: Final = 300.0
+"""So long before a limit a warning is raised."""
+
 LOCAL_US: Final = 7 * 3_600_000_000
 """How far the clocks of Viet Nam are ahead of UTC, the whole year."""
 
@@ -52,7 +55,10 @@ def overtired(world: World) -> list[Script]:
 
 @dataclass(frozen=True, slots=True)
 class DrivingTime:
-    """Driving over a limit. Instants are microseconds since 1970-01-01 UTC."""
+    """Driving over a limit, or the warning before it, up to when it is due.
+
+    Instants are microseconds since 1970-01-01 UTC.
+    """
 
     kind: str
     started: int
@@ -64,9 +70,20 @@ Span = tuple[int, int]
 """When driving began and ended: microseconds since 1970-01-01 UTC."""
 
 
-def over_limits(spans: Sequence[Span]) -> Iterator[DrivingTime]:
-    """What one driver's spans, between any two of which he rests, add up to; ascending."""
-    yield from _over("continuous_driving", CONTINUOUS_S, ([span] for span in spans))
+def over_limits(
+    spans: Sequence[Span], until_us: int | None = None, unsure_s: float = 0.0
+) -> Iterator[DrivingTime]:
+    """What one driver's spans, between any two of which he rests, add up to; ascending.
+
+    unsure_s: what of a span that goes on at `until_us` may not be known yet.
+    """
+
+    def over(kind: str, limit_s: float, groups: Iterable[list[Span]]) -> Iterator[DrivingTime]:
+        for group in groups:
+            spare_s = unsure_s if group[-1][1] == until_us else 0.0
+            yield from _over(kind, limit_s, group, spare_s)
+
+    yield from over("continuous_driving", CONTINUOUS_S, ([span] for span in spans))
     days = [part for span in spans for part in _by_day(span)]
     for length_us, kind, limit_s in (
         (DAY_US, "daily_driving", DAILY_S),
@@ -74,14 +91,28 @@ def over_limits(spans: Sequence[Span]) -> Iterator[DrivingTime]:
     ):
         numbered = ((_number(part, length_us), part) for part in days)
         groups = groupby(numbered, key=lambda pair: pair[0])
-        yield from _over(kind, limit_s, ([part for _, part in group] for _, group in groups))
+        yield from over(kind, limit_s, ([part for _, part in group] for _, group in groups))
 
 
-def _over(kind: str, limit_s: float, groups: Iterable[list[Span]]) -> Iterator[DrivingTime]:
-    for group in groups:
-        driven_s = sum(ended - started for started, ended in group) / 1e6
-        if driven_s > limit_s:
-            yield DrivingTime(kind, group[0][0], group[-1][1], driven_s)
+def _over(
+    kind: str, limit_s: float, spans: Sequence[Span], spare_s: float
+) -> Iterator[DrivingTime]:
+    driven_s = sum(ended - started for started, ended in spans) / 1e6
+    warned_s = limit_s - WARNING_S
+    if driven_s - spare_s >= warned_s:
+        reached = _reached(spans, round(warned_s * 1e6))
+        yield DrivingTime(f"{kind}_warning", spans[0][0], reached, warned_s)
+    if driven_s - spare_s > limit_s:
+        yield DrivingTime(kind, spans[0][0], spans[-1][1], driven_s)
+
+
+def _reached(spans: Sequence[Span], driven_us: int) -> int:
+    """When so much had been driven."""
+    for started, ended in spans:
+        if driven_us <= ended - started:
+            return started + driven_us
+        driven_us -= ended - started
+    raise ValueError("spans: expected them to last as long as was driven")
 
 
 def _number(span: Span, length_us: int) -> int:

@@ -79,7 +79,7 @@ def late(world: World, code: str) -> Script:
     bare = drive_with(0.0, 0.0)
     wait_s = ROUND_S / 2 + LATE_S - bare.when(outbound_m)
     drive = drive_with(wait_s, ROUND_S - bare.period_s - wait_s)
-    departs, _ = _trips(world, route, drive)[1]
+    (leaves, _), (departs, _) = _trips(world, route, drive)
     plan = (
         Stretch(
             *("late_departure", route.code, departs, departs, 0.0, 0, CONFIRM),
@@ -90,6 +90,7 @@ def late(world: World, code: str) -> Script:
         *(BUS, drive, plan, (0.0, ROUND_S), route.code),
         roster=without_rest(drive.period_s),
         by_the_clock=True,
+        departs_s=(leaves, departs),
     )
 
 

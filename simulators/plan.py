@@ -6,19 +6,24 @@ belong here: how a drive breaks a rule (violators.py and its neighbours).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Final
 
 import numpy as np
 
 from devices.batch import I64
+from geofence.registry import Direction
 from simulators.casting import Part
 from simulators.fleet import Fleet
 from simulators.hours import Span, over_limits
 from simulators.script import runs_where
+from simulators.timetables import slots_not_run
 from simulators.truth import FaultKind, Planned, Stretch
 
 BEHIND_US: Final = 3_600_000_000
 """Fixes that show a violation come within so long of its end: no planned silence is longer."""
+
+DIRECTIONS: Final[tuple[Direction, ...]] = ("outbound", "inbound")
 
 CLOCK: Final = Stretch("clock_wrong", "", 0.0, 0.0, 0.0, 3, shown_by="ahead")
 
@@ -58,7 +63,8 @@ class Plan:
                 self._advance(row, which, stretch, until_us, sampled)
         for row in self._fleet.tampering.rows("ahead").tolist():
             self._advance_clock(row, until_us, sampled)
-        return [*self._known, *self._driving(until_us)]
+        unsure_s = 2.0 * sampled[-1].interval_s if sampled else 0.0
+        return [*self._known, *self._driving(until_us, unsure_s), *self._not_run(until_us)]
 
     def _advance(
         self, row: int, which: int, stretch: Stretch, until_us: int, sampled: Sequence[Sampling]
@@ -132,10 +138,35 @@ class Plan:
         inside = self._fleet.world.inside(stretch.subject, fixes.lon, fixes.lat)
         return not (inside & is_near).any()
 
-    def _driving(self, until_us: int) -> Iterator[Planned]:
-        """Driving times over a limit, of those whose rosters break them."""
+    def _not_run(self, until_us: int) -> Iterator[Planned]:
+        """Slots of timetables that nobody drives."""
+        fleet = self._fleet
+        span = (fleet.options.start_us, until_us)
+        for route in filter(lambda route: route.slots, fleet.world.routes):
+            for which, direction in enumerate(DIRECTIONS):
+                left = [
+                    at
+                    for row, part in enumerate(fleet.parts)
+                    if part.script and part.script.departs_s and part.script.route == route.code
+                    for at in self._laps(row, part.script.departs_s[which], until_us)
+                ]
+                for at in slots_not_run(route, direction, left, span):
+                    yield Planned("not_run", 0, "", "", route.code, at, at)
+
+    def _laps(self, row: int, phase_s: float, until_us: int) -> Iterator[int]:
+        """When a vehicle comes to a phase of its drive, lap after lap, before then."""
+        fleet, lap_s = self._fleet, self._fleet.parts[row].drive.period_s
+        rows = np.array([row], np.int32)
+        times = (int(fleet.times(rows, np.array([turn * lap_s + phase_s]))[0]) for turn in count())
+        return takewhile(lambda at: at < until_us, times)
+
+    def _driving(self, until_us: int, unsure_s: float) -> Iterator[Planned]:
+        """Driving times over a limit, of those whose rosters break them.
+
+        unsure_s: fixes may show so much less of what still goes on.
+        """
         for row in self._moves:
-            for time in over_limits(self._spans(row, until_us)):
+            for time in over_limits(self._spans(row, until_us), until_us, unsure_s):
                 details = {"driving_s": round(time.driving_s)}
                 stretch = Stretch(time.kind, "", 0.0, 0.0, details=details)
                 yield self._plan(row, stretch, time.started, time.ended)

@@ -39,10 +39,11 @@ class Script:
     """A vehicle's part in the plan.
 
     begins_s: (earliest, latest) phase of the drive at which it may join, before its first stretch.
-    load_kg: its axles' masses, where it is not loaded as the law wants.
+    load_kg: its axles' masses, where it is not loaded as the law wants; overload: the kind of it.
     roster: None: a lawful one; then every driving time over a limit is planned.
     codecs: those that can show it; None: all.
     by_the_clock: its drive keeps to local midnight, so there can be but one of it.
+    departs_s: the phases at which it leaves its route's first terminal and its second.
     """
 
     make: Make
@@ -52,9 +53,11 @@ class Script:
     route: str | None = None
     faults: tuple[Fault, ...] = ()
     load_kg: tuple[float, ...] = field(default=())
+    overload: str = ""
     roster: Roster | None = None
     codecs: frozenset[str] | None = None
     by_the_clock: bool = False
+    departs_s: tuple[float, ...] = ()
 
 
 def runs_where(drive: Drive, holds: Callable[[F64, F64, F64], Bool]) -> list[tuple[float, float]]:

@@ -189,6 +189,8 @@ class Simulation:
             "interval_s": max(options.interval_s, backlog_s),
             "started_at": rfc3339(self.start_us),
             "ended_at": None,
+            "live_at": rfc3339(self.live_from_us),
+            "timetables": [route.code for route in self.fleet.world.routes if route.slots],
             "options": {
                 "backlog_s": options.backlog_s,
                 "dirt": asdict(options.dirt),

@@ -13,17 +13,22 @@ import numpy as np
 
 from devices.batch import I64
 
+WARNINGS: Final = tuple(f"{kind}_warning" for kind in (
+    "continuous_driving", "daily_driving", "weekly_driving",
+))  # fmt: skip
+"""What is raised before a driving time is over its limit: no violations, but planned as well."""
+
 LONG_KINDS: Final = (
-    "late_departure", "continuous_driving", "daily_driving", "weekly_driving", "moved_unseen",
-    "clock_wrong",
+    "late_departure", "not_run", "continuous_driving", "daily_driving", "weekly_driving",
+    *WARNINGS, "moved_unseen", "clock_wrong",
 )  # fmt: skip
 """Kinds that take longer than a quarter of an hour, or that no past can show: a clock that is ahead
 of what was stored is behind that of the server."""
 
 KINDS: Final = (
     "speeding", "zone_entry", "zone_exit", "zone_dwell", "banned_zone", "crossing",
-    "off_route", "unscheduled_stop", "missed_stop", "wrong_order", "late_departure",
-    "continuous_driving", "daily_driving", "weekly_driving",
+    "off_route", "unscheduled_stop", "missed_stop", "wrong_order", "late_departure", "not_run",
+    "continuous_driving", "daily_driving", "weekly_driving", *WARNINGS,
     "data_gap", "moved_unseen", "gps_lost", "power_cut", "clock_wrong", "cloned_device",
     "overload_gross", "overload_axle", "overload_cargo",
     "overloaded_stretch", "bridge_limit", "station_avoided",
@@ -45,7 +50,8 @@ battery; another device has its identity; its clock is ahead."""
 class Planned:
     """One planned violation, without the noise and the sampling that a judge has to bear.
 
-    vehicle: number of the vehicle in the fleet, from 1. ident: its tracker's. started, ended:
+    vehicle: number of the vehicle in the fleet, from 1; 0, without plate and ident: none, as of a
+    departure that nobody drives. ident: its tracker's. started, ended:
     microseconds since 1970-01-01 UTC. details: what of the plan makes it one, with units in names.
     """
 

@@ -30,8 +30,10 @@ Key = tuple[int, str, str, str]
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     """The first line. started_at, ended_at: of the run, the past that was sent included.
 
-    ended_at: None in the file of a run that was killed. interval_s: the longest time between two
-    fixes of a vehicle that is not silent by plan. fleet: the plates of all vehicles.
+    ended_at: None in the file of a run that was killed. live_at: when real time began, and the past
+    that was sent was over. timetables: codes of the routes whose slots it knows of. interval_s: the
+    longest time between two fixes of a vehicle that is not silent by plan. fleet: the plates of all
+    vehicles.
     """
 
     truth: str
@@ -42,11 +44,16 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     started_at: datetime
     fleet: list[str]
     ended_at: datetime | None = None
+    live_at: datetime | None = None
+    timetables: list[str] = msgspec.field(default_factory=list)
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A planned violation. subject: code of the zone, route or station; empty: there is none."""
+    """A planned violation. subject: code of the zone, route or station; empty: there is none.
+
+    vehicle: empty of what no vehicle does (`not_run`).
+    """
 
     kind: str
     vehicle: str
@@ -143,7 +150,7 @@ def read_truth(path: Path) -> Truth:
     planned = [
         _decode(path, number, line, Line) for number, line in enumerate(rest, 2) if line.strip()
     ]
-    fleet = set(header.fleet)
+    fleet = {*header.fleet, ""}
     for number, line in enumerate(planned, 2):
         if line.vehicle not in fleet:
             raise TruthFileError(
@@ -161,8 +168,8 @@ def _decode(path: Path, number: int, line: bytes, kind: type[Any]) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text = str(error)
         raise TruthFileError(f"{path}: line {number}: {text[0].lower()}{text[1:]}") from None
-    for name in ("started_at", "ended_at"):
-        instant = getattr(found, name)
+    for name in ("started_at", "ended_at", "live_at"):
+        instant = getattr(found, name, None)
         if instant is not None and instant.tzinfo is None:
             raise TruthFileError(f"{path}: line {number}: {name}: expected an offset, like Z")
     return found

@@ -24,6 +24,7 @@ from simulators.drives import (
 )
 from simulators.faults import ahead, cloned, lost, silent, unpowered
 from simulators.hours import overtired
+from simulators.masses import overload_kg
 from simulators.motion import Drive, Halt, Line, plan_drive
 from simulators.out_of_order import avoiding, elsewhere, late, unscheduled
 from simulators.script import CONFIRM, RESOLUTION_S, REST_S, Script, before, runs_where
@@ -35,14 +36,14 @@ from simulators.world import World
 UNSEEN_S: Final = 1000.0
 SPEEDING_S: Final = 20.0
 OFF_ROUTE_S: Final = 120.0
-AXLES_OVERLOADED_KG: Final = {
-    # Only the sum is too much: 34.4 t on four axles, each group within its limit.
-    "overload_gross": (8_500.0, 8_500.0, 8_700.0, 8_700.0),
-    # Only the rear axle: 12.2 t, of 14.6 t in all.
-    "overload_axle": (2_400.0, 12_200.0),
-    # Only the certificate's cargo: 12 t on a vehicle that may carry 7 t.
-    "overload_cargo": (6_000.0, 7_500.0, 7_500.0),
+CERTIFIED_KG: Final = {
+    # May weigh more than roads bear, or too much in all would be too much cargo as well.
+    "overload_gross": (34_000.0, 23_000.0),
+    # May carry less than roads bear, or too much cargo would be too much on its axles as well.
+    "overload_cargo": (16_000.0, 7_000.0),
 }
+"""Gross mass and cargo by the certificates of lorries that are overloaded in one respect alone,
+where they are not those of their make."""
 
 
 @lru_cache(maxsize=2)
@@ -218,22 +219,35 @@ def off_route(world: World, code: str) -> Script:
 
 
 def overloaded(world: World, kind: str, make: Make) -> Script:
-    """A lorry that carries too much past the static station, and on until it is weighed again."""
+    """A lorry that carries too much past the static station, and on until it is weighed again.
+
+    How much too much differs from lorry to lorry (`loaded`); here it is the median.
+    """
     station = world.station("CAN-DONG")
-    if kind == "overload_cargo":
-        make = replace(make, cargo_kg=7_000.0)
-    if kind == "overload_gross":
-        make = replace(make, cargo_kg=25_000.0)
+    if kind in CERTIFIED_KG:
+        gross_kg, cargo_kg = CERTIFIED_KG[kind]
+        make = replace(make, gross_kg=gross_kg, cargo_kg=cargo_kg)
     drive = lorry_drive(world, make, "vanh-dai-dong")
     phase = weigh_phase(drive, station)
-    mass = {"gross_kg": sum(AXLES_OVERLOADED_KG[kind])}
+    axles = overload_kg(kind, make, 0.5)
+    mass = {"gross_kg": round(sum(axles))}
     stretch = Stretch(kind, station.code, phase, phase, 0.0, 0, 0, details=mass)
     onward = Stretch(
         *("overloaded_stretch", station.code, phase, phase + drive.period_s, 0.0, 2, 0),
         details=mass,
     )
     plan = (stretch, onward, *_bridges(world, "vanh-dai-dong", drive, mass["gross_kg"]))
-    return Script(make, drive, plan, before(plan[:2]), load_kg=AXLES_OVERLOADED_KG[kind])
+    return Script(make, drive, plan, before(plan[:2]), load_kg=axles, overload=kind)
+
+
+def loaded(script: Script, share: float) -> Script:
+    """The same script with another load of the same kind. share: how many have less, 0..1."""
+    axles = overload_kg(script.overload, script.make, share)
+    mass = {"gross_kg": round(sum(axles))}
+    plan = tuple(
+        replace(stretch, details={**stretch.details, **mass}) for stretch in script.stretches
+    )
+    return replace(script, stretches=plan, load_kg=axles)
 
 
 def _bridges(world: World, road: str, drive: Drive, gross_kg: float) -> list[Stretch]:

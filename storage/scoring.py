@@ -29,7 +29,7 @@ class FoundViolation(NamedTuple):
 async def violations_of(
     conn: AsyncConnection, plates: Sequence[str], since_us: int, until_us: int = END_US
 ) -> list[FoundViolation]:
-    """The violations, not withdrawn, of these plates that meet the span; in order of time."""
+    """The violations and warnings, not withdrawn, of these plates that meet the span; by time."""
     params = {"plate": [*plates], "since": Instant(since_us), "until": Instant(until_us)}
     async with cursor(conn) as cur:
         await cur.execute(SQL["of_plates"], params)

@@ -63,10 +63,9 @@ def simulate(
         expected = ", ".join((*CODECS, "mix"))
         raise UsageError(f"--codec: expected one of {expected}, got {codec!r}")
     settings = state_of(context).settings
-    broker = wiring.simulator_broker(settings)
-    _check_connections(connections, vehicles, listeners, has_tls=broker.tls is not None)
+    _check_connections(connections, vehicles, listeners)
     options = SimulateOptions(
-        broker=broker,
+        broker=wiring.simulator_broker(settings),
         vehicles=vehicles,
         interval_s=interval_s,
         codec=codec,
@@ -136,17 +135,13 @@ def replay(
     )
 
 
-def _check_connections(
-    connections: int | None, vehicles: int, listeners: list[str] | None, *, has_tls: bool
-) -> None:
+def _check_connections(connections: int | None, vehicles: int, listeners: list[str] | None) -> None:
     if connections is None:
         if listeners:
             raise UsageError("--listener: expected --connections with it")
         return
     if connections > vehicles:
         raise UsageError(f"--connections: expected at most --vehicles, got {connections}")
-    if has_tls:
-        raise UsageError("--connections: expected a broker without TLS (broker.tls)")
 
 
 def _listener(text: str) -> tuple[str, int]:

@@ -19,10 +19,17 @@ import msgspec
 
 from simulators.connections.room import SPARE_FILES, raise_files
 from simulators.connections.tracker import Tracker
-from simulators.connections.wire import LENGTH_BYTES, Item, Order, State, framed
+from simulators.connections.wire import LENGTH_BYTES, Item, Order, State, Target, framed
 
 AT_ONCE: Final = 128
 """Connections under way at the same time: brokers accept from a queue of a few hundred."""
+
+HANDSHAKES_AT_ONCE: Final = 32
+"""With TLS, of which each costs the broker over half a millisecond of a processor: more of them at
+once are not sooner done, and each waits the longer."""
+
+FAREWELL_S: Final = 5.0
+"""How long a broker may take to answer the end of TLS."""
 
 RECONNECT_MIN_S: Final = 0.5
 RECONNECT_MAX_S: Final = 30.0
@@ -46,10 +53,12 @@ class Crowd:
     """Trackers that share a loop."""
 
     def __init__(self, order: Order) -> None:
+        """Raises OSError, ValueError for certificates that cannot be used."""
         self._order = order
         self._loop = asyncio.get_running_loop()
         self.state = State()
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._tls = None if order.tls is None else order.tls.context()
+        self._room = asyncio.Semaphore(AT_ONCE if order.tls is None else HANDSHAKES_AT_ONCE)
         self._failures = [0] * len(order.names)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._greetings: dict[int, asyncio.Future[None]] = {}
@@ -171,17 +180,32 @@ class Crowd:
         async with self._room:
             greeting = self._greetings[index] = self._loop.create_future()
             try:
-                sock = await self._open_socket(index, target)
-                await self._loop.create_connection(lambda: tracker, sock=sock)
+                await self._reach(tracker, target)
             except OSError as error:
                 self._greetings.pop(index, None)
-                self.state.failure = f"{target[0]}:{target[1]}: {error}"
+                tracker.failed(error)
+                self.state.failure = f"{target[2]}:{target[1]}: {self.state.failure}"
                 self._again(tracker)
                 return
             tracker.greet(order.names[index], order.username, order.password, KEEP_ALIVE_S)
             await greeting
 
-    async def _open_socket(self, index: int, target: tuple[str, int]) -> socket.socket:
+    async def _reach(self, tracker: Tracker, target: Target) -> None:
+        """Have the tracker connected, up to the end of the handshake. Raises OSError."""
+        sock = await self._open_socket(tracker.index, target)
+        if self._tls is None:
+            await self._loop.create_connection(lambda: tracker, sock=sock)
+            return
+        await self._loop.create_connection(
+            lambda: tracker,
+            sock=sock,
+            ssl=self._tls,
+            server_hostname=target[2],
+            ssl_handshake_timeout=self._order.patience_s,
+            ssl_shutdown_timeout=FAREWELL_S,
+        )
+
+    async def _open_socket(self, index: int, target: Target) -> socket.socket:
         order = self._order
         sock = socket.socket(socket.AF_INET6 if ":" in target[0] else socket.AF_INET)
         try:
@@ -189,7 +213,7 @@ class Crowd:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if order.addresses:
                 sock.bind((order.addresses[index % len(order.addresses)], 0))
-            await self._loop.sock_connect(sock, target)
+            await self._loop.sock_connect(sock, target[:2])
         except BaseException:
             sock.close()
             raise
@@ -218,7 +242,11 @@ async def work() -> None:
     )
     order = msgspec.msgpack.decode(await _frame(reader), type=Order)
     raise_files(len(order.names) + SPARE_FILES // 2)
-    crowd = Crowd(order)
+    try:
+        crowd = Crowd(order)
+    except (OSError, ValueError) as error:
+        _say(State(refused=f"certificates: {error}"))
+        return
     tasks = [
         asyncio.create_task(job, name=name)
         for name, job in (

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from simulators.connections.room import processes_for, source_addresses
-from simulators.connections.wire import LENGTH_BYTES, Item, Order, State, framed
+from simulators.connections.wire import LENGTH_BYTES, Item, Order, State, Target, framed
 from simulators.errors import PublishError
 from simulators.feed import Message
 from simulators.publisher import BrokerOptions
@@ -203,7 +203,10 @@ class CrowdPublisher:
 
 @asynccontextmanager
 async def connect_crowd(options: CrowdOptions) -> AsyncIterator[CrowdPublisher]:
-    """All connections, logged in. Raises PublishError, TooManyConnectionsError."""
+    """All connections, logged in. Raises PublishError, TooManyConnectionsError.
+
+    Those with TLS are made by `broker.tls_files`, one certificate for all.
+    """
     broker, names = options.broker, options.names
     targets = await _resolved(options.listeners or [(broker.host, broker.port)])
     processes = processes_for(len(names))
@@ -220,6 +223,7 @@ async def connect_crowd(options: CrowdOptions) -> AsyncIterator[CrowdPublisher]:
                 password=broker.password,
                 window=WINDOW,
                 patience_s=PATIENCE_S,
+                tls=broker.tls_files,
             )
             member = _Member(await _started(), len(theirs))
             members.append(member)
@@ -241,7 +245,7 @@ async def _started() -> Process:
     )
 
 
-async def _resolved(listeners: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+async def _resolved(listeners: Sequence[tuple[str, int]]) -> list[Target]:
     """Addresses for names: once, not for every connection."""
     loop = asyncio.get_running_loop()
     found = []
@@ -250,5 +254,5 @@ async def _resolved(listeners: Sequence[tuple[str, int]]) -> list[tuple[str, int
             infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise PublishError(f"broker {host}:{port}: {error}") from error
-        found.append((str(infos[0][4][0]), port))
+        found.append((str(infos[0][4][0]), port, host))
     return found

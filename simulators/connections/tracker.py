@@ -5,6 +5,7 @@ loss. Does not belong here: when to connect again (crowd.py).
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -122,9 +123,15 @@ class Tracker(asyncio.Protocol):
     def eof_received(self) -> None:
         self._state.failure = "the broker closed the connection"
 
+    def failed(self, error: Exception) -> None:
+        """Say why a connection ended, or could not be made; and if so it will be, always."""
+        self._state.failure = str(error)
+        if not self.is_open:
+            self._state.refused = _distrust(error) or self._state.refused
+
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
-            self._state.failure = str(exc)
+            self.failed(exc)
         self._transport = None
         if self.is_open:
             self.is_open = False
@@ -168,3 +175,14 @@ class Tracker(asyncio.Protocol):
             self._last_id = self._last_id % PACKET_IDS + 1
             if self._last_id not in self._unacknowledged:
                 return self._last_id
+
+
+def _distrust(error: Exception) -> str:
+    """Why TLS with this broker cannot be, however often it is tried; empty: it may."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        said = reason.partition("ALERT_")[2].replace("_", " ").lower()
+        return f"it does not take our certificate, or asks for one: {said}"
+    return "expected a listener with TLS" if reason == "WRONG_VERSION_NUMBER" else ""

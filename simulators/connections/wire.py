@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from mqtt.options import TlsFiles
+
 LENGTH_BYTES: Final = 4
 
 
@@ -15,18 +17,23 @@ class Order(msgspec.Struct, frozen=True):
     """The first frame: whom to connect as, and where.
 
     names: client ids, one for each connection. addresses: to connect from, in turn; empty: any.
-    targets: host and port of listeners, in turn. window: unacknowledged publishes of a connection.
-    patience_s: longest silence of the broker before a connection is given up and made anew.
+    targets: listeners, in turn. tls: None: without. window: unacknowledged publishes of a
+    connection. patience_s: longest silence of the broker before a connection is given up and made
+    anew.
     """
 
     names: list[str]
-    targets: list[tuple[str, int]]
+    targets: list["Target"]
     addresses: tuple[str, ...]
     username: str | None
     password: str | None
     window: int
     patience_s: float
+    tls: TlsFiles | None = None
 
+
+Target = tuple[str, int, str]
+"""(address, port, host): the host is what a certificate must be for."""
 
 Item = tuple[int, int, str, bytes]
 """(connection, due_us, topic, payload): a message; `due_us` as in feed.Message."""
@@ -36,7 +43,8 @@ class State(msgspec.Struct):
     """What the processes report: counts since the start.
 
     connected: connections that hold now. sent: publishes, repeated ones each time. lost:
-    connections that ended unasked. refused: why the broker takes nobody (its CONNACK); or empty.
+    connections that ended unasked. refused: why the broker takes nobody (its CONNACK), or nobody
+    trusts the broker (its certificate); or empty.
     behind_us: by how much the latest of the last messages was sent late.
     """
 

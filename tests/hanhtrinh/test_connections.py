@@ -174,6 +174,7 @@ def test_commands_say_in_one_line_that_a_broker_is_not_to_be_trusted(
     }
     for words in (
         ["simulate", "--duration", "1"],
+        ["simulate", "--duration", "1", "--vehicles", "2", "--connections", "2"],
         ["replay", str(file), "--map", "vehicle=id,time=t,lat=lat,lon=lon"],
     ):
         done = subprocess.run(

@@ -97,7 +97,10 @@ def test_what_was_found_as_planned_scores_perfectly(judged):
     for kind in result["kinds"].values():
         assert kind["recall"] == kind["precision"] == 1.0
         assert kind["start_error"]["largest_s"] == pytest.approx(0.5, abs=0.002)
-        assert kind["delay"]["median_s"] != 0
+    # Only what ended in real time was seen late; all else was as old as the past that was sent.
+    delays = {name: kind["delay"] for name, kind in result["kinds"].items()}
+    assert delays["speeding"] is None
+    assert delays["overloaded_stretch"]["median_s"] != 0
     assert "speeding" in said.stderr
 
 
@@ -120,6 +123,49 @@ def test_what_was_missed_or_invented_is_listed_and_exits_with_1(judged):
     assert result["kinds"]["off_route"]["recall"] == 0.0
     assert "never planned: unscheduled_stop" in said.stderr
     assert call("score", str(file), dsn=dsn).stdout == ""
+
+
+@pytest.mark.integration
+def test_slots_that_nobody_runs_are_looked_for_as_the_timetable_is_asked_for(database, tmp_path):
+    # Three vehicles, none of them the bus of the timetable: nobody runs any slot of a day.
+    options = SimulateOptions(
+        BrokerOptions(), 3, 600, backlog_s=86_400, backlog_interval_s=600
+    )  # fmt: skip
+    simulation = Simulation(options, START_US)
+    file = tmp_path / "truth.jsonl"
+    truth = TruthWriter(file, simulation.header())
+    assert list(simulation.backlog())
+    truth.finish(simulation.planned(), simulation.until_us)
+    slots = [plan for plan in simulation.planned() if plan.kind == "not_run"]
+    connected(database, lambda conn: register_fleet(conn, simulation.fleet))
+    found = json.loads(call("score", str(file), "--json", dsn=database).stdout)
+    assert found["kinds"]["not_run"] == {
+        "planned": len(slots), "found": len(slots), "matched": len(slots), "recall": 1.0,
+        "precision": 1.0, "start_error": {"median_s": 0.0, "largest_s": 0.0},
+        "end_error": {"median_s": 0.0, "largest_s": 0.0}, "delay": None,
+    }  # fmt: skip
+
+    async def run_one(conn):
+        ((route,),) = await rows(conn, "SELECT id FROM routes WHERE code = '2999.1404.B'")
+        await conn.execute(
+            "INSERT INTO route_trips (vehicle_id, route_id, departed_at, ended_at, direction,"
+            " outcome, rule_profile, distance_m, fixes, unseen_s, start_lon, start_lat, end_lon,"
+            " end_lat) SELECT min(id), %s, to_timestamp(%s), to_timestamp(%s) + interval '1 h', %s,"
+            " 'arrived', 'qcvn31', 1, 2, 0, 105, 21, 105, 21 FROM vehicles",
+            (route, slots[0].started / 1e6 + 60, slots[0].started / 1e6, "outbound"),
+        )
+
+    connected(database, run_one)
+    said = json.loads(call("score", str(file), "--json", dsn=database).stdout)
+    assert said["kinds"]["not_run"]["matched"] == len(slots) - 1
+    missed = [each for each in said["missed"] if each["kind"] == "not_run"]
+    assert [(each["vehicle"], each["subject"]) for each in missed] == [("", "2999.1404.B")]
+    # Of a run that was killed the truth says no end: it counts up to what it knows.
+    lines = file.read_text().splitlines(keepends=True)
+    header = json.loads(lines[0]) | {"ended_at": None}
+    file.write_text("".join([json.dumps(header) + "\n", *lines[1:-2]]))
+    killed = json.loads(call("score", str(file), "--json", dsn=database).stdout)
+    assert [each for each in killed["false"] if each["kind"] == "not_run"] == []
 
 
 def test_a_truth_that_is_none_is_named_with_its_line(tmp_path):

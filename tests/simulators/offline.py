@@ -3,7 +3,7 @@
 import numpy as np
 
 from devices.batch import FixBatch
-from geofence.driving_time import WARNINGS, judge_drivers
+from geofence.driving_time import judge_drivers
 from geofence.interval import Interval
 from geofence.judge import Judge
 from geofence.loads import Loads, Weighed
@@ -57,7 +57,7 @@ def loads_of(fleet: Fleet, rulebook: Rulebook, until_us: int) -> Loads:
 
 
 def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
-    """The violations in the fixes (vehicle: rows of the fleet from 0, in any order)."""
+    """Violations and warnings in the fixes (vehicle: rows of the fleet from 0, in any order)."""
     fixes = mark_arrival(
         fixes.with_columns(vehicle=fixes.vehicle + 1), Region(), Delays.of(shipped_profile())
     )
@@ -69,4 +69,4 @@ def judged(fleet: Fleet, fixes: FixBatch, until_us: int) -> list[Interval]:
     found = Judge(rulebook).advance(ordered, settled, loads).intervals
     spans = [interval for interval in found if interval.kind == "driving"]
     found = found + judge_drivers(rulebook, spans)
-    return [each for each in found if each.kind not in (*FACTS, *WARNINGS)]
+    return [each for each in found if each.kind not in FACTS]

@@ -11,6 +11,7 @@ from simulators.fleet import Fleet, FleetOptions
 from simulators.hours import CONTINUOUS_S, WEEKLY_S, over_limits
 from simulators.plan import Plan, Sampling
 from simulators.roster import DAY_S, Roster, Rosters, lawful
+from simulators.truth import WARNINGS
 from simulators.world import load_world
 from tests.simulators.offline import START_US, US, judged
 
@@ -59,13 +60,20 @@ def test_a_roster_that_does_not_fit_into_its_day_is_refused():
 
 def test_a_span_counts_for_the_days_and_weeks_in_which_it_lies():
     eve = MONDAY_US - 2 * HOUR_US
-    (long,) = over_limits([(eve, eve + 5 * HOUR_US)])
+    warning, long = over_limits([(eve, eve + 5 * HOUR_US)])
     assert (long.kind, long.driving_s) == ("continuous_driving", 5 * 3600)
+    assert (warning.kind, warning.ended) == ("continuous_driving_warning", eve + 235 * 60 * US)
     # Ten hours and a half, but two of them yesterday.
     spans = [(eve + at * HOUR_US, eve + (at + 3) * HOUR_US) for at in (0, 4, 8)]
     assert list(over_limits([*spans, (eve + 12 * HOUR_US, eve + 27 * HOUR_US // 2)])) == []
-    (daily,) = over_limits([(s + 3 * HOUR_US, e + 3 * HOUR_US + HOUR_US // 2) for s, e in spans])
+    later = [(s + 3 * HOUR_US, e + 3 * HOUR_US + HOUR_US // 2) for s, e in spans]
+    warning, daily = over_limits(later)
     assert daily.kind == "daily_driving"
+    # Seven hours in two spans, and five minutes less than three in the third.
+    assert warning.ended == later[2][0] + 175 * 60 * US
+    # What goes on may be less by what the fixes do not show yet.
+    assert list(over_limits(later, later[2][1], 1800.0)) == [warning]
+    assert list(over_limits(later, later[2][1], 2400.0)) == []
 
 
 def test_who_rests_too_little_is_found_over_days_and_weeks_and_nobody_else():
@@ -73,10 +81,10 @@ def test_who_rests_too_little_is_found_over_days_and_weeks_and_nobody_else():
     until = monday + 7 * 24 * HOUR_US
     fleet = Fleet(load_world(), FleetOptions(40, 1, "json", monday))
     sampling = Sampling(monday, until, 120)
-    plans = [plan for plan in Plan(fleet).known([sampling]) if plan.kind.endswith("_driving")]
+    plans = [plan for plan in Plan(fleet).known([sampling]) if "_driving" in plan.kind]
     assert {plan.kind for plan in plans} == {
-        *("continuous_driving", "daily_driving", "weekly_driving"),
-    }
+        *("continuous_driving", "daily_driving", "weekly_driving"), *WARNINGS,
+    }  # fmt: skip
     fixes = fleet.due(monday, until, sampling.interval_s)
     cars = [
         row for row, part in enumerate(fleet.parts) if part.script is None or part.script.roster
@@ -88,10 +96,10 @@ def test_who_rests_too_little_is_found_over_days_and_weeks_and_nobody_else():
             for interval in found
             if (interval.kind, interval.vehicle) == (plan.kind, plan.vehicle)
             and abs(interval.started - plan.started) <= 121 * US
-            and abs(interval.ended - plan.ended) <= 121 * US
+            and abs(interval.ended - plan.ended) <= (121 if plan.kind not in WARNINGS else 605) * US
         ]
         found.remove(match)
-    assert [each for each in found if each.kind.endswith("_driving")] == []
+    assert [each for each in found if "_driving" in each.kind] == []
 
 
 def test_two_drivers_who_share_a_vehicle_drive_one_after_the_other():

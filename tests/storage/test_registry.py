@@ -97,6 +97,31 @@ def test_the_picture_holds_what_was_added(database):
     assert snapshot.drivers == {"790123456789": driver}
 
 
+def test_masses_that_no_vehicle_has_are_refused_by_the_database(database):
+    async def work(conn):
+        owner = await operator(conn)
+
+        async def add(number, gross_kg, kerb_kg, cargo_kg):
+            await registry.add_vehicle(
+                conn,
+                NewVehicle(
+                    f"29C0000{number}", owner, gross_kg=gross_kg, kerb_kg=kerb_kg, cargo_kg=cargo_kg
+                ),
+            )
+
+        # Each less than the whole, but not together.
+        with pytest.raises(RegistryError, match="vehicles_masses: gross 29000 kg, kerb 11000 kg"):
+            await add(1, 29_000.0, 11_000.0, 25_000.0)
+        with pytest.raises(RegistryError, match="vehicles_masses"):
+            await add(1, 29_000.0, None, 29_001.0)
+        # What only the column's rounding adds is nothing.
+        await add(1, 28_999.9, 10_999.2, 18_000.7)
+        await add(2, None, 11_000.0, 25_000.0)
+        return await registry.load(conn)
+
+    assert len(connected(database, work).vehicles) == 2
+
+
 def test_a_station_whose_approach_does_not_lead_by_it_is_refused(database):
     far = StationRule(0, "TC-15", 105.9, 20.9, approach=LINE, corridor_m=40.0)
 
