@@ -1,7 +1,8 @@
 """Brokers for many connections: as many NATS servers as the limit of open files asks for.
 
-Each is the embedded broker as the demo runs it, and knows nothing of the others. For comparison
-they can be a cluster of such servers, each with an MQTT listener; messages then lie on one of them.
+Each is the embedded broker as the demo runs it and knows nothing of the others; of what may be
+under way unacknowledged it has its share (docs/brokers.md). For comparison they can be a cluster of
+such servers, each with an MQTT listener; messages then lie on one of them.
 """
 
 import json
@@ -22,6 +23,22 @@ SPARE_FILES: Final = 1_000
 START_S: Final = 120.0
 READY: Final = ("Server is ready", "metadata leader")
 SECRETS: Final = ("broker-worker", "broker-device")
+
+
+class Neighbour(EmbeddedNats):
+    """One of several that know nothing of each other, with its share of what may be under way.
+
+    What all of them have delivered should be committed before they deliver it again.
+    """
+
+    def __init__(self, folder: DataFolder, count: int) -> None:
+        self._count = count
+        super().__init__(folder)
+
+    def _config(self, port: int) -> str:
+        config = json.loads(super()._config(port))
+        config["mqtt"]["max_ack_pending"] //= self._count
+        return json.dumps(config)
 
 
 class Node(EmbeddedNats):
@@ -64,7 +81,7 @@ def new_brokers(folder: DataFolder, count: int) -> Iterator[list[EmbeddedNats]]:
     """So many that know nothing of each other, with the same users."""
     with ExitStack() as stack:
         folders = [folder, *(_folder_of(folder, number, stack) for number in range(1, count))]
-        yield [stack.enter_context(EmbeddedNats(own)) for own in folders]
+        yield [stack.enter_context(Neighbour(own, count)) for own in folders]
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""The worker's session with any MQTT 3.1.1 or 5 broker.
+"""The worker's sessions with MQTT 3.1.1 and 5 brokers, one or several.
 
-Belongs here: a source of batches that are acknowledged after the commit, its socket and its
+Belongs here: a source of batches that are acknowledged after the commit, its sockets and its
 packets. Does not belong here: publishing (the package mqtt).
 """

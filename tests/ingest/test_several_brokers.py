@@ -90,6 +90,7 @@ def test_a_batch_is_joined_from_all_and_each_broker_forgets_its_own(broker, mosq
         async with aiomqtt.Client(mosquitto.host, mosquitto.port) as client:
             for topic, payload in numbered("m", 50):
                 await client.publish(topic, payload, qos=1)
+        await until(lambda: sum(b.held for b in source.backlog().values()) == 80, "all of them")
         async with asyncio.timeout(30):
             batch = await source.receive()
         held = {name: backlog.held for name, backlog in source.backlog().items()}

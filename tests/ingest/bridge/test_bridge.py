@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from devices.formats.ufms.schema import BaseMessage
+from hanhtrinh.embedded.ports import free_port
 from tests.ingest.bridge.feed import (
     channel_of,
     empty,
@@ -43,6 +44,20 @@ def test_bodies_go_unchanged_to_the_topic_of_their_provider(rabbitmq, broker):
         return [payload for topic, payload in heard if topic.endswith("/atg")]
 
     assert asyncio.run(go()) == bodies
+
+
+def test_of_several_brokers_it_takes_one_that_is_there(rabbitmq, broker):
+    feed = options(rabbitmq, broker, "either")
+    away = replace(feed.outboxes[0], port=free_port())
+
+    async def go():
+        both = replace(feed, outboxes=(away, *feed.outboxes))
+        async with worker(broker) as heard, running(both) as m:
+            await send(rabbitmq, "either", [body(1)])
+            await heard.all_of([("gsht/v1/ufms/either", body(1))])
+        assert value(m, "failures_total", broker="mqtt") == 1
+
+    asyncio.run(go())
 
 
 def test_a_stopped_bridge_has_acknowledged_what_the_broker_has(rabbitmq, broker):

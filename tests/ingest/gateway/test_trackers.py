@@ -1,10 +1,12 @@
 """Trackers over real sockets, before a real broker: what they are told, and when."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from hanhtrinh.commands.state import run
+from hanhtrinh.embedded.ports import free_port
 from ingest.errors import GatewayError
 from ingest.gateway.gateway import Gateway
 from ingest.gateway.metrics import GatewayMetrics
@@ -29,6 +31,22 @@ def test_a_tracker_logs_in_and_its_packet_reaches_the_broker_before_it_is_acknow
             await tracker.hears(COUNT)
             await heard.hears((TOPIC, PACKET))
             assert served.metrics.messages == {"teltonika": 1}
+            tracker.close()
+
+    run(work())
+
+
+def test_a_connection_whose_broker_is_away_goes_to_the_next(broker):
+    made = options(broker)
+    servers = (Server("127.0.0.1", free_port()), *made.broker.servers)
+    made = replace(made, broker=replace(made.broker, servers=servers))
+
+    async def work():
+        async with serving(made) as served, listening(broker) as heard:
+            tracker = await served.tracker()
+            await tracker.say(LOGIN + PACKET)
+            await tracker.hears(b"\x01" + COUNT)
+            await heard.hears((TOPIC, PACKET))
             tracker.close()
 
     run(work())
