@@ -193,5 +193,6 @@ def test_every_code_is_explained_in_the_guide():
 @pytest.mark.parametrize("error", [LockNotAvailable, DeadlockDetected, SerializationFailure])
 def test_who_has_waited_for_somebody_elses_change_is_told_to_try_again(error):
     found = problem_of_database(error("canceling statement due to lock timeout"))
+    assert found is not None
     assert (found.code, found.status) == ("busy", 503)
     assert problem_response(found, "/").headers["Retry-After"] == "5"
