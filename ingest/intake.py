@@ -150,8 +150,14 @@ def _groups(
 
 
 def _as_refused(registration: Registration, group: _Group) -> Refused:
-    """Master data waits for a person: a feed must not be able to add vehicles to the registry."""
-    values = ", ".join(f"{name}={value}" for name, value in registration.values.items())
+    """Master data waits for a person: a feed must not be able to add vehicles to the registry.
+
+    Who drives stands in the message alone: details are logged.
+    """
+    values = ", ".join(
+        name if name == "driver" or registration.kind == "driver" else f"{name}={value}"
+        for name, value in registration.values.items()
+    )
     return Refused(
         group.messages[registration.payload],
         Unusable.REGISTRATION,

@@ -6,10 +6,11 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
 from api.cursors import MOST_INSTANT_US, encode_cursor
 from api.options import ApiOptions
-from api.problems import CODES
+from api.problems import CODES, problem_of_database, problem_response
 from tests.api.server import Client, running
 from tests.api.world import build
 
@@ -187,3 +188,11 @@ def test_every_code_is_explained_in_the_guide():
     guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", guide, re.MULTILINE))
     assert {code: str(status) for code, (status, _) in CODES.items()} == rows
+
+
+@pytest.mark.parametrize("error", [LockNotAvailable, DeadlockDetected, SerializationFailure])
+def test_who_has_waited_for_somebody_elses_change_is_told_to_try_again(error):
+    found = problem_of_database(error("canceling statement due to lock timeout"))
+    assert found is not None
+    assert (found.code, found.status) == ("busy", 503)
+    assert problem_response(found, "/").headers["Retry-After"] == "5"

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from devices.catalogue import CODECS
+from devices.codec import Registration
+from devices.formats.ufms.codec import encode_registration
 from geofence.registry import BEGINNING_US, END_US
 from ingest.directory import Directory, Tenure, TimedNames
 from ingest.errors import Unusable
@@ -97,3 +99,21 @@ def test_a_weighing_finds_its_station_and_vehicle():
 def test_an_empty_batch_comes_to_nothing():
     intake = take()
     assert len(intake.fixes) == len(intake.weighings) == len(intake.refused) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "detail"),
+    [
+        ("driver", {"driver": "790123456789", "name": "An"}, "driver: driver, name"),
+        (
+            "vehicle", {"vehicle": "29C12345", "driver": "790123456789", "company": "north"},
+            "vehicle: vehicle=29C12345, driver, company=north",
+        ),
+    ],
+)  # fmt: skip
+def test_master_data_of_a_feed_waits_and_who_drives_is_not_told_beside_it(kind, values, detail):
+    payload = encode_registration(Registration(0, kind, values))
+    [refused] = take(("gsht/v1/ufms/p", payload)).refused
+    assert refused.reason == Unusable.REGISTRATION
+    assert "790123456789" not in refused.detail
+    assert refused.detail.startswith(detail)

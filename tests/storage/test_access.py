@@ -186,7 +186,7 @@ def readable(conn) -> set[str]:
 
 
 def test_every_readable_table_is_scoped(populated):
-    stations = {"weigh_stations", "station_calibrations"}
+    stations = {"weigh_stations", "station_calibrations", "station_facts"}
     known = {*OWNER_OF, *OPEN_TO_ALL, *ADMINISTRATORS, *stations}
     assert readable(populated) == known
 

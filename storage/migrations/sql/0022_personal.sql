@@ -70,7 +70,7 @@ END;
 -- Reviews are only added to, but for words that are forgotten with a driver.
 CREATE OR REPLACE FUNCTION refuse_review_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_LEVEL = 'ROW' THEN
+    IF TG_LEVEL = 'ROW' AND current_setting('hanhtrinh.erasure', true) = 'on' THEN
         IF NEW.text = '' AND to_jsonb(NEW) - 'text' = to_jsonb(OLD) - 'text' THEN
             RETURN NEW;
         END IF;
@@ -138,8 +138,10 @@ BEGIN
     FROM violations v JOIN violations_of_driver(driver) k ON v.id = k
     WHERE v.review <> 'appealed' AND v.proposal IS NULL
       AND (v.driver_id = driver OR v.ended_at + kept <= now());
+    PERFORM set_config('hanhtrinh.erasure', 'on', true);
     UPDATE violation_reviews r SET text = '' WHERE r.violation_id = ANY (past) AND r.text <> '';
     GET DIAGNOSTICS texts = ROW_COUNT;
+    PERFORM set_config('hanhtrinh.erasure', 'off', true);
     DELETE FROM violation_attachments a WHERE a.violation_id = ANY (past);
     GET DIAGNOSTICS files = ROW_COUNT;
     UPDATE fix_extras e SET extra = without_driver(e.extra) FROM driving_spans s
