@@ -156,7 +156,8 @@ async def ask(conn: AsyncConnection, taxis: Taxis, loaded: dict[str, Any]) -> di
 
     async def operator_month(_: int) -> None:
         fleet = await rollups.fleet(conn, "op-1")
-        await rollups.vehicles_done(conn, fleet, monday, monday + timedelta(30))
+        first = monday.date()
+        await rollups.vehicles_done(conn, fleet, first, first + timedelta(30), "UTC")
         await rollups.violation_counts(conn, "op-1", monday, monday + timedelta(30))
 
     async def latest(_: int) -> None:

@@ -22,7 +22,8 @@ async def one_round(settings: Settings) -> upkeep.Round | None:
     days = settings.upkeep.model_dump()
     keeping = upkeep.Keeping(**{field.name: days[field.name] for field in fields(upkeep.Keeping)})
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
-        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname())
+        zone = settings.judge.timezone
+        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname(), zone)
 
 
 async def rounds(settings: Settings, every_s: float) -> None:

@@ -5,7 +5,8 @@ All in one module: the server in WebAssembly is started once, and takes one conn
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ import shapely
 from psycopg.errors import ExclusionViolation, InsufficientPrivilege, UniqueViolation
 
 from devices.batch import DISQUALIFYING, FixBatch, Quality
-from storage import fixes, flavour, hours, upkeep
+from storage import days, fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
 from storage.reading import areas, journeys, rollups
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
+ZONE = "Asia/Ho_Chi_Minh"
 
 
 @pytest.fixture(scope="module", params=list(Flavour))
@@ -54,18 +56,58 @@ async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int
         await as_inspector(conn)
         found = await rollups.vehicle_hours(conn, vehicle, at(start_us), at(end_us))
     return {
-        int(datetime.fromisoformat(hour).timestamp() * 1e6): [
-            a.fixes, a.clean_fixes, a.distance_m, a.driving_s, a.silent_s,
-            math.nan if a.max_speed_kmh is None else a.max_speed_kmh,
-        ]
-        for hour, a in found.items()
-    }  # fmt: skip
+        int(datetime.fromisoformat(hour).timestamp() * 1e6): numbers(one)
+        for hour, one in found.items()
+    }
+
+
+def numbers(a: rollups.Activity) -> list[float]:
+    fastest = math.nan if a.max_speed_kmh is None else a.max_speed_kmh
+    return [a.fixes, a.clean_fixes, a.distance_m, a.driving_s, a.silent_s, fastest]
 
 
 def assert_same_hours(told, expected) -> None:
     assert list(told) == list(expected)
     for hour, numbers in expected.items():
         np.testing.assert_allclose(told[hour], numbers, rtol=1e-9, atol=1e-6, err_msg=str(hour))
+
+
+def by_day(by_hour, zone: str) -> dict[str, list[float]]:
+    """Hours (as of told_hours) put together by local date."""
+    found: dict[str, list[float]] = {}
+    for hour, numbers in by_hour.items():
+        day = at(hour).astimezone(ZoneInfo(zone)).date().isoformat()
+        *sums, fastest = found.setdefault(day, [0, 0, 0, 0, 0, math.nan])
+        found[day] = [a + b for a, b in zip(sums, numbers, strict=False)]
+        found[day].append(np.fmax(fastest, numbers[-1]))
+    return found
+
+
+async def told_days(
+    conn, vehicle: int, first: date, until: date, zone: str = ZONE, kept_until=None
+):
+    """Days, as from told_hours; kept_until: as if no days were stored from there on."""
+    async with conn.transaction(force_rollback=True):
+        if kept_until is not None:
+            await conn.execute("UPDATE fix_days_until SET until = %s", [kept_until])
+            await conn.execute("DELETE FROM fix_days WHERE day >= %s", [kept_until])
+        await as_inspector(conn)
+        found = await rollups.vehicle_days(conn, vehicle, first, until, zone)
+    return {day: numbers(one) for day, one in found.items()}
+
+
+async def told_by_hours(conn, vehicle: int, first: date, until: date, zone: str):
+    """The same, summed of the hours of that span."""
+    begin, end = (
+        round(datetime.combine(day, time(), ZoneInfo(zone)).timestamp() * 1e6)
+        for day in (first, until)
+    )
+    return by_day(await told_hours(conn, vehicle, begin, end), zone)
+
+
+async def roll_up(conn) -> None:
+    await hours.refresh(conn, 0, NOW_US)
+    await days.refresh(conn, ZONE, NOW_US)
 
 
 def test_the_flavour_is_the_one_asked_for(place):
@@ -75,7 +117,7 @@ def test_the_flavour_is_the_one_asked_for(place):
 def test_readers_see_the_same_columns(place):
     async def work(conn):
         columns = {}
-        for name in ("fixes", "visible_fixes", "fix_hours"):
+        for name in ("fixes", "visible_fixes", "fix_hours", "fix_days"):
             found = await rows(
                 conn,
                 "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
@@ -96,6 +138,8 @@ def test_readers_see_the_same_columns(place):
         "vehicle_id": "integer", "hour": "timestamp with time zone", "fixes": "bigint",
         "clean_fixes": "bigint", "max_speed_kmh": "real", "track": "double precision[]",
     }  # fmt: skip
+    by_hour = [kind if name != "hour" else "date" for name, kind in found["fix_hours"].items()]
+    assert list(found["fix_days"].values()) == by_hour
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -151,28 +195,77 @@ def test_a_quality_that_changes_is_rolled_up_again(place, vehicles):
     assert_same_hours(place.connected(work), slow_hours(changed))
 
 
-def test_days_are_the_local_ones_and_add_up(place, vehicles):
+@pytest.mark.parametrize("seed", [1, 2])
+def test_days_are_the_sums_of_their_hours_whatever_comes_late(place, vehicles, seed, monkeypatch):
+    """Two days of fixes and a silence of two between: from stored days, from hours, from both."""
+    monkeypatch.setattr(days, "CHANGED_HOURS", 7)
+    vehicle, rng = next(vehicles), np.random.default_rng(seed)
+    seconds = irregular(60, seed)
+    batch = journey(vehicle, MARCH_US + 5_555_555, seconds + 170_000 * (seconds > 100_000), seed)
+    late = rng.random(len(batch)) < 0.3
+    late[: len(late) // 4] = True  # the first day is all late
+    requalified = batch.with_columns(quality=rng.permutation(batch.quality))
+    whole = date(2026, 3, 1), date(2026, 3, 9)
+    asked = [
+        (3, 8, ZONE, None),  # the silence began within the day before: it counts
+        (4, 8, ZONE, None),  # and now it does not
+        (2, 8, ZONE, date(2026, 3, 4)),
+        (4, 8, ZONE, date(2026, 3, 4)),
+        (2, 5, "America/St_Johns", None),
+    ]
+
+    async def work(conn):
+        await place.store(conn, batch.take(~late))
+        await roll_up(conn)
+        told = [await told_days(conn, vehicle, *whole)]
+        await place.store(conn, batch.take(late))
+        told.append(await told_days(conn, vehicle, *whole))
+        await roll_up(conn)
+        told.append(await told_days(conn, vehicle, *whole))
+        await fixes.update_quality(conn, batch.vehicle, batch.time, requalified.quality)
+        await roll_up(conn)
+        told.append(await told_days(conn, vehicle, *whole))
+        compared = [
+            (
+                await told_days(conn, vehicle, *span, zone, kept_until),
+                await told_by_hours(conn, vehicle, *span, zone),
+            )
+            for first, until, zone, kept_until in asked
+            for span in [(date(2026, 3, first), date(2026, 3, until))]
+        ]
+        return told, compared
+
+    told, compared = place.connected(work)
+    assert_same_hours(told[0], by_day(slow_hours(batch.take(~late)), ZONE))
+    assert told[1] == told[0], "stored days are read, and not the fixes"
+    assert_same_hours(told[2], by_day(slow_hours(batch), ZONE))
+    assert_same_hours(told[3], by_day(slow_hours(requalified), ZONE))
+    for found, expected in compared:
+        assert_same_hours(found, expected)
+
+
+def test_days_of_another_timezone_are_stored_anew(place, vehicles):
     vehicle = next(vehicles)
     batch = journey(vehicle, MARCH_US, irregular(40, 9), 9)
+    span = date(2026, 2, 28), date(2026, 3, 5)
 
     async def work(conn):
         await place.store(conn, batch)
         await hours.refresh(conn, 0, NOW_US)
-        async with conn.transaction():
-            await as_inspector(conn)
-            return await rollups.vehicle_days(
-                conn, vehicle, at(MARCH_US), at(MARCH_US + 3 * DAY_US), "Asia/Ho_Chi_Minh"
+        found = []
+        for zone in ("Pacific/Apia", ZONE):
+            await days.refresh(conn, zone, NOW_US)
+            kept = await rows(
+                conn, "SELECT day::text FROM fix_days WHERE vehicle_id = %s ORDER BY 1", vehicle
             )
+            found.append(
+                (zone, [day for (day,) in kept], await told_days(conn, vehicle, *span, zone))
+            )
+        return found
 
-    found = place.connected(work)
-    by_hour = slow_hours(batch)
-    expected: dict[str, list[float]] = {}
-    for hour, numbers in by_hour.items():
-        day = at(hour + 7 * HOUR_US).date().isoformat()
-        expected.setdefault(day, [0, 0])
-        expected[day][0] += numbers[0]
-        expected[day][1] += numbers[2]
-    assert {day: [a.fixes, pytest.approx(a.distance_m)] for day, a in found.items()} == expected
+    for zone, kept, told in place.connected(work):
+        assert_same_hours(told, by_day(slow_hours(batch), zone))
+        assert kept == list(told)
 
 
 def test_compressing_changes_no_answer_and_late_fixes_still_go_in(place, vehicles):
@@ -272,7 +365,7 @@ def test_an_area_with_too_many_fixes_is_not_looked_at(place, vehicles):
     assert whole.fixes.tolist() == [clean]
 
 
-def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
+def test_an_operator_sees_what_its_own_vehicles_did(place, vehicles):
     ours, others = next(vehicles), 21
     start = MARCH_US + 60 * DAY_US
     batches = [journey(v, start, np.arange(0, 3600, 60)) for v in (ours, others)]
@@ -280,20 +373,23 @@ def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
     async def work(conn):
         for batch in batches:
             await place.store(conn, batch)
-        await hours.refresh(conn, 0, NOW_US)
         found = []
-        for code in ("op-1", "op-2"):
+        await roll_up(conn)
+        # Of days that are stored, and of hours.
+        for code, zone in (("op-1", ZONE), ("op-2", "UTC")):
             async with conn.transaction():
                 await seen_by(conn, "operator", Reach(operator_id=1))
                 fleet = await rollups.fleet(conn, code)
                 done = await rollups.vehicles_done(
-                    conn, [ours, others], at(start), at(start + DAY_US)
+                    conn, [ours, others], at(start).date(), at(start + DAY_US).date(), zone
                 )
                 found.append((ours in fleet, others in fleet, set(done)))
         async with conn.transaction(force_rollback=True):
             await conn.execute("SET LOCAL ROLE hanhtrinh_api")
-            with pytest.raises(InsufficientPrivilege):
-                await conn.execute("SELECT * FROM fix_hours")
+            for table in ("fix_hours", "fix_days"):
+                with pytest.raises(InsufficientPrivilege):
+                    async with conn.transaction():
+                        await conn.execute(f"SELECT * FROM {table}".encode())
         return found
 
     assert place.connected(work) == [(True, False, {ours}), (False, False, {ours})]
