@@ -18,7 +18,8 @@ class UpkeepMetrics(Collector):
     """The instruments, on a registry of their own.
 
     rounds: by outcome. work: by the names of Round. last_done_s: when this process last did a
-    round, seconds since 1970; 0: not yet.
+    round, seconds since 1970; 0: not yet. waiting_hours: of vehicles, which changed and were not
+    rolled up again when a round had ended.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class UpkeepMetrics(Collector):
         self.rounds: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.work: Counter[str] = Counter(dict.fromkeys(Round._fields, 0))
         self.last_done_s = 0.0
+        self.waiting_hours = 0
         self.round_s = Histogram(
             "hanhtrinh_upkeep_round_seconds", "A round, from its beginning to its end",
             buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600), registry=self.registry,
@@ -54,6 +56,11 @@ class UpkeepMetrics(Collector):
         for what, count in self.work.items():
             work.add_metric([what], count)
         yield work
+        yield GaugeMetricFamily(
+            "hanhtrinh_upkeep_waiting_hours",
+            "Vehicles' hours that changed and were not rolled up again when the last round ended",
+            self.waiting_hours,
+        )
         yield GaugeMetricFamily(
             "hanhtrinh_upkeep_last_done_timestamp_seconds",
             "When a round was last done, seconds since 1970",

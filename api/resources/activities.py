@@ -107,9 +107,7 @@ async def show_days(
     """The local days of a month; those with no fix are left out."""
     vehicle = await found_vehicle(session, vehicle_id)
     timezone = session.options.timezone
-    done = await rollups.vehicle_days(
-        session.conn, vehicle_id, *month_of(query.month), timezone
-    )
+    done = await rollups.vehicle_days(session.conn, vehicle_id, *month_of(query.month), timezone)
     items = [DayShown(**asdict(one), day=day) for day, one in done.items()]
     total = rollups.total(done.values())
     return json_answer(DaysShown(vehicle.id, vehicle.plate, query.month, timezone, total, items))

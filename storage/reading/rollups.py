@@ -45,7 +45,7 @@ NOTHING: Final = Activity(0, 0, 0.0, 0.0, 0.0, None)
 """What a vehicle did that sent nothing."""
 
 AT_ONCE: Final = 250
-"""Vehicles of one statement: a month of them, where no days are stored, is 180,000 hours, seconds."""
+"""Vehicles of one statement: where no days are stored, a month of them is 180,000 hours."""
 
 
 def _keyed(key: Any, *columns: Any) -> tuple[Any, Activity]:

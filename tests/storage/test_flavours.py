@@ -17,7 +17,7 @@ from psycopg.errors import ExclusionViolation, InsufficientPrivilege, UniqueViol
 from devices.batch import DISQUALIFYING, FixBatch, Quality
 from storage import days, fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
-from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
+from storage.flavour import Flavour, chunks, compress_before, detect
 from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
