@@ -28,9 +28,9 @@ ORDER BY 1;
 -- Standing violations of an operator's vehicles that began in a span, by kind and band.
 SELECT v.kind, coalesce(v.details ->> 'band', ''), count(*)
 FROM violations v
-JOIN vehicles h ON h.id = v.vehicle_id
-JOIN operators o ON o.id = h.operator_id
-WHERE o.code = %(operator)s AND v.started_at >= %(from)s AND v.started_at < %(to)s
+WHERE v.vehicle_id = ANY (ARRAY(SELECT h.id FROM vehicles h JOIN operators o ON o.id = h.operator_id
+                                WHERE o.code = %(operator)s))
+  AND v.started_at >= %(from)s AND v.started_at < %(to)s
   AND v.status <> 'withdrawn' AND right(v.kind, 8) <> '_warning'
 GROUP BY 1, 2
 ORDER BY 1, 2;

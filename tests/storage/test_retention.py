@@ -106,26 +106,30 @@ def test_days_outlive_the_hours_they_were_summed_of(database):
     async def kept(conn):
         return await rows(conn, "SELECT day::text, fixes FROM fix_days ORDER BY 1")
 
-    async def work(conn):
+    async def summed(conn):
         await store(conn, batch)
         told = []
         for keeping in (longer, shorter):
             await upkeep.keep(conn, keeping, NOW_US)
             told.append(await kept(conn))
-        hours_left = await rows(conn, "SELECT count(*) FROM fix_hours")
+        return told, await rows(conn, "SELECT count(*) FROM fix_hours")
+
+    async def late(conn):
         await store(conn, batch.with_columns(time=batch.time + 1_000_000).take(np.array([3])))
         await upkeep.keep(conn, shorter, NOW_US)
+        told = []
         told.append(await kept(conn))
         # Days stay no shorter than hours, and end by their own age.
         stays = await upkeep.keep(conn, replace(longer, days_days=31), NOW_US)
         ends = await upkeep.keep(conn, replace(KEEPING, hours_days=31, days_days=400), NOW_US)
         left = await kept(conn)
         actions = await rows(conn, "SELECT action, detail FROM audit ORDER BY seq")
-        return told, hours_left, stays, ends, left, actions
+        return told, stays, ends, left, actions
 
-    told, hours_left, stays, ends, left, audited = connected(database, work)
+    told, hours_left = connected(database, summed)
+    more, stays, ends, left, audited = connected(database, late)
     day = datetime.fromtimestamp(OLD_US / 1e6, UTC).astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
-    assert told == [[(day.isoformat(), len(batch))]] * 3
+    assert told + more == [[(day.isoformat(), len(batch))]] * 3
     assert hours_left == [(0,)]
     assert (stays.days_deleted, ends.days_deleted, left) == (0, 1, [])
     [said] = [json.loads(detail) for action, detail in audited if action == "delete_days"]
