@@ -3,10 +3,8 @@
 All in one module: the server in WebAssembly is started once, and takes one connection at a time.
 """
 
-import math
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime
 
 import msgspec
 import numpy as np
@@ -22,16 +20,24 @@ from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
 from tests.storage.connected import rows
-from tests.storage.drives import LAT, LON, irregular, journey, slow_hours
+from tests.storage.drives import LAT, LON, evidence_of, irregular, journey, slow_hours
 from tests.storage.flavoured import as_inspector, migrated, register, seen_by
 from tests.storage.reviewing import reviewed_by_two
+from tests.storage.rolled_up import (
+    ZONE,
+    assert_same_hours,
+    at,
+    by_day,
+    told_by_hours,
+    told_days,
+    told_hours,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
-ZONE = "Asia/Ho_Chi_Minh"
 
 
 @pytest.fixture(scope="module", params=list(Flavour))
@@ -45,64 +51,6 @@ def place(request, postgres):
 def vehicles(place):
     """Vehicles that no other test has fixes of."""
     return iter(range(1, 20))
-
-
-def at(us: int) -> datetime:
-    return datetime.fromtimestamp(us / 1e6, UTC)
-
-
-async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int, list[float]]:
-    async with conn.transaction():
-        await as_inspector(conn)
-        found = await rollups.vehicle_hours(conn, vehicle, at(start_us), at(end_us))
-    return {
-        int(datetime.fromisoformat(hour).timestamp() * 1e6): numbers(one)
-        for hour, one in found.items()
-    }
-
-
-def numbers(a: rollups.Activity) -> list[float]:
-    fastest = math.nan if a.max_speed_kmh is None else a.max_speed_kmh
-    return [a.fixes, a.clean_fixes, a.distance_m, a.driving_s, a.silent_s, fastest]
-
-
-def assert_same_hours(told, expected) -> None:
-    assert list(told) == list(expected)
-    for hour, numbers in expected.items():
-        np.testing.assert_allclose(told[hour], numbers, rtol=1e-9, atol=1e-6, err_msg=str(hour))
-
-
-def by_day(by_hour, zone: str) -> dict[str, list[float]]:
-    """Hours (as of told_hours) put together by local date."""
-    found: dict[str, list[float]] = {}
-    for hour, numbers in by_hour.items():
-        day = at(hour).astimezone(ZoneInfo(zone)).date().isoformat()
-        *sums, fastest = found.setdefault(day, [0, 0, 0, 0, 0, math.nan])
-        found[day] = [a + b for a, b in zip(sums, numbers, strict=False)]
-        found[day].append(np.fmax(fastest, numbers[-1]))
-    return found
-
-
-async def told_days(
-    conn, vehicle: int, first: date, until: date, zone: str = ZONE, kept_until=None
-):
-    """Days, as from told_hours; kept_until: as if no days were stored from there on."""
-    async with conn.transaction(force_rollback=True):
-        if kept_until is not None:
-            await conn.execute("UPDATE fix_days_until SET until = %s", [kept_until])
-            await conn.execute("DELETE FROM fix_days WHERE day >= %s", [kept_until])
-        await as_inspector(conn)
-        found = await rollups.vehicle_days(conn, vehicle, first, until, zone)
-    return {day: numbers(one) for day, one in found.items()}
-
-
-async def told_by_hours(conn, vehicle: int, first: date, until: date, zone: str):
-    """The same, summed of the hours of that span."""
-    begin, end = (
-        round(datetime.combine(day, time(), ZoneInfo(zone)).timestamp() * 1e6)
-        for day in (first, until)
-    )
-    return by_day(await told_hours(conn, vehicle, begin, end), zone)
 
 
 async def roll_up(conn) -> None:
@@ -420,19 +368,6 @@ def test_violations_are_counted_by_kind_and_band(place):
     assert place.connected(work) == [
         ("speeding", "35_up", 1), ("speeding", "5_10", 2), ("zone_dwell", "", 1),
     ]  # fmt: skip
-
-
-def evidence_of(batch: FixBatch, started_us: int, ended_us: int) -> list[tuple[int, str]]:
-    """Instants and roles, one fix at a time."""
-    clean = batch.quality & int(DISQUALIFYING) == 0
-    before = batch.time[clean & (batch.time < started_us)][-1:]
-    after = batch.time[clean & (batch.time > ended_us)][:1]
-    inside = batch.time[(batch.time >= started_us) & (batch.time <= ended_us)]
-    return [
-        *((int(t), "before") for t in before),
-        *((int(t), "inside") for t in inside),
-        *((int(t), "after") for t in after),
-    ]
 
 
 def test_evidence_outlives_the_fixes_and_goes_with_its_violation(place, vehicles):
