@@ -22,8 +22,8 @@ from benchmarks.parts.rows import batches
 from benchmarks.parts.servers import new_database, new_folder
 from benchmarks.parts.taxis import DAY_US, Taxis, square
 from benchmarks.report import machine
+from storage import days, flavour, hours
 from storage import fixes as fix_table
-from storage import flavour, hours
 from storage.access import keys
 from storage.copying import Layout
 from storage.database import connect
@@ -31,6 +31,7 @@ from storage.migrations import upgrade
 from storage.reading import areas, journeys, positions, rollups, violations
 
 MONDAY_US: Final = 1_763_337_600_000_000  # 2025-11-17
+ZONE: Final = "Asia/Ho_Chi_Minh"
 CITIES: Final = 100
 LATE_ROWS: Final = 8192
 ASKED: Final = 30
@@ -156,7 +157,8 @@ async def ask(conn: AsyncConnection, taxis: Taxis, loaded: dict[str, Any]) -> di
 
     async def operator_month(_: int) -> None:
         fleet = await rollups.fleet(conn, "op-1")
-        await rollups.vehicles_done(conn, fleet, monday, monday + timedelta(30))
+        first = monday.date()
+        await rollups.vehicles_done(conn, fleet, first, first + timedelta(30), ZONE)
         await rollups.violation_counts(conn, "op-1", monday, monday + timedelta(30))
 
     async def latest(_: int) -> None:
@@ -233,6 +235,9 @@ async def measure(dsn: str, rows: int, say: Callable[[str], None]) -> dict[str, 
         started = time.perf_counter()
         await hours.refresh(conn, 0, MONDAY_US + 40 * DAY_US)
         report["rolled_up_rows_per_s"] = round(loaded["rows"] / (time.perf_counter() - started))
+        started = time.perf_counter()
+        await days.refresh(conn, ZONE, MONDAY_US + 40 * DAY_US)
+        report["days_s"] = round(time.perf_counter() - started, 2)
         say("asking of rows")
         report["uncompressed"] = await ask(conn, taxis, loaded)
         say("compressing")

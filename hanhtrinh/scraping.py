@@ -7,6 +7,7 @@ Belongs here: Prometheus' text and its arithmetic. Does not belong here: which m
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
@@ -27,10 +28,14 @@ class ScrapeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One reading. at_s: seconds of a clock that never goes back. samples: by name."""
+    """One reading. at_s: seconds of a clock that never goes back. samples: by name.
+
+    dated_s: by the clock of who answered, whole seconds since 1970; None where no date was said.
+    """
 
     at_s: float
     samples: Mapping[str, list[Sample]] = field(repr=False)
+    dated_s: float | None = None
 
     def of(self, name: str, by: str | None = None) -> dict[str, float]:
         """Sums of a metric's samples by the value of a label; by none, all under ""."""
@@ -47,6 +52,7 @@ async def scrape(client: httpx.AsyncClient, url: str, now: Now) -> Scrape:
         async with client.stream("GET", url, timeout=PATIENCE_S) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise ScrapeError(f"{url}: expected status 200, got {answer.status_code}")
+            dated_s = _dated_s(answer)
             body = b""
             async for part in answer.aiter_bytes():
                 body += part
@@ -57,9 +63,16 @@ async def scrape(client: httpx.AsyncClient, url: str, now: Now) -> Scrape:
     except httpx.HTTPError as error:
         raise ScrapeError(f"{url}: nobody answers ({_said(error)})") from error
     try:
-        return Scrape(now(), _samples(body.decode("utf-8")))
+        return Scrape(now(), _samples(body.decode("utf-8")), dated_s)
     except (ValueError, KeyError) as error:
         raise ScrapeError(f"{url}: expected Prometheus' text, got something else") from error
+
+
+def _dated_s(answer: httpx.Response) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _said(error: httpx.HTTPError) -> str:

@@ -11,8 +11,8 @@ from hanhtrinh.errors import CommandError
 from hanhtrinh.scraping import Now, Scrape, ScrapeError, quantile, rises, scrape
 from hanhtrinh.settings import Settings
 
-Part = Literal["worker", "gateway", "bridge", "auth"]
-How = Literal["rate", "now", "quantiles", "mean"]
+Part = Literal["worker", "gateway", "bridge", "auth", "upkeep"]
+How = Literal["rate", "now", "quantiles", "mean", "age"]
 Value = float | dict[str, float | None] | None
 
 
@@ -21,7 +21,8 @@ class Line:
     """One line: the metric, and what is made of it.
 
     how: rate, rises of a counter a second; now, a gauge; quantiles, p50 and p99 of a histogram;
-    mean, of a histogram. by: the label whose values are kept apart.
+    mean, of a histogram; age, seconds since the instant that a gauge shows (0: there was none yet).
+    by: the label whose values are kept apart.
     """
 
     key: str
@@ -88,6 +89,12 @@ PARTS: Final[dict[Part, tuple[Line, ...]]] = {
         Line("database_up", "hanhtrinh_auth_database_up", "now"),
         Line("listening", "hanhtrinh_auth_listening", "now"),
     ),
+    "upkeep": (
+        Line("rounds", "hanhtrinh_upkeep_rounds_total", "now", "outcome"),
+        Line("done", "hanhtrinh_upkeep_work_total", "now", "what"),
+        Line("waiting_hours", "hanhtrinh_upkeep_waiting_hours", "now"),
+        Line("last_round_s", "hanhtrinh_upkeep_last_done_timestamp_seconds", "age"),
+    ),
 }
 """The lines of each part. A part is known by the metric of its last line, which it always has."""
 
@@ -121,6 +128,7 @@ def targets(settings: Settings, given: dict[Part, list[str]]) -> list[Target]:
         "gateway": settings.gateway.metrics_port,
         "bridge": settings.bridge.metrics_port,
         "auth": settings.auth.metrics_port,
+        "upkeep": settings.upkeep.metrics_port,
     }
     asked = asked or [
         Target(part, f"http://127.0.0.1:{port}/metrics") for part, port in ports.items() if port
@@ -128,7 +136,7 @@ def targets(settings: Settings, given: dict[Part, list[str]]) -> list[Target]:
     if not asked:
         raise CommandError(
             "top: nobody to ask: set ingest.metrics_port, gateway.metrics_port, "
-            "bridge.metrics_port or auth.metrics_port, or name a URL: "
+            "bridge.metrics_port, auth.metrics_port or upkeep.metrics_port, or name a URL: "
             "--worker http://127.0.0.1:9101"
         )
     return asked
@@ -165,8 +173,14 @@ def compare(target: Target, before: Reading, after: Reading) -> Seen:
 def _value(line: Line, before: Scrape | None, after: Scrape) -> Value:
     if line.how == "now":
         return _alone(after.of(line.metric, line.by), line)
+    if line.how == "age":
+        return _age(after.of(line.metric).get(""), after.dated_s)
     if before is None:
         return None
+    return _between(line, before, after)
+
+
+def _between(line: Line, before: Scrape, after: Scrape) -> Value:
     if line.how == "quantiles":
         return {
             "p50": quantile(before, after, line.metric, 0.5),
@@ -181,6 +195,10 @@ def _value(line: Line, before: Scrape | None, after: Scrape) -> Value:
         return None
     grown = rises(before, after, line.metric, line.by)
     return _alone({key: value / seconds for key, value in grown.items()}, line)
+
+
+def _age(instant_s: float | None, now_s: float | None) -> float | None:
+    return now_s - instant_s if instant_s and now_s else None
 
 
 def _alone(found: dict[str, float], line: Line) -> Value:

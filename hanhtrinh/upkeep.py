@@ -24,7 +24,8 @@ async def one_round(settings: Settings) -> upkeep.Round | None:
     days = settings.upkeep.model_dump()
     keeping = upkeep.Keeping(**{field.name: days[field.name] for field in fields(upkeep.Keeping)})
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
-        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname())
+        zone = settings.judge.timezone
+        return await upkeep.keep(conn, keeping, wiring.clock(), socket.gethostname(), zone)
 
 
 async def flagged(settings: Settings) -> dict[Review, int]:
@@ -56,9 +57,16 @@ async def counted(settings: Settings, metrics: UpkeepMetrics) -> None:
     except psycopg.Error as error:
         metrics.rounds["failed"] += 1
         log.warning("upkeep.failed", detail=str(error).strip())
-        return
-    metrics.take(done, wiring.clock() / 1e6, time.monotonic() - began)
-    if done is None:
-        log.info("upkeep.left_out")
     else:
-        log.info("upkeep.done", **done._asdict())
+        metrics.take(done, wiring.clock() / 1e6, time.monotonic() - began)
+        if done is None:
+            log.info("upkeep.left_out")
+        else:
+            log.info("upkeep.done", **done._asdict())
+    with suppress(psycopg.Error):  # the next round says it
+        metrics.waiting_hours = await _waiting(settings)
+
+
+async def _waiting(settings: Settings) -> int:
+    async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
+        return await upkeep.waiting(conn)

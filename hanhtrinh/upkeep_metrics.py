@@ -21,7 +21,8 @@ class UpkeepMetrics(Collector):
 
     rounds: by outcome. work: by the names of Round. last_done_s: when this process last did a
     round, seconds since 1970; 0: not yet. flagged: violations whose facts were revised under a
-    review, by how it stands.
+    review, by how it stands. waiting_hours: of vehicles, which changed and were not rolled up again
+    when a round had ended.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class UpkeepMetrics(Collector):
         self.work: Counter[str] = Counter(dict.fromkeys(Round._fields, 0))
         self.last_done_s = 0.0
         self.flagged: Mapping[Review, int] = {state: 0 for state in STATES if state != "new"}
+        self.waiting_hours = 0
         self.round_s = Histogram(
             "hanhtrinh_upkeep_round_seconds", "A round, from its beginning to its end",
             buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600), registry=self.registry,
@@ -66,6 +68,11 @@ class UpkeepMetrics(Collector):
         for review, count in self.flagged.items():
             flagged.add_metric([review], count)
         yield flagged
+        yield GaugeMetricFamily(
+            "hanhtrinh_upkeep_waiting_hours",
+            "Vehicles' hours that changed and were not rolled up again when the last round ended",
+            self.waiting_hours,
+        )
         yield GaugeMetricFamily(
             "hanhtrinh_upkeep_last_done_timestamp_seconds",
             "When a round was last done, seconds since 1970",

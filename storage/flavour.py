@@ -78,7 +78,8 @@ async def chunks(conn: AsyncConnection) -> list[Chunk]:
 async def refresh_hours(conn: AsyncConnection, kept_us: int, until_us: int) -> None:
     """Store the hours before `until_us`; those that changed before `kept_us` stay as they are.
 
-    Outside a transaction: works in several of its own, so that no step is long.
+    Which of vehicles changed is handed on in fix_days_changed. Outside a transaction: works in
+    several of its own, so that no step is long.
     """
     if await detect(conn) is Flavour.PLAIN:
         params = {"kept": Instant(kept_us), "until": Instant(until_us), "most": CHANGED_HOURS}
@@ -87,6 +88,7 @@ async def refresh_hours(conn: AsyncConnection, kept_us: int, until_us: int) -> N
         while await _one(conn, "roll_up_changed", params) >= CHANGED_HOURS:
             pass
         return
+    await conn.execute(SQL["take_changed"])
     for chunk in await chunks(conn):
         since, until = max(chunk.since_us, kept_us), min(chunk.until_us, until_us)
         if until - since >= HOUR_US:

@@ -1,8 +1,9 @@
 """Roll-ups of fixes by vehicle and hour: what the writer says of them, and how they are stored.
 
 Hours that ended two hours ago are stored, later ones are worked out from the fixes as they are
-read. On TimescaleDB the hypertable notes by itself what changed behind that line; on plain
-PostgreSQL the writer does, in the transaction that changes it.
+read. What changes behind that line the writer notes in the transaction that changes it: for the
+hours themselves on plain PostgreSQL (on TimescaleDB the hypertable notes it as well, by span of
+time), and for the days made of them (storage.days).
 """
 
 import time
@@ -14,7 +15,7 @@ from psycopg import AsyncConnection
 
 from devices.batch import I32, I64
 from storage.arrays import Instants, Int4s, cursor
-from storage.flavour import HOUR_US, Flavour, detect, refresh_hours
+from storage.flavour import HOUR_US, refresh_hours
 from storage.queries import queries
 
 SQL = queries("hours")
@@ -35,8 +36,6 @@ async def mark_changed(conn: AsyncConnection, vehicle: I32, at: I64) -> None:
 
     vehicle, at: shape (n,). Costs a comparison where no fix is older than an hour.
     """
-    if await detect(conn) is Flavour.TIMESCALE:
-        return
     late = at < await _server_time_us(conn) - OPEN_US
     if not late.any():
         return
@@ -52,9 +51,12 @@ async def refresh(conn: AsyncConnection, kept_us: int, now_us: int) -> None:
 
     kept_us: fixes of earlier hours have been deleted: what is stored of those hours stays.
     """
-    await refresh_hours(
-        conn, -(-kept_us // HOUR_US) * HOUR_US, (now_us - CLOSED_US) // HOUR_US * HOUR_US
-    )
+    await refresh_hours(conn, -(-kept_us // HOUR_US) * HOUR_US, stored_until(now_us))
+
+
+def stored_until(now_us: int) -> int:
+    """The instant before which hours are stored by a refresh."""
+    return (now_us - CLOSED_US) // HOUR_US * HOUR_US
 
 
 async def _server_time_us(conn: AsyncConnection) -> int:

@@ -61,6 +61,7 @@ async def drop_hours(conn: AsyncConnection, before_us: int, host: str) -> int:
     async with conn.transaction():
         dropped = await drop_hours_before(conn, before_us)
         if dropped:
+            await cursor(conn).execute(SQL["move_hours_from"], {"before": Instant(before_us)})
             detail = {"before": rfc3339(before_us), "dropped": dropped}
             await _write_down(conn, host, "delete_hours", detail)
     return dropped

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from storage import fixes, hours, retention
+from storage import days, fixes, hours, retention
 from storage.flavour import compress_before
 from storage.queries import queries
 
@@ -32,6 +32,7 @@ class Keeping:
     fixes_days: int = 366
     violations_days: int = 1096
     hours_days: int = 1096
+    days_days: int = 1096
     weighings_days: int = 1096
     visits_days: int = 1096
     trips_days: int = 1096
@@ -47,6 +48,7 @@ class Round(NamedTuple):
     chunks_dropped: int
     evidence_kept: int
     hours_dropped: int
+    days_deleted: int
     extras_deleted: int
     late_deleted: int
     violations_deleted: int
@@ -59,19 +61,23 @@ class Round(NamedTuple):
 
 
 async def keep(
-    conn: AsyncConnection, keeping: Keeping, now_us: int, host: str = ""
+    conn: AsyncConnection,
+    keeping: Keeping,
+    now_us: int,
+    host: str = "",
+    zone: str = "Asia/Ho_Chi_Minh",
 ) -> Round | None:
     """One round, on a connection of its own outside a transaction; None: another one is at it.
 
-    host: whose upkeep this is, for the audit. Every step is repeated in the next round if this one
-    is stopped.
+    host: whose upkeep this is, for the audit. zone: whose days are kept. Every step is repeated in
+    the next round if this one is stopped.
     """
 
-    def before(days: int) -> int:
-        return now_us - days * DAY_US
+    def before(age_days: int) -> int:
+        return now_us - age_days * DAY_US
 
-    async def deleted(statement: str, days: int) -> int:
-        return await retention.delete(conn, statement, before(days), host)
+    async def deleted(statement: str, age_days: int) -> int:
+        return await retention.delete(conn, statement, before(age_days), host)
 
     async with _alone(conn) as is_mine:
         if not is_mine:
@@ -79,6 +85,7 @@ async def keep(
         fixes_from = before(keeping.fixes_days)
         # Before anything goes: a year may have been stored at once, or nobody have done rounds.
         await hours.refresh(conn, max(await fixes.horizon(conn), 0), now_us)
+        await days.refresh(conn, zone, now_us)
         compressed = await compress_before(conn, before(keeping.compressed_after_days))
         # First: no evidence is kept of what goes as well.
         violations = await deleted("delete_violations", keeping.violations_days)
@@ -88,6 +95,8 @@ async def keep(
             chunks_dropped=dropped,
             evidence_kept=evidence,
             hours_dropped=await retention.drop_hours(conn, before(keeping.hours_days), host),
+            # A day that is gone is nothing, though its hours be there: it stays no shorter.
+            days_deleted=await deleted("delete_days", max(keeping.days_days, keeping.hours_days)),
             extras_deleted=await _delete_hanging(
                 conn, retention.HANGING if dropped else (), fixes_from
             ),
@@ -103,6 +112,14 @@ async def keep(
             ),
             repeats_deleted=await deleted("delete_repeat_counts", keeping.repeats_days),
         )
+
+
+async def waiting(conn: AsyncConnection) -> int:
+    """Hours of vehicles that changed and wait for a round to roll them up."""
+    found = await conn.execute(SQL["waiting"])
+    row = await found.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def _delete_hanging(conn: AsyncConnection, statements: Sequence[str], before_us: int) -> int:

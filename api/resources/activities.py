@@ -107,9 +107,7 @@ async def show_days(
     """The local days of a month; those with no fix are left out."""
     vehicle = await found_vehicle(session, vehicle_id)
     timezone = session.options.timezone
-    done = await rollups.vehicle_days(
-        session.conn, vehicle_id, *bounds(query.month, timezone), timezone
-    )
+    done = await rollups.vehicle_days(session.conn, vehicle_id, *month_of(query.month), timezone)
     items = [DayShown(**asdict(one), day=day) for day, one in done.items()]
     total = rollups.total(done.values())
     return json_answer(DaysShown(vehicle.id, vehicle.plate, query.month, timezone, total, items))
@@ -139,7 +137,8 @@ async def show_operator_month(
     page = later[: query.limit]
     is_first = after is None
     is_whole = is_first and len(fleet) <= options.most_fleet_vehicles
-    done = await rollups.vehicles_done(conn, fleet if is_whole else page, start, end)
+    asked = fleet if is_whole else page
+    done = await rollups.vehicles_done(conn, asked, *month_of(query.month), options.timezone)
     names = await vehicles.names(conn, page)
     shown = MonthShown(
         operator, query.month, options.timezone, len(fleet),

@@ -24,13 +24,14 @@ def top(
     gateway: Annotated[Urls, typer.Option(help="URL of a gateway's metrics.")] = None,
     bridge: Annotated[Urls, typer.Option(help="URL of a bridge's metrics.")] = None,
     auth: Annotated[Urls, typer.Option(help="URL of the metrics of `hanhtrinh auth`.")] = None,
+    upkeep: Annotated[Urls, typer.Option(help="URL of the metrics of `hanhtrinh upkeep`.")] = None,
     interval_s: Annotated[
         float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between readings.")
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show one interval, then end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Watch worker, gateway, bridge and auth through their metrics, until Ctrl-C.
+    """Watch worker, gateway, bridge, auth and upkeep through their metrics, until Ctrl-C.
 
     Without a URL, those are asked whose metrics_port is set. With --once it exits with 1 if
     anybody who was asked did not answer.
@@ -41,7 +42,7 @@ def top(
 
     given: dict[Part, list[str]] = {
         "worker": worker or [], "gateway": gateway or [], "bridge": bridge or [],
-        "auth": auth or [],
+        "auth": auth or [], "upkeep": upkeep or [],
     }  # fmt: skip
     asked = targets(state_of(context).settings, given)
     if once:

@@ -219,6 +219,10 @@ class Upkeep(Section):
         1096, "what vehicles did by hour: distance, driving, silence", unit="days", ge=31,
         le=36_500,
     )  # fmt: skip
+    days_days: int = setting(
+        1096, "what vehicles did by local day; no shorter than by hour", unit="days", ge=31,
+        le=36_500,
+    )  # fmt: skip
     weighings_days: int = setting(
         1096, "weighings; what a violation rests on: with it", unit="days", ge=31, le=36_500
     )

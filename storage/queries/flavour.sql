@@ -31,6 +31,10 @@ ORDER BY 1
 -- Bring the continuous aggregate up to date in a span; what did not change costs nothing.
 CALL refresh_continuous_aggregate('fix_hours', %(since)s, %(until)s)
 
+-- name: take_changed
+-- Hand on which hours of vehicles changed (migrations/sql/0020_timescale.sql).
+SELECT take_changed_hours()
+
 -- name: roll_up
 -- Store at most a week of hours more (migrations/sql/0018_plain.sql), and whether some are left.
 SELECT roll_up_fix_hours(%(kept)s, %(until)s, interval '7 days') < %(until)s

@@ -108,6 +108,10 @@ SELECT count(*), min(time), max(time) FROM fixes WHERE time >= %(since)s AND tim
 -- Write down that fixes before an instant are gone.
 UPDATE fix_horizon SET fixes_from = greatest(fixes_from, %(before)s)
 
+-- name: move_hours_from
+-- Write down that hours before an instant are gone: their days are not summed again.
+UPDATE fix_days_until SET hours_from = greatest(hours_from, %(before)s)
+
 -- name: delete_late
 -- Fixes that waited to be judged, of shards that nobody works on any more.
 DELETE FROM late_fixes WHERE ctid IN
@@ -189,3 +193,17 @@ WITH gone AS (
     RETURNING day::timestamp AT TIME ZONE 'UTC' AS day
 )
 SELECT count(*), min(day), max(day) FROM gone
+
+-- name: delete_days
+-- Local days that are over, by their date; how many, the first and the last.
+WITH gone AS (
+    DELETE FROM fix_days WHERE ctid IN (
+        SELECT ctid FROM fix_days WHERE day < (%(before)s AT TIME ZONE 'UTC')::date LIMIT %(rows)s)
+    RETURNING day
+)
+SELECT count(*), min(day)::timestamp AT TIME ZONE 'UTC', max(day)::timestamp AT TIME ZONE 'UTC'
+FROM gone
+
+-- name: waiting
+-- Hours of vehicles that changed and whose roll-up is to come.
+SELECT (SELECT count(*) FROM fix_hours_changed) + (SELECT count(*) FROM fix_days_changed)

@@ -1,12 +1,12 @@
 """What vehicles did by hour, day and month: read from roll-ups, with the same numbers as the fixes.
 
-Days and months are sums of hours: in zones whose offset is a whole number of hours they are exact,
-and there is nothing else to keep up to date.
+Days are sums of hours, kept or made when they are read, and months are sums of days: in zones whose
+offset is a whole number of hours they are exact.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +45,7 @@ NOTHING: Final = Activity(0, 0, 0.0, 0.0, 0.0, None)
 """What a vehicle did that sent nothing."""
 
 AT_ONCE: Final = 250
-"""Vehicles of one statement: a month of them is 180,000 hours, a second or two."""
+"""Vehicles of one statement: where no days are stored, a month of them is 180,000 hours."""
 
 
 def _keyed(key: Any, *columns: Any) -> tuple[Any, Activity]:
@@ -62,10 +62,13 @@ async def vehicle_hours(
 
 
 async def vehicle_days(
-    conn: AsyncConnection[Any], vehicle: int, start: datetime, end: datetime, zone: str
+    conn: AsyncConnection[Any], vehicle: int, first: date, until: date, zone: str
 ) -> dict[str, Activity]:
-    """By local date, the days in [start, end); zone: a name of the tz database."""
-    values = {"vehicle": vehicle, "from": start, "to": end, "zone": zone}
+    """By date, the local days [first, until) in which the vehicle sent anything.
+
+    zone: a name of the tz database.
+    """
+    values = {"vehicle": vehicle, "first": first, "until": until, "zone": zone}
     found = await rows_of(conn, _keyed).execute(SQL["days"], values)
     return dict(await found.fetchall())
 
@@ -77,12 +80,13 @@ async def fleet(conn: AsyncConnection[Any], operator: str) -> list[int]:
 
 
 async def vehicles_done(
-    conn: AsyncConnection[Any], vehicles: Sequence[int], start: datetime, end: datetime
+    conn: AsyncConnection[Any], vehicles: Sequence[int], first: date, until: date, zone: str
 ) -> dict[int, Activity]:
-    """By id, what each of some vehicles did in [start, end): those that sent anything."""
+    """By id, what each of some vehicles did in the local days [first, until): those that did."""
     done: dict[int, Activity] = {}
-    for first in range(0, len(vehicles), AT_ONCE):
-        values = {"vehicles": list(vehicles[first : first + AT_ONCE]), "from": start, "to": end}
+    span = {"first": first, "until": until, "zone": zone}
+    for n in range(0, len(vehicles), AT_ONCE):
+        values = {"vehicles": list(vehicles[n : n + AT_ONCE]), **span}
         found = await rows_of(conn, _keyed).execute(SQL["vehicles_done"], values)
         done.update(await found.fetchall())
     return done

@@ -6,11 +6,9 @@ ORDER BY h.hour;
 
 -- name: days
 -- What a vehicle did, by local day.
-SELECT (h.hour AT TIME ZONE %(zone)s)::date::text, sum(h.fixes)::bigint, sum(h.clean_fixes)::bigint,
-       sum(h.distance_m), sum(h.driving_s), sum(h.silent_s), max(h.max_speed_kmh)
-FROM vehicle_hours(ARRAY[%(vehicle)s::integer], %(from)s, %(to)s) h
-GROUP BY 1
-ORDER BY 1;
+SELECT d.day::text, d.fixes, d.clean_fixes, d.distance_m, d.driving_s, d.silent_s, d.max_speed_kmh
+FROM vehicle_days(ARRAY[%(vehicle)s::integer], %(first)s, %(until)s, %(zone)s) d
+ORDER BY d.day;
 
 -- name: fleet
 -- The vehicles of an operator, ascending.
@@ -19,10 +17,10 @@ WHERE o.code = %(operator)s
 ORDER BY v.id;
 
 -- name: vehicles_done
--- What each of some vehicles did in a span, those that sent anything.
-SELECT h.vehicle_id, sum(h.fixes)::bigint, sum(h.clean_fixes)::bigint, sum(h.distance_m),
-       sum(h.driving_s), sum(h.silent_s), max(h.max_speed_kmh)
-FROM vehicle_hours(%(vehicles)s::integer[], %(from)s, %(to)s) h
+-- What each of some vehicles did in a span of local days, those that sent anything.
+SELECT d.vehicle_id, sum(d.fixes)::bigint, sum(d.clean_fixes)::bigint, sum(d.distance_m),
+       sum(d.driving_s), sum(d.silent_s), max(d.max_speed_kmh)
+FROM vehicle_days(%(vehicles)s::integer[], %(first)s, %(until)s, %(zone)s) d
 GROUP BY 1
 ORDER BY 1;
 
@@ -30,9 +28,9 @@ ORDER BY 1;
 -- Standing violations of an operator's vehicles that began in a span, by kind and band.
 SELECT v.kind, coalesce(v.details ->> 'band', ''), count(*)
 FROM violations v
-JOIN vehicles h ON h.id = v.vehicle_id
-JOIN operators o ON o.id = h.operator_id
-WHERE o.code = %(operator)s AND v.started_at >= %(from)s AND v.started_at < %(to)s
+WHERE v.vehicle_id = ANY (ARRAY(SELECT h.id FROM vehicles h JOIN operators o ON o.id = h.operator_id
+                                WHERE o.code = %(operator)s))
+  AND v.started_at >= %(from)s AND v.started_at < %(to)s
   AND v.status <> 'withdrawn' AND right(v.kind, 8) <> '_warning'
 GROUP BY 1, 2
 ORDER BY 1, 2;

@@ -4,6 +4,7 @@ import pytest
 
 from devices.rounding import shown_degrees
 from storage import fixes, upkeep, violations
+from storage.reading import violations as reading
 from tests.api.world import HOUR, T0, S, do, interval
 
 FACTS = ("id", "kind", "subject", "started_at", "status")
@@ -161,6 +162,23 @@ def test_pages_neither_repeat_nor_lose_a_violation_while_others_are_found(own_ap
     assert found > 3
     assert seen == whole
     assert len(set(seen)) == len(seen)
+
+
+def test_the_violations_of_a_large_fleet_are_paged_like_those_of_a_small_one(api, monkeypatch):
+    def pages():
+        asked, found = {"operator": "north", "limit": 1}, []
+        while True:
+            page = api.inspector.get("/violations", **asked)
+            found.append([v["id"] for v in page["items"]])
+            if page["next_cursor"] is None:
+                return found
+            asked["cursor"] = page["next_cursor"]
+
+    small = pages()
+    monkeypatch.setattr(reading, "SMALL_FLEET", 0)
+    assert pages() == small
+    assert len(small) > 1
+    assert api.inspector.get("/violations", operator="nobody")["items"] == []
 
 
 def test_a_last_page_that_is_full_has_no_next_page(api):

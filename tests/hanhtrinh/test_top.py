@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -22,8 +23,9 @@ from hanhtrinh.cli import app
 from hanhtrinh.errors import CommandError
 from hanhtrinh.scraping import Scrape, ScrapeError, quantile, rises, scrape
 from hanhtrinh.settings import load
-from hanhtrinh.top import PARTS, Part, Target, as_json, targets, watch
+from hanhtrinh.top import PARTS, Part, Target, as_json, compare, targets, watch
 from hanhtrinh.top_screen import named, screen, written
+from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.identity.metrics import AuthMetrics
 from ingest.source import Backlog
@@ -148,6 +150,20 @@ def test_gateway_bridge_and_auth_are_shown_by_their_own_metrics():
     assert 0.0025 < third["answer_s"]["p99"] <= 0.005
 
 
+def test_upkeep_is_shown_by_when_it_last_did_a_round_and_what_waits_for_one():
+    metrics = UpkeepMetrics()
+    fresh = values_of("upkeep", metrics)
+    metrics.rounds.update(done=3, failed=1)
+    metrics.last_done_s = time.time() - 90
+    metrics.waiting_hours = 12
+    values = values_of("upkeep", metrics)
+    assert (fresh["last_round_s"], fresh["waiting_hours"]) == (None, 0)
+    assert values["rounds"] == {"done": 3, "left_out": 0, "failed": 1}
+    assert values["waiting_hours"] == 12
+    assert 88 <= values["last_round_s"] < 150
+    assert compare(Target("upkeep", NOBODY), "away", Scrape(1, {})).values["last_round_s"] is None
+
+
 def test_a_counter_that_began_anew_counts_from_there():
     before, after = Scrape(0, {"c_total": [({}, 1_000.0)]}), Scrape(1, {"c_total": [({}, 30.0)]})
     assert rises(before, after, "c_total") == {"": 30}
@@ -191,8 +207,6 @@ def test_if_nobody_answers_the_first_time_it_says_who_was_asked():
 
 
 def test_a_part_that_comes_back_has_no_rates_before_its_second_reading():
-    from hanhtrinh.top import compare
-
     after = Scrape(1, {"hanhtrinh_messages_total": [({}, 5.0)]})
     values = compare(Target("worker", NOBODY), "away", after).values
     assert values["messages_per_s"] is None

@@ -37,6 +37,7 @@ def test_rounds_are_counted_whether_they_are_done_left_out_or_fail(database):
 
         async with await connect(database, name="test") as conn:
             await conn.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+            await conn.execute("INSERT INTO fix_hours_changed VALUES (1, now()), (2, now())")
             await upkeep.counted(settings, metrics)
 
     reviewed = (("confirmed", True), ("confirmed", False), ("acknowledged", True),
@@ -64,6 +65,7 @@ def test_rounds_are_counted_whether_they_are_done_left_out_or_fail(database):
     found = samples(metrics)
     for outcome in ("done", "left_out", "failed"):
         assert found[f'hanhtrinh_upkeep_rounds_total{{outcome="{outcome}"}}'] == 1
+    assert found["hanhtrinh_upkeep_waiting_hours"] == 2
     assert found["hanhtrinh_upkeep_round_seconds_count"] == 1
     assert found['hanhtrinh_upkeep_work_total{what="chunks_dropped"}'] == 0
     assert found["hanhtrinh_upkeep_last_done_timestamp_seconds"] > 1_700_000_000

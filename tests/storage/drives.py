@@ -69,6 +69,19 @@ def slow_hours(batch: FixBatch) -> dict[int, list[float]]:
     return found
 
 
+def evidence_of(batch: FixBatch, started_us: int, ended_us: int) -> list[tuple[int, str]]:
+    """Instants and roles, one fix at a time."""
+    clean = batch.quality & int(DISQUALIFYING) == 0
+    before = batch.time[clean & (batch.time < started_us)][-1:]
+    after = batch.time[clean & (batch.time > ended_us)][:1]
+    inside = batch.time[(batch.time >= started_us) & (batch.time <= ended_us)]
+    return [
+        *((int(t), "before") for t in before),
+        *((int(t), "inside") for t in inside),
+        *((int(t), "after") for t in after),
+    ]
+
+
 def great_circle(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
     """Metres, by the spherical law of cosines' stable twin: the angle between two vectors."""
     one, other = (

@@ -10,7 +10,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from devices.batch import FixBatch
-from storage import fixes
+from storage import fixes, hours
 from storage.access import keys
 from storage.access.roles import NATION
 from storage.arrays import Float4s, Float8s, Instants, Int4s, cursor
@@ -79,6 +79,7 @@ class Place(NamedTuple):
                     "quality": Int4s(part.quality.astype(np.int32)),
                 },
             )
+        await hours.mark_changed(conn, batch.vehicle, batch.time)
 
 
 @contextmanager

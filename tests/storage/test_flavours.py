@@ -3,9 +3,8 @@
 All in one module: the server in WebAssembly is started once, and takes one connection at a time.
 """
 
-import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 import numpy as np
@@ -14,17 +13,26 @@ import shapely
 from psycopg.errors import ExclusionViolation, InsufficientPrivilege, UniqueViolation
 
 from devices.batch import DISQUALIFYING, FixBatch, Quality
-from storage import fixes, flavour, hours, upkeep
+from storage import days, fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
-from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
+from storage.flavour import Flavour, chunks, compress_before, detect
 from storage.migrations.run import run
 from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
 from tests.storage.connected import connected, rows
-from tests.storage.drives import LAT, LON, irregular, journey, slow_hours
+from tests.storage.drives import LAT, LON, evidence_of, irregular, journey, slow_hours
 from tests.storage.flavoured import as_inspector, migrated, register, seen_by
 from tests.storage.reviewing import reviewed_by_two
+from tests.storage.rolled_up import (
+    ZONE,
+    assert_same_hours,
+    at,
+    by_day,
+    told_by_hours,
+    told_days,
+    told_hours,
+)
 from tests.storage.strategies import assert_same_fixes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -32,7 +40,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
-
 
 OLD_US = MARCH_US + 4000 * DAY_US
 """When fixes are of that were stored before delays were: in a chunk of their own."""
@@ -73,27 +80,9 @@ def vehicles(place):
     return iter(range(1, 20))
 
 
-def at(us: int) -> datetime:
-    return datetime.fromtimestamp(us / 1e6, UTC)
-
-
-async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int, list[float]]:
-    async with conn.transaction():
-        await as_inspector(conn)
-        found = await rollups.vehicle_hours(conn, vehicle, at(start_us), at(end_us))
-    return {
-        int(datetime.fromisoformat(hour).timestamp() * 1e6): [
-            a.fixes, a.clean_fixes, a.distance_m, a.driving_s, a.silent_s,
-            math.nan if a.max_speed_kmh is None else a.max_speed_kmh,
-        ]
-        for hour, a in found.items()
-    }  # fmt: skip
-
-
-def assert_same_hours(told, expected) -> None:
-    assert list(told) == list(expected)
-    for hour, numbers in expected.items():
-        np.testing.assert_allclose(told[hour], numbers, rtol=1e-9, atol=1e-6, err_msg=str(hour))
+async def roll_up(conn) -> None:
+    await hours.refresh(conn, 0, NOW_US)
+    await days.refresh(conn, ZONE, NOW_US)
 
 
 def test_the_flavour_is_the_one_asked_for(place):
@@ -103,7 +92,7 @@ def test_the_flavour_is_the_one_asked_for(place):
 def test_readers_see_the_same_columns(place):
     async def work(conn):
         columns = {}
-        for name in ("whole_fixes", "visible_fixes", "fix_hours"):
+        for name in ("whole_fixes", "visible_fixes", "fix_hours", "fix_days"):
             found = await rows(
                 conn,
                 "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
@@ -124,6 +113,8 @@ def test_readers_see_the_same_columns(place):
         "vehicle_id": "integer", "hour": "timestamp with time zone", "fixes": "bigint",
         "clean_fixes": "bigint", "max_speed_kmh": "real", "track": "double precision[]",
     }  # fmt: skip
+    by_hour = [kind if name != "hour" else "date" for name, kind in found["fix_hours"].items()]
+    assert list(found["fix_days"].values()) == by_hour
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -179,28 +170,77 @@ def test_a_quality_that_changes_is_rolled_up_again(place, vehicles):
     assert_same_hours(place.connected(work), slow_hours(changed))
 
 
-def test_days_are_the_local_ones_and_add_up(place, vehicles):
+@pytest.mark.parametrize("seed", [1, 2])
+def test_days_are_the_sums_of_their_hours_whatever_comes_late(place, vehicles, seed, monkeypatch):
+    """Two days of fixes and a silence of two between: from stored days, from hours, from both."""
+    monkeypatch.setattr(days, "CHANGED_HOURS", 7)
+    vehicle, rng = next(vehicles), np.random.default_rng(seed)
+    seconds = irregular(60, seed)
+    batch = journey(vehicle, MARCH_US + 5_555_555, seconds + 170_000 * (seconds > 100_000), seed)
+    late = rng.random(len(batch)) < 0.3
+    late[: len(late) // 4] = True  # the first day is all late
+    requalified = batch.with_columns(quality=rng.permutation(batch.quality))
+    whole = date(2026, 3, 1), date(2026, 3, 9)
+    asked = [
+        (3, 8, ZONE, None),  # the silence began within the day before: it counts
+        (4, 8, ZONE, None),  # and now it does not
+        (2, 8, ZONE, date(2026, 3, 4)),
+        (4, 8, ZONE, date(2026, 3, 4)),
+        (2, 5, "America/St_Johns", None),
+    ]
+
+    async def work(conn):
+        await place.store(conn, batch.take(~late))
+        await roll_up(conn)
+        told = [await told_days(conn, vehicle, *whole)]
+        await place.store(conn, batch.take(late))
+        told.append(await told_days(conn, vehicle, *whole))
+        await roll_up(conn)
+        told.append(await told_days(conn, vehicle, *whole))
+        await fixes.update_quality(conn, batch.vehicle, batch.time, requalified.quality)
+        await roll_up(conn)
+        told.append(await told_days(conn, vehicle, *whole))
+        compared = [
+            (
+                await told_days(conn, vehicle, *span, zone, kept_until),
+                await told_by_hours(conn, vehicle, *span, zone),
+            )
+            for first, until, zone, kept_until in asked
+            for span in [(date(2026, 3, first), date(2026, 3, until))]
+        ]
+        return told, compared
+
+    told, compared = place.connected(work)
+    assert_same_hours(told[0], by_day(slow_hours(batch.take(~late)), ZONE))
+    assert told[1] == told[0], "stored days are read, and not the fixes"
+    assert_same_hours(told[2], by_day(slow_hours(batch), ZONE))
+    assert_same_hours(told[3], by_day(slow_hours(requalified), ZONE))
+    for found, expected in compared:
+        assert_same_hours(found, expected)
+
+
+def test_days_of_another_timezone_are_stored_anew(place, vehicles):
     vehicle = next(vehicles)
     batch = journey(vehicle, MARCH_US, irregular(40, 9), 9)
+    span = date(2026, 2, 28), date(2026, 3, 5)
 
     async def work(conn):
         await place.store(conn, batch)
         await hours.refresh(conn, 0, NOW_US)
-        async with conn.transaction():
-            await as_inspector(conn)
-            return await rollups.vehicle_days(
-                conn, vehicle, at(MARCH_US), at(MARCH_US + 3 * DAY_US), "Asia/Ho_Chi_Minh"
+        found = []
+        for zone in ("Pacific/Apia", ZONE):
+            await days.refresh(conn, zone, NOW_US)
+            kept = await rows(
+                conn, "SELECT day::text FROM fix_days WHERE vehicle_id = %s ORDER BY 1", vehicle
             )
+            found.append(
+                (zone, [day for (day,) in kept], await told_days(conn, vehicle, *span, zone))
+            )
+        return found
 
-    found = place.connected(work)
-    by_hour = slow_hours(batch)
-    expected: dict[str, list[float]] = {}
-    for hour, numbers in by_hour.items():
-        day = at(hour + 7 * HOUR_US).date().isoformat()
-        expected.setdefault(day, [0, 0])
-        expected[day][0] += numbers[0]
-        expected[day][1] += numbers[2]
-    assert {day: [a.fixes, pytest.approx(a.distance_m)] for day, a in found.items()} == expected
+    for zone, kept, told in place.connected(work):
+        assert_same_hours(told, by_day(slow_hours(batch), zone))
+        assert kept == list(told)
 
 
 def test_compressing_changes_no_answer_and_late_fixes_still_go_in(place, vehicles):
@@ -300,7 +340,7 @@ def test_an_area_with_too_many_fixes_is_not_looked_at(place, vehicles):
     assert whole.fixes.tolist() == [clean]
 
 
-def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
+def test_an_operator_sees_what_its_own_vehicles_did(place, vehicles):
     ours, others = next(vehicles), 21
     start = MARCH_US + 60 * DAY_US
     batches = [journey(v, start, np.arange(0, 3600, 60)) for v in (ours, others)]
@@ -308,20 +348,23 @@ def test_an_operator_sees_the_hours_of_its_own_vehicles(place, vehicles):
     async def work(conn):
         for batch in batches:
             await place.store(conn, batch)
-        await hours.refresh(conn, 0, NOW_US)
         found = []
-        for code in ("op-1", "op-2"):
+        await roll_up(conn)
+        # Of days that are stored, and of hours.
+        for code, zone in (("op-1", ZONE), ("op-2", "UTC")):
             async with conn.transaction():
                 await seen_by(conn, "operator", Reach(operator_id=1))
                 fleet = await rollups.fleet(conn, code)
                 done = await rollups.vehicles_done(
-                    conn, [ours, others], at(start), at(start + DAY_US)
+                    conn, [ours, others], at(start).date(), at(start + DAY_US).date(), zone
                 )
                 found.append((ours in fleet, others in fleet, set(done)))
         async with conn.transaction(force_rollback=True):
             await conn.execute("SET LOCAL ROLE hanhtrinh_api")
-            with pytest.raises(InsufficientPrivilege):
-                await conn.execute("SELECT * FROM fix_hours")
+            for table in ("fix_hours", "fix_days"):
+                with pytest.raises(InsufficientPrivilege):
+                    async with conn.transaction():
+                        await conn.execute(f"SELECT * FROM {table}".encode())
         return found
 
     assert place.connected(work) == [(True, False, {ours}), (False, False, {ours})]
@@ -352,19 +395,6 @@ def test_violations_are_counted_by_kind_and_band(place):
     assert place.connected(work) == [
         ("speeding", "35_up", 1), ("speeding", "5_10", 2), ("zone_dwell", "", 1),
     ]  # fmt: skip
-
-
-def evidence_of(batch: FixBatch, started_us: int, ended_us: int) -> list[tuple[int, str]]:
-    """Instants and roles, one fix at a time."""
-    clean = batch.quality & int(DISQUALIFYING) == 0
-    before = batch.time[clean & (batch.time < started_us)][-1:]
-    after = batch.time[clean & (batch.time > ended_us)][:1]
-    inside = batch.time[(batch.time >= started_us) & (batch.time <= ended_us)]
-    return [
-        *((int(t), "before") for t in before),
-        *((int(t), "inside") for t in inside),
-        *((int(t), "after") for t in after),
-    ]
 
 
 def test_evidence_outlives_the_fixes_and_goes_with_its_violation(place, vehicles):

@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from geofence.interval import Interval
 from geofence.rules.driving import KIND as DRIVING
-from storage import driving, upkeep, violations
+from storage import driving, fixes, upkeep, violations
 from storage.flavour import HOUR_US
 from storage.wire import BEGINNING_US
 from tests.storage.connected import connected, rows
+from tests.storage.drives import journey
 from tests.storage.flavoured import register
 
 pytestmark = pytest.mark.integration
@@ -92,6 +95,52 @@ def test_each_class_ends_at_its_own_age_and_is_written_down(database):
     assert not any(again)
     # Spans stay for as long as fixes that may be judged again.
     assert kept.spans_deleted == 0
+
+
+def test_days_outlive_the_hours_they_were_summed_of(database):
+    """What comes late of a day whose hours are gone does not make the day one fix."""
+    register(database, 1, 1)
+    batch = journey(1, OLD_US, np.arange(0, 7200, 30))
+    longer = upkeep.Keeping(fixes_days=5000, hours_days=5000, days_days=5000)
+    shorter = replace(KEEPING, hours_days=400, days_days=5000)
+
+    async def store(conn, part):
+        await fixes.ensure_days(conn, part.time)
+        async with conn.transaction():
+            await fixes.insert_fixes(conn, part)
+
+    async def kept(conn):
+        return await rows(conn, "SELECT day::text, fixes FROM fix_days ORDER BY 1")
+
+    async def summed(conn):
+        await store(conn, batch)
+        told = []
+        for keeping in (longer, shorter):
+            await upkeep.keep(conn, keeping, NOW_US)
+            told.append(await kept(conn))
+        return told, await rows(conn, "SELECT count(*) FROM fix_hours")
+
+    async def late(conn):
+        await store(conn, batch.with_columns(time=batch.time + 1_000_000).take(np.array([3])))
+        await upkeep.keep(conn, shorter, NOW_US)
+        told = []
+        told.append(await kept(conn))
+        # Days stay no shorter than hours, and end by their own age.
+        stays = await upkeep.keep(conn, replace(longer, days_days=31), NOW_US)
+        ends = await upkeep.keep(conn, replace(KEEPING, hours_days=31, days_days=400), NOW_US)
+        left = await kept(conn)
+        actions = await rows(conn, "SELECT action, detail FROM audit ORDER BY seq")
+        return told, stays, ends, left, actions
+
+    told, hours_left = connected(database, summed)
+    more, stays, ends, left, audited = connected(database, late)
+    day = datetime.fromtimestamp(OLD_US / 1e6, UTC).astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date()
+    assert told + more == [[(day.isoformat(), len(batch))]] * 3
+    assert hours_left == [(0,)]
+    assert (stays.days_deleted, ends.days_deleted, left) == (0, 1, [])
+    [said] = [json.loads(detail) for action, detail in audited if action == "delete_days"]
+    assert said["rows"] == 1
+    assert said["first"].startswith(day.isoformat())
 
 
 def found(started: int, ended: int) -> Interval:

@@ -5,7 +5,7 @@ every revision meets data, and a database of any of them is one that this walk p
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def test_no_step_loses_a_row_and_the_last_one_is_todays(walked):
 
 def test_what_was_stored_then_is_read_today(walked):
     dsn, _ = walked
-    start, end = datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 5, 3, tzinfo=UTC)
+    span = date(2025, 5, 1), date(2025, 5, 3)
 
     async def look(conn):
         # Hours, as they are worked out of fixes that nobody has rolled up, and as they are stored.
@@ -115,7 +115,7 @@ def test_what_was_stored_then_is_read_today(walked):
                     conn, 1, int(FIXES.time[1]), int(FIXES.time[2]), most=10
                 ),
                 "weighed": await weighings.weighings_at(conn, 1, "scale", MAY_2025_US),
-                "days": await rollups.vehicle_days(conn, 1, start, end, "UTC"),
+                "days": await rollups.vehicle_days(conn, 1, *span, "UTC"),
             }
         return told, whole, registry, counts, end_of_chain, shown
 

@@ -3,7 +3,7 @@
 from storage.migrations.statements import available_flavour, run_file
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 
 
 def upgrade() -> None:
