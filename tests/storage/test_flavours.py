@@ -17,13 +17,19 @@ from devices.batch import DISQUALIFYING, FixBatch, Quality
 from storage import fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
 from storage.flavour import HOUR_US, Flavour, chunks, compress_before, detect
-from storage.migrations.run import run
 from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
-from tests.storage.connected import connected, rows
+from tests.storage.connected import rows
 from tests.storage.drives import LAT, LON, irregular, journey, slow_hours
-from tests.storage.flavoured import as_inspector, migrated, register, seen_by
+from tests.storage.flavoured import (
+    OLD_US,
+    as_inspector,
+    migrated,
+    register,
+    seen_by,
+    store_old,
+)
 from tests.storage.reviewing import reviewed_by_two
 from tests.storage.strategies import assert_same_fixes
 
@@ -32,32 +38,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
-
-
-OLD_US = MARCH_US + 4000 * DAY_US
-"""When fixes are of that were stored before delays were: in a chunk of their own."""
-
-STORE_OLD = """
-INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
-                   satellites, odometer, driver_id, inputs, quality)
-SELECT 20, t, t + interval '1.234567 seconds', 105.8, 21, 40, 'NaN', 'NaN', 'NaN', 255, 'NaN', -1,
-       0, 0
-FROM generate_series(%(first)s, %(first)s + interval '1 hour', '10 seconds') t
-"""
-
-
-def store_old(dsn: str) -> None:
-    """Store fixes under the schema of before delays; where chunks can be columns, as columns."""
-    run(dsn, "0018")
-
-    async def work(conn):
-        await conn.execute("DEALLOCATE ALL")  # one session may be every connection's
-        await fixes.ensure_days(conn, np.array([OLD_US]))
-        await conn.execute(STORE_OLD.encode(), {"first": at(OLD_US)})
-        await compress_before(conn, OLD_US + DAY_US)
-        await conn.execute("DEALLOCATE ALL")
-
-    connected(dsn, work)
 
 
 @pytest.fixture(scope="module", params=list(Flavour))
