@@ -14,11 +14,10 @@ from typing import Any, Final
 import numpy as np
 from psycopg import AsyncConnection, sql
 
+from benchmarks.parts.rows import arrived
 from benchmarks.parts.taxis import DAY_US, Taxis
 from benchmarks.report import machine
 from devices.batch import FixBatch
-from geofence.profile import shipped_profile
-from geofence.quality import Delays, Region, mark_arrival
 from simulators.fleet import Fleet, FleetOptions
 from simulators.world import load_world
 from storage import fixes as fix_table
@@ -77,7 +76,7 @@ def rhythm(vehicles: int, hours: int) -> FixBatch:
 
 async def store(conn: AsyncConnection, fixes: FixBatch, *, as_sent: bool) -> None:
     """Write fixes as they are kept, or as they were sent."""
-    arrived = mark_arrival(fixes, Region(), Delays.of(shipped_profile()))
+    kept = arrived(fixes)
     plain = Layout(fix_table.LAYOUT.columns)
     for start in range(0, len(fixes), ROWS):
         part = np.arange(start, min(start + ROWS, len(fixes)))
@@ -87,7 +86,7 @@ async def store(conn: AsyncConnection, fixes: FixBatch, *, as_sent: bool) -> Non
                 async with conn.cursor().copy(COPY_AS_SENT) as copy:
                     await copy.write(plain.encode(columns))
             else:
-                await fix_table.insert_fixes(conn, arrived.take(part))
+                await fix_table.insert_fixes(conn, kept.take(part))
 
 
 async def measured(conn: AsyncConnection, rows: int) -> dict[str, float]:

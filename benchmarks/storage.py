@@ -18,7 +18,7 @@ import numpy as np
 from psycopg import AsyncConnection
 from shapely import box
 
-from benchmarks.parts.rows import batches
+from benchmarks.parts.rows import arrived, batches
 from benchmarks.parts.servers import new_database, new_folder
 from benchmarks.parts.taxis import DAY_US, Taxis, square
 from benchmarks.report import machine
@@ -82,7 +82,7 @@ async def load(conn: AsyncConnection, taxis: Taxis, copies: int) -> dict[str, An
     plan += [(n % cities if n >= 29 else 0, 1 + n % 29) for n in range(copies - cities)]
     busy, rows = 0.0, 0
     for seed, (city, day) in enumerate(plan):
-        fixes = taxis.copy(city, MONDAY_US + day * DAY_US, seed)
+        fixes = arrived(taxis.copy(city, MONDAY_US + day * DAY_US, seed))
         await fix_table.ensure_days(conn, fixes.time)
         started = time.perf_counter()
         for part in batches(fixes):

@@ -7,6 +7,8 @@ import numpy as np
 from psycopg import AsyncConnection
 
 from devices.batch import COLUMNS, FixBatch
+from geofence.profile import shipped_profile
+from geofence.quality import Delays, Region, mark_arrival
 from storage import fixes as fix_table
 
 BATCH = 4096
@@ -39,6 +41,11 @@ def made_fixes(n: int, start_us: int) -> FixBatch:
         odometer=1000.0 * row,
         inputs=np.full(n, 0x1_0001),
     )
+
+
+def arrived(fixes: FixBatch) -> FixBatch:
+    """The fixes as the worker keeps them: places and delays rounded, arrival bits set."""
+    return mark_arrival(fixes, Region(), Delays.of(shipped_profile()))
 
 
 def batches(fixes: FixBatch) -> list[FixBatch]:

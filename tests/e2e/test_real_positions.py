@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from devices.rounding import on_grid
 from geofence.profile import shipped_profile
 from tests.data_folder import real_data
 from tests.e2e.system import journey, register_fleet, replay_file
@@ -36,7 +37,10 @@ def expected_quality(rows):
     first: dict[int, tuple[Any, ...]] = {}
     for row in rows:
         first.setdefault(row[0], row)
-    fixes = [Fix(*row) for _, row in sorted(first.items())]
+    fixes = [
+        Fix(time, *on_grid(np.array([lon, lat])).tolist(), speed)
+        for _, (time, lon, lat, speed) in sorted(first.items())
+    ]
     for fix in fixes:
         if (fix.lon, fix.lat) == (0.0, 0.0):
             fix.quality.add("no_position")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from devices.rounding import on_grid
 from geofence.profile import shipped_profile
 from geofence.registry import VehicleRule, Zone
 from tests.data_folder import real_data
@@ -63,7 +64,8 @@ def said_by_oracle(rows, zones, profile, timezone):
         for vehicle, when, lat, lon, speed in rows:
             if vehicle == trip:
                 kmh = float(np.float32(speed))
-                first.setdefault(us(when), Fix(us(when), lon, lat, kmh))
+                kept = on_grid(np.array([lon, lat])).tolist()
+                first.setdefault(us(when), Fix(us(when), *kept, kmh))
         found += [
             (trip, interval)
             for interval in oracle(world, vehicles[number], [first[t] for t in sorted(first)])

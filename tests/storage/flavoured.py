@@ -13,9 +13,10 @@ from devices.batch import FixBatch
 from storage import fixes, hours
 from storage.access import keys
 from storage.access.roles import NATION
-from storage.arrays import Float4s, Float8s, Instants, Int4s, cursor
-from storage.flavour import Flavour
+from storage.arrays import Float4s, Float8s, Instant, Instants, Int4s, cursor
+from storage.flavour import Flavour, compress_before
 from storage.migrations import upgrade
+from storage.migrations.run import run
 from tests.fix_postgres import PostgresServer
 from tests.storage import pglite
 from tests.storage.connected import connected
@@ -34,6 +35,17 @@ FROM unnest(%(vehicle)s, %(time)s, %(received)s, %(lon)s, %(lat)s, %(speed_kmh)s
      AS k (vehicle_id, time, received, lon, lat, speed_kmh, quality, delay_ms)
 """
 
+
+OLD_US = 2_117_923_200_000_000
+"""When fixes are of that were stored before delays were: in a chunk of their own."""
+
+STORE_OLD = b"""
+INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
+                   satellites, odometer, driver_id, inputs, quality)
+SELECT 20, t, t + interval '1.234567 seconds', 105.8, 21, 40, 'NaN', 'NaN', 'NaN', 255, 'NaN', -1,
+       0, 0
+FROM generate_series(%(first)s, %(first)s + interval '1 hour', '10 seconds') t
+"""
 
 ROWS = 500
 """Rows of one INSERT: the server in WebAssembly dies of messages over 64 KiB."""
@@ -107,6 +119,20 @@ def migrated(
             yield Place(dsn, flavour, is_whole=False)
     else:
         pytest.skip("HANHTRINH_TEST_DSN is a server with TimescaleDB")
+
+
+def store_old(dsn: str) -> None:
+    """Store fixes under the schema of before delays; where chunks can be columns, as columns."""
+    run(dsn, "0018")
+
+    async def work(conn: AsyncConnection) -> None:
+        await conn.execute("DEALLOCATE ALL")  # one session may be every connection's
+        await fixes.ensure_days(conn, np.array([OLD_US]))
+        await cursor(conn).execute(STORE_OLD, {"first": Instant(OLD_US)})
+        await compress_before(conn, OLD_US + fixes.DAY_US)
+        await conn.execute("DEALLOCATE ALL")
+
+    connected(dsn, work)
 
 
 def register(dsn: str, operators: int, vehicles: int) -> None:

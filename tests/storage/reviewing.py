@@ -46,3 +46,32 @@ async def reviewed_by_two(
         number,
     )
     return [*acts], left
+
+
+async def looked_at_twice(conn, vehicle: int, times: list[int]) -> None:
+    """Store two violations for each instant: one that is acknowledged, and one that is appealed."""
+    await conn.execute(
+        "INSERT INTO violations (kind, subject, rule_profile, vehicle_id, started_at, ended_at,"
+        " duration_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat, details,"
+        " status, review) SELECT 'speeding', r, 'p', %s, to_timestamp(t / 1e6),"
+        " to_timestamp(t / 1e6), 0, 0, 1, 0, 0, 0, 0, '{}', 'final', r"
+        " FROM unnest(%s::bigint[]) t, unnest(%s::text[]) r",
+        [vehicle, times, ["new", "appealed"]],
+    )
+    await conn.execute(
+        "INSERT INTO violation_versions (violation_id, version, facts, superseded_by, reason)"
+        " SELECT id, 1, '{}', 'worker', 'late data' FROM violations WHERE vehicle_id = %s",
+        [vehicle],
+    )
+    await conn.execute(
+        "INSERT INTO violation_attachments (violation_id, name, type, bytes, sha256, content,"
+        " actor, role) SELECT id, 'a', 'text/plain', 1, sha256('a'), 'a', '', 'operator'"
+        " FROM violations WHERE vehicle_id = %s",
+        [vehicle],
+    )
+    await conn.execute(
+        "INSERT INTO violation_reviews (violation_id, number, act, step, from_state, to_state,"
+        " version, actor, role) SELECT id, 2, 'taken', 'acknowledge', review, 'acknowledged',"
+        " version, '', 'operator' FROM violations WHERE vehicle_id = %s AND review = 'new'",
+        [vehicle],
+    )

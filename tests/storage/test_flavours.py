@@ -16,14 +16,20 @@ from devices.batch import DISQUALIFYING, FixBatch, Quality
 from storage import days, fixes, flavour, hours, upkeep
 from storage.access.roles import Reach
 from storage.flavour import Flavour, chunks, compress_before, detect
-from storage.migrations.run import run
 from storage.reading import areas, journeys, rollups
 from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
-from tests.storage.connected import connected, rows
+from tests.storage.connected import rows
 from tests.storage.drives import LAT, LON, evidence_of, irregular, journey, slow_hours
-from tests.storage.flavoured import as_inspector, migrated, register, seen_by
-from tests.storage.reviewing import reviewed_by_two
+from tests.storage.flavoured import (
+    OLD_US,
+    as_inspector,
+    migrated,
+    register,
+    seen_by,
+    store_old,
+)
+from tests.storage.reviewing import looked_at_twice, reviewed_by_two
 from tests.storage.rolled_up import (
     ZONE,
     assert_same_hours,
@@ -40,31 +46,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 DAY_US = 86_400_000_000
 MARCH_US = 1_772_323_200_000_000  # 2026-03-01
 NOW_US = MARCH_US + 300 * DAY_US
-
-OLD_US = MARCH_US + 4000 * DAY_US
-"""When fixes are of that were stored before delays were: in a chunk of their own."""
-
-STORE_OLD = """
-INSERT INTO fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, hdop,
-                   satellites, odometer, driver_id, inputs, quality)
-SELECT 20, t, t + interval '1.234567 seconds', 105.8, 21, 40, 'NaN', 'NaN', 'NaN', 255, 'NaN', -1,
-       0, 0
-FROM generate_series(%(first)s, %(first)s + interval '1 hour', '10 seconds') t
-"""
-
-
-def store_old(dsn: str) -> None:
-    """Store fixes under the schema of before delays; where chunks can be columns, as columns."""
-    run(dsn, "0018")
-
-    async def work(conn):
-        await conn.execute("DEALLOCATE ALL")  # one session may be every connection's
-        await fixes.ensure_days(conn, np.array([OLD_US]))
-        await conn.execute(STORE_OLD.encode(), {"first": at(OLD_US)})
-        await compress_before(conn, OLD_US + DAY_US)
-        await conn.execute("DEALLOCATE ALL")
-
-    connected(dsn, work)
 
 
 @pytest.fixture(scope="module", params=list(Flavour))
@@ -498,31 +479,7 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
             " SELECT %s, to_timestamp(t / 1e6), '{}' FROM unnest(%s::bigint[]) t",
             [vehicle, [old, young]],
         )
-        await conn.execute(
-            "INSERT INTO violations (kind, subject, rule_profile, vehicle_id, started_at, ended_at,"
-            " duration_s, distance_m, fixes, start_lon, start_lat, end_lon, end_lat, details,"
-            " status, review) SELECT 'speeding', r, 'p', %s, to_timestamp(t / 1e6),"
-            " to_timestamp(t / 1e6), 0, 0, 1, 0, 0, 0, 0, '{}', 'final', r"
-            " FROM unnest(%s::bigint[]) t, unnest(%s::text[]) r",
-            [vehicle, [old, young], ["new", "appealed"]],
-        )
-        await conn.execute(
-            "INSERT INTO violation_versions (violation_id, version, facts, superseded_by, reason)"
-            " SELECT id, 1, '{}', 'worker', 'late data' FROM violations WHERE vehicle_id = %s",
-            [vehicle],
-        )
-        await conn.execute(
-            "INSERT INTO violation_attachments (violation_id, name, type, bytes, sha256, content,"
-            " actor, role) SELECT id, 'a', 'text/plain', 1, sha256('a'), 'a', '', 'operator'"
-            " FROM violations WHERE vehicle_id = %s",
-            [vehicle],
-        )
-        await conn.execute(
-            "INSERT INTO violation_reviews (violation_id, number, act, step, from_state, to_state,"
-            " version, actor, role) SELECT id, 2, 'taken', 'acknowledge', review, 'acknowledged',"
-            " version, '', 'operator' FROM violations WHERE vehicle_id = %s AND review = 'new'",
-            [vehicle],
-        )
+        await looked_at_twice(conn, vehicle, [old, young])
         before = await told_hours(conn, vehicle, old, old + DAY_US)
         first = await upkeep.keep(conn, upkeep.Keeping(), now_us)
         stored = await told_hours(conn, vehicle, old, old + DAY_US)
