@@ -44,6 +44,7 @@ class Plan:
         self._fleet = fleet
         self._known: list[Planned] = []
         self._next: dict[tuple[int, int], int] = {}
+        self._lost = set(fleet.tampering.rows("no_position").tolist())
         self._moves = {
             row: np.array(runs_where(part.drive, lambda _lon, _lat, speed_kmh: speed_kmh > 3.0))
             for row, part in enumerate(fleet.parts)
@@ -73,7 +74,7 @@ class Plan:
         turn = self._next.get((row, which), 0)
         while (span := self._driven(row, stretch, turn))[0] < until_us:
             is_known: bool | None = False
-            if span[0] >= self._fleet.options.start_us:
+            if span[0] >= self._fleet.options.start_us and self._can_be(row, stretch, span[0]):
                 times = self._times(row, stretch.shown_by, span, sampled)
                 is_known = stretch.is_known(span[1], times)
             if is_known and stretch.kind == "crossing":
@@ -84,6 +85,13 @@ class Plan:
                 self._known.append(self._plan(row, stretch, *span))
             turn += 1
         self._next[row, which] = turn
+
+    def _can_be(self, row: int, stretch: Stretch, began_us: int) -> bool:
+        """Whether a stretch that comes of a lost receiver comes of it, and is judged, at a time."""
+        if row not in self._lost:
+            return True
+        is_lost, is_judged = self._fleet.tampering.is_lost(began_us)
+        return is_lost and (is_judged or stretch.shown_by is None)
 
     def _advance_clock(self, row: int, until_us: int, sampled: Sequence[Sampling]) -> None:
         spans = self._fleet.tampering.times_ahead(until_us)

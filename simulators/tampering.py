@@ -27,17 +27,25 @@ AHEAD_EVERY_US: Final = 1_200_000_000
 """A clock goes wrong so soon after real time begins, for so long, and again after so long: each
 time is an interval of its own (docs/rules.md, section 6). Never over midnight, which divides it."""
 
+TIMELESS_US: Final = DAY_US
+"""A fix without a place that is older when it arrives is judged by nothing (docs/rules.md, section
+9): of a past that long the truth has no lost receiver, only the gap that it leaves."""
+
+ARRIVES_US: Final = 3_600_000_000
+"""The past that is sent has arrived within so long. No receiver is lost when it would depend on
+that whether it is judged."""
+
 
 class Tampering:
     """The faults of a fleet."""
 
     def __init__(self, parts: Sequence[Part], options: FleetOptions) -> None:
         self._live_us = options.start_us if options.live_us is None else options.live_us
-        self._faults: dict[FaultKind, list[tuple[int, float, float, float]]] = {}
+        self._faults: dict[FaultKind, list[tuple[int, float, float, float, float]]] = {}
         for row, part in enumerate(parts):
             for fault in part.script.faults if part.script else ():
                 self._faults.setdefault(fault.kind, []).append(
-                    (row, part.drive.period_s, fault.from_s, fault.to_s)
+                    (row, part.drive.period_s, part.pace, fault.from_s, fault.to_s)
                 )
         self.cloned: I32 = self.rows("cloned")
         self.unpowered: I32 = self.rows("no_power")
@@ -52,11 +60,20 @@ class Tampering:
         if fault == "ahead":
             return np.asarray(self.ahead_us(row, time) != 0, np.bool_)
         found = np.zeros(len(row), np.bool_)
-        for which, period, begin, end in self._faults.get(fault, ()):
+        for which, period, pace, begin, end in self._faults.get(fault, ()):
             mine = np.flatnonzero(row == which)
             within = phase[mine] % period
-            found[mine] |= (within > begin) & (within < end)
+            has = (within > begin) & (within < end)
+            if fault == "no_position":
+                began = time[mine] - (within - begin) / pace * 1e6
+                has &= np.abs(self._live_us - TIMELESS_US - began) > ARRIVES_US
+            found[mine] |= has
         return found
+
+    def is_lost(self, began_us: int) -> tuple[bool, bool]:
+        """Whether receivers that would be lost from then on are, and whether that is judged."""
+        until_us = self._live_us - TIMELESS_US
+        return abs(until_us - began_us) > ARRIVES_US, began_us > until_us
 
     def ahead_us(self, row: I32, time: I64) -> I64:
         """How far the clocks of vehicles are ahead at times."""

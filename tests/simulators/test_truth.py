@@ -81,6 +81,22 @@ def test_a_wrong_clock_is_planned_where_its_fixes_are_sent_and_not_where_a_tunne
     assert wrong == {row for row, fixes in told.items() if fixes >= 3}
 
 
+def test_a_lost_receiver_is_planned_where_what_it_sends_is_not_too_old_to_be_judged():
+    hour = 3600 * US
+    live = START_US + 30 * hour
+    fleet = Fleet(WORLD, FleetOptions(21, 1, "json", START_US, live_us=live))
+    (row,) = fleet.tampering.rows("no_position").tolist()
+    all_of = np.arange(START_US, live, 30 * US)
+    fixes = fleet.sample(np.full(len(all_of), row, np.int32), all_of)
+    # Ten minutes after it began, the past is there.
+    found = judged(fleet, fixes.with_columns(received=np.full(len(fixes), live + hour // 6)), live)
+    plans = [p for p in Plan(fleet).known([Sampling(START_US, live, 30)]) if p.vehicle == row + 1]
+    assert Counter(each.kind for each in found) == count_by_kind(plans)
+    counts = count_by_kind(plans)
+    assert counts["data_gap"] > counts["gps_lost"] > 0
+    assert min(p.started for p in plans if p.kind == "gps_lost") > live - 24 * hour
+
+
 def test_few_vehicles_offend_in_every_quick_kind_within_a_quarter_of_an_hour():
     fleet = a_fleet(VIOLATORS_AT_LEAST)
     kinds = {plan.kind for plan in Plan(fleet).known([Sampling(START_US, START_US + 915 * US, 10)])}
