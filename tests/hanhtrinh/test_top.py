@@ -27,8 +27,8 @@ from hanhtrinh.top_screen import named, screen, written
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.identity.metrics import AuthMetrics
 from ingest.source import Backlog
+from tests.forked import ROOT
 from tests.hanhtrinh import instruments
-from tests.hanhtrinh.command import ROOT
 
 NOBODY = "http://127.0.0.1:1/metrics"
 
