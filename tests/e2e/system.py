@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 
 from hanhtrinh.embedded import EmbeddedNats
 from hanhtrinh.embedded.ports import free_port
@@ -26,6 +25,7 @@ from storage.registry import NewVehicle
 from tests.forked import Program
 from tests.hanhtrinh.command import hanhtrinh
 from tests.ingest.jetstream.streams import make_stream
+from tests.questions import ask
 
 DEADLINE_S = 60.0
 
@@ -124,17 +124,20 @@ class System:
                 process.kill()
                 process.wait()
 
+    @property
+    def said(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in self._logs.iterdir())
+
     def ask(self, question: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.dsn) as conn:
-            return conn.execute(question).fetchall()
+        return ask(self.dsn, question)
 
     def until(self, condition: Any, what: str, process: Program | None = None) -> None:
         """Poll a condition until the deadline; fail at once if the process has ended."""
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
-            logs = "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in self._logs.iterdir())
-            assert process is None or process.poll() is None, f"ended before {what}\n{logs}"
-            assert time.monotonic() < deadline, f"waited {DEADLINE_S:.0f} s for {what}\n{logs}"
+            assert process is None or process.poll() is None, f"ended before {what}\n{self.said}"
+            assert time.monotonic() < deadline, f"waited {DEADLINE_S:.0f} s for {what}\n{self.said}"
             time.sleep(0.05)
 
     def until_committed(self, messages: int, process: Program) -> None:
