@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 import pytest
 
@@ -44,12 +45,14 @@ def no_proxy() -> Iterator[None]:
 def serve(dsn: str) -> Iterator[Api]:
     world = build(dsn)
     clients: dict[str | None, Client] = {}
+    making = Lock()  # a client that another thread's takes the place of is never closed
     with running(dsn) as (app, base):
 
         def client(token: str | None) -> Client:
-            if token not in clients:
-                clients[token] = Client(app, base, token)
-            return clients[token]
+            with making:
+                if token not in clients:
+                    clients[token] = Client(app, base, token)
+                return clients[token]
 
         try:
             yield Api(world, client)

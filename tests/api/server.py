@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
@@ -78,12 +79,18 @@ class Client:
     def promised(self, request: httpx.Request) -> tuple[str, type[BaseModel] | None]:
         """The route that answers a request, and the model of its answer, if that is JSON."""
         path = request.url.path
-        for template, operations in self.app.openapi()["paths"].items():
+        for template, operations in document()["paths"].items():
             method = request.method.lower()
             if method in operations and matches(template, path):
                 model = models(self.app)[template, request.method]
                 return template, model
         raise AssertionError(f"{request.method} {path} is not documented")
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document, which takes a second to write: the same for every app."""
+    return serve_app(ApiOptions(), "").openapi()
 
 
 def matches(template: str, path: str) -> bool:

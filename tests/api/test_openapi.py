@@ -56,9 +56,9 @@ from storage.reading.weighings import Axle, Weighing
 from storage.reading.zones import VersionInForce, Zone
 from storage.reviews.attachments import Attachment
 from storage.reviews.steps import TakenStep
-from tests.api.server import models
+from tests.api.server import document, models
 
-DOCUMENT = serve_app(ApiOptions(), "").openapi()
+DOCUMENT = document()
 OPERATIONS = [
     (method.upper(), path, operation)
     for path, operations in DOCUMENT["paths"].items()

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from api.access import PERSONAL
-from api.app import serve_app
-from api.options import ApiOptions
 from storage.access import audit
+from tests.api.server import document
 from tests.api.world import do
 
 LICENCE = "790000000001"
@@ -67,8 +66,7 @@ def test_a_read_of_personal_data_is_written_down_before_it_is_sent(api, index):
 
 
 def test_no_page_that_can_name_a_driver_is_forgotten():
-    app = serve_app(ApiOptions(), "")
-    schemas = app.openapi()["components"]["schemas"]
+    schemas = document()["components"]["schemas"]
 
     def names(schema, seen=()):
         """Every property that an answer can have."""
@@ -83,7 +81,7 @@ def test_no_page_that_can_name_a_driver_is_forgotten():
         return found | {name for part in schema.values() for name in names(part, seen)}
 
     showing = set()
-    for operations in app.openapi()["paths"].values():
+    for operations in document()["paths"].values():
         answer = operations.get("get", {}).get("responses", {}).get("200", {})
         if names(answer.get("content", {})) & {"driver", "licence"}:
             showing.add(operations["get"]["operationId"].partition("_api_v1")[0])

@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
+from structlog.testing import capture_logs
 
 from api.cursors import MOST_INSTANT_US, encode_cursor
 from api.options import ApiOptions
@@ -171,14 +172,16 @@ def test_a_query_that_takes_too_long_is_cancelled_and_said_so(database):
         client.http.close()
 
 
-def test_a_fault_is_a_problem_that_tells_nothing(database):
+def test_a_fault_is_a_problem_that_tells_nothing_but_the_log(database):
     world = build(database)
-    with running(database) as (app, base):
+    with capture_logs() as logs, running(database) as (app, base):
         with psycopg.connect(database) as conn:
             conn.execute("ALTER TABLE vehicles RENAME COLUMN plate TO sign")
         client = Client(app, base, world.inspector)
         answer = client.ask("GET", "/vehicles")
         client.http.close()
+    [told] = [entry for entry in logs if entry["event"] == "request.failed"]
+    assert "plate" in str(told["exc_info"])
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "column" not in answer.text
     assert "plate" not in answer.text

@@ -7,12 +7,11 @@ import re
 
 import pytest
 
-from api.app import serve_app
-from api.options import ApiOptions
 from api.problems import CODES
 from devices.batch import Quality
 from hanhtrinh.settings import rows
 from simulators.truth import KINDS, WARNINGS
+from tests.api.server import document
 from tests.docs.pages import README, ROOT, text_of
 
 RULES = text_of(ROOT / "docs" / "rules.md")
@@ -20,7 +19,7 @@ API = text_of(ROOT / "docs" / "api.md")
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/py.typed"))
 ROUTES = [
     (method.upper(), path.removeprefix("/api/v1"))
-    for path, operations in serve_app(ApiOptions(), "").openapi()["paths"].items()
+    for path, operations in document()["paths"].items()
     for method in operations
 ]
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 
 from hanhtrinh.embedded import EmbeddedNats
 from hanhtrinh.embedded.ports import free_port
@@ -24,7 +22,10 @@ from storage import registry
 from storage.access import keys
 from storage.database import connect
 from storage.registry import NewVehicle
+from tests.forked import Program
+from tests.hanhtrinh.command import hanhtrinh
 from tests.ingest.jetstream.streams import make_stream
+from tests.questions import ask
 
 DEADLINE_S = 60.0
 
@@ -36,7 +37,7 @@ class System:
         self.dsn = dsn
         self.broker = broker
         self._logs = logs
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Program] = []
         self._environment = os.environ | {
             "HANHTRINH_DATABASE__DSN": dsn,
             "HANHTRINH_BROKER__HOST": broker.host,
@@ -46,14 +47,11 @@ class System:
             "HANHTRINH_INGEST__BATCH_MESSAGES": "256",
         }
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> Program:
         """Start `hanhtrinh ARGUMENTS`; its log lies in the test's folder."""
-        log = (self._logs / f"{arguments[0]}-{len(self._started)}.log").open("wb")
-        with log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "hanhtrinh", *arguments],
-                env=self._environment, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        log = self._logs / f"{arguments[0]}-{len(self._started)}.log"
+        log.touch()
+        process = Program(*arguments, env=self._environment, out=log)
         self._started.append(process)
         return process
 
@@ -67,14 +65,11 @@ class System:
             "HANHTRINH_BROKER__USERNAME": access.username,
             "HANHTRINH_BROKER__PASSWORD": access.password,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "hanhtrinh", *arguments],
-            env=self._environment | as_whom, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = hanhtrinh(*arguments, settings=self._environment | as_whom)
         assert done.stdout, done.stderr
         return done.stdout
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self) -> Program:
         """A worker that has subscribed: what is published from now on waits for it."""
         worker = self.start("worker")
         log = self._logs / f"worker-{len(self._started) - 1}.log"
@@ -97,7 +92,7 @@ class System:
             "HANHTRINH_JETSTREAM__PARTITIONS": str(partitions),
         }
 
-    def log_of(self, process: subprocess.Popen[bytes]) -> str:
+    def log_of(self, process: Program) -> str:
         """What a process that was started has written until now."""
         number = self._started.index(process)
         (log,) = self._logs.glob(f"*-{number}.log")
@@ -129,22 +124,23 @@ class System:
                 process.kill()
                 process.wait()
 
-    def ask(self, question: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.dsn) as conn:
-            return conn.execute(question).fetchall()
+    @property
+    def said(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in self._logs.iterdir())
 
-    def until(
-        self, condition: Any, what: str, process: subprocess.Popen[bytes] | None = None
-    ) -> None:
+    def ask(self, question: str) -> list[tuple[Any, ...]]:
+        return ask(self.dsn, question)
+
+    def until(self, condition: Any, what: str, process: Program | None = None) -> None:
         """Poll a condition until the deadline; fail at once if the process has ended."""
         deadline = time.monotonic() + DEADLINE_S
         while not condition():
-            logs = "\n".join(f"{p.name}: {p.read_text()[-800:]}" for p in self._logs.iterdir())
-            assert process is None or process.poll() is None, f"ended before {what}\n{logs}"
-            assert time.monotonic() < deadline, f"waited {DEADLINE_S:.0f} s for {what}\n{logs}"
+            assert process is None or process.poll() is None, f"ended before {what}\n{self.said}"
+            assert time.monotonic() < deadline, f"waited {DEADLINE_S:.0f} s for {what}\n{self.said}"
             time.sleep(0.05)
 
-    def until_committed(self, messages: int, process: subprocess.Popen[bytes]) -> None:
+    def until_committed(self, messages: int, process: Program) -> None:
         """Wait until that many messages were dealt with: stored, repeated or quarantined."""
         self.until(lambda: self.dealt_with() >= messages, f"{messages} messages", process)
 

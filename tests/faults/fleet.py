@@ -6,7 +6,6 @@ import math
 import random
 import time
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from devices.batch import Quality
@@ -19,6 +18,7 @@ from ingest.worker import Worker, WorkerOptions
 from storage.database import connect
 from tests.ingest.fleet import OPTIONS, Sent, stored_state
 from tests.ingest.publishing import until as aio_until
+from tests.questions import ask
 
 VEHICLES = 12
 FIXES = 40
@@ -101,11 +101,6 @@ async def working(dsn, options, clock=lambda: time.time_ns() // 1000, **more):
 def fixes_in(dsn):
     ((fixes,),) = ask(dsn, "SELECT count(*) FROM fixes")
     return fixes
-
-
-def ask(dsn, question, *values):
-    with psycopg.connect(dsn) as conn:
-        return conn.execute(question, values).fetchall()
 
 
 def address(dsn):

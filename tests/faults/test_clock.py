@@ -8,9 +8,10 @@ from structlog.testing import capture_logs
 
 from devices.batch import Quality
 from ingest.clock import LASTS_S, SteadyClock
-from tests.faults.fleet import ask, working
+from tests.faults.fleet import working
 from tests.ingest.fleet import Sent
 from tests.ingest.publishing import mqtt_options, publish
+from tests.questions import ask
 
 HOUR_US = 3_600_000_000
 T0_US = 1_790_000_000_000_000

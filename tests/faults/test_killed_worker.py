@@ -6,10 +6,11 @@ import signal
 import pytest
 
 from ingest.mqtt.source import MqttSource
-from tests.faults.fleet import ask, assert_nothing_happened, fixes_in, fleet, messages, until
+from tests.faults.fleet import assert_nothing_happened, fixes_in, fleet, messages, until
 from tests.faults.worker import POISON, STAGES, Doom, WorkerProcess
 from tests.ingest.publishing import mqtt_options, publish
 from tests.ingest.publishing import until as aio_until
+from tests.questions import ask
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,6 @@ the real worker on the real broker and database; only the death is made up.
 """
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import time
@@ -25,15 +24,13 @@ from ingest.pipeline import Pipeline
 from ingest.topics import TopicRouter
 from ingest.worker import Worker, WorkerOptions
 from storage import quarantine
+from tests.forked import FORKING
 from tests.ingest.fleet import OPTIONS
 
 STAGES = ("before decode", "after decode", "inside the transaction", "after commit")
 POISON = b"kills"
 EVERYTHING_WAITS = LatePolicy(over_s=-1e9, vehicles_at_once=0, quiet_s=0.2)
 """Whatever is behind waits for a moment."""
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__])
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ class WorkerProcess:
     """The process; leaving it as a context ends it in order."""
 
     def __init__(self, dsn: str, options: MqttOptions, doom: Doom = Doom(), **more: Any) -> None:
-        self._process = _context.Process(target=_work, args=(dsn, replace(options, **more), doom))
+        self._process = FORKING.Process(target=_work, args=(dsn, replace(options, **more), doom))
         self._process.start()
 
     def __enter__(self) -> Self:

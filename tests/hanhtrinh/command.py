@@ -3,13 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import ROOT, Program
+
 PATIENCE_S = 120
 
 
@@ -32,35 +33,24 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
 def hanhtrinh(
     *arguments: str, settings: Mapping[str, str] | None = None, stdin: str = "", cwd: Path = ROOT
 ) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "hanhtrinh", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-        cwd=cwd,
-        env=_environment(settings or {}),
-    )
-    return Ran(done.args, done.returncode, done.stdout, done.stderr)
+    with TemporaryDirectory(prefix="hanhtrinh-test-") as made:
+        given, out, errors = (Path(made) / name for name in ("given", "out", "errors"))
+        given.write_text(stdin, "utf-8")
+        env = _environment(settings or {})
+        done = Program(*arguments, env=env, out=out, errors=errors, given=given, cwd=cwd)
+        try:
+            code = done.wait(PATIENCE_S)
+        finally:
+            done.kill()
+        return Ran(done.args, code, out.read_text("utf-8"), errors.read_text("utf-8"))
 
 
 @contextmanager
-def running(
-    *arguments: str, settings: Mapping[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments: str, settings: Mapping[str, str], log: Path) -> Iterator[Program]:
     """A service in the background; asked to stop at the end, and expected to exit with 0."""
-    with (
-        log.open("wb") as stream,
-        subprocess.Popen(
-            [sys.executable, "-m", "hanhtrinh", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            cwd=ROOT,
-            env=_environment({"HANHTRINH_LOG__FORMAT": "json", **settings}),
-        ) as process,
-    ):
+    env = _environment({"HANHTRINH_LOG__FORMAT": "json", **settings})
+    log.touch()
+    with Program(*arguments, env=env, out=log) as process:
         try:
             yield process
             process.terminate()

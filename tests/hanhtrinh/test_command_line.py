@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from hanhtrinh.cli import app
-from tests.hanhtrinh.command import hanhtrinh
 
 VERBS = (
     "demo", "worker", "api", "migrate", "simulate", "replay", "decode", "judge", "rejudge",
@@ -231,6 +230,10 @@ def test_decode_answers_before_its_pipe_is_closed():
 
 
 def test_the_command_runs_as_a_process_of_its_own(tmp_path):
-    assert hanhtrinh("--version", cwd=tmp_path).stdout.startswith("hanhtrinh ")
-    shown = hanhtrinh("doctor", "--show-settings", "--json", cwd=tmp_path)
-    assert shown.data["api.port"]["value"] == "8080"
+    def said(*arguments):
+        command = [sys.executable, "-m", "hanhtrinh", *arguments]
+        return subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, check=True).stdout
+
+    assert said("--version").startswith(b"hanhtrinh ")
+    shown = json.loads(said("doctor", "--show-settings", "--json"))
+    assert shown["api.port"]["value"] == "8080"

@@ -1,8 +1,6 @@
 """TLS, as settings ask for it, against a real Mosquitto with a throw-away authority."""
 
 import asyncio
-import subprocess
-import sys
 
 import pytest
 
@@ -17,6 +15,7 @@ from simulators.errors import PublishError
 from simulators.feed import Message
 from simulators.publisher import connect
 from tests.authority import Authority
+from tests.hanhtrinh.command import hanhtrinh
 from tests.ingest.publishing import until
 from tests.mosquitto import PLAIN
 
@@ -177,10 +176,7 @@ def test_commands_say_in_one_line_that_a_broker_is_not_to_be_trusted(
         ["simulate", "--duration", "1", "--vehicles", "2", "--connections", "2"],
         ["replay", str(file), "--map", "vehicle=id,time=t,lat=lat,lon=lon"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "hanhtrinh", *words],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        done = hanhtrinh(*words, settings=environment)
         assert done.returncode == 1
         assert "certificate is not valid for '127.0.0.1'" in done.stderr
         assert "Traceback" not in done.stderr

@@ -58,6 +58,16 @@ def owner(folder: Path) -> Iterator[Owner]:
             process.kill()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """One folder for all tests of what comes after a first start, in whatever state one leaves it.
+
+    Making a cluster costs a second of a processor.
+    """
+    made: Path = tmp_path_factory.mktemp("embedded")
+    return made
+
+
 def assert_gone(servers: tuple[int, ...]) -> None:
     for pid in servers:
         wait_until(partial(is_gone, pid), f"process {pid} has ended")
@@ -76,16 +86,16 @@ def test_two_owners_at_the_same_time_do_not_clash(tmp_path):
     assert_gone(one.servers + other.servers)
 
 
-def test_servers_are_gone_after_their_owner_is_killed(tmp_path):
-    with owner(tmp_path) as running:
+def test_servers_are_gone_after_their_owner_is_killed(folder):
+    with owner(folder) as running:
         running.process.send_signal(signal.SIGKILL)
         running.process.wait()
         assert_gone(running.servers)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux' own")
-def test_servers_are_gone_after_their_tethers_are_killed(tmp_path):
-    with owner(tmp_path) as running:
+def test_servers_are_gone_after_their_tethers_are_killed(folder):
+    with owner(folder) as running:
         tethers = [psutil.Process(pid).parent() for pid in running.servers]
         for tether in tethers:
             assert tether is not None
@@ -94,47 +104,47 @@ def test_servers_are_gone_after_their_tethers_are_killed(tmp_path):
         assert_gone(running.servers)
 
 
-def test_a_folder_that_a_crash_left_behind_is_used_again(tmp_path):
-    with owner(tmp_path) as running:
+def test_a_folder_that_a_crash_left_behind_is_used_again(folder):
+    with owner(folder) as running:
         running.process.kill()
-    with owner(tmp_path) as again:
-        assert again.said["visits"] == 2
+    with owner(folder) as again:
+        assert again.said["visits"] == running.said["visits"] + 1
 
 
-def test_a_folder_is_used_again_after_everything_in_it_was_killed(tmp_path):
-    with owner(tmp_path) as running:
+def test_a_folder_is_used_again_after_everything_in_it_was_killed(folder):
+    with owner(folder) as running:
         for pid in running.servers:
             os.kill(pid, signal.SIGKILL)
         running.process.kill()
-    assert (tmp_path / "postgres" / "postmaster.pid").exists()
-    with owner(tmp_path) as again:
-        assert again.said["visits"] == 2
+    assert (folder / "postgres" / "postmaster.pid").exists()
+    with owner(folder) as again:
+        assert again.said["visits"] == running.said["visits"] + 1
 
 
-def test_a_process_id_that_is_in_use_again_does_not_hinder_the_start(tmp_path):
-    with owner(tmp_path) as running:
+def test_a_process_id_that_is_in_use_again_does_not_hinder_the_start(folder):
+    with owner(folder) as running:
         for pid in running.servers:
             os.kill(pid, signal.SIGKILL)
         running.process.kill()
-    stale = tmp_path / "postgres" / "postmaster.pid"
+    stale = folder / "postgres" / "postmaster.pid"
     lines = stale.read_text().splitlines()
     stale.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    with owner(tmp_path) as again:
-        assert again.said["visits"] == 2
+    with owner(folder) as again:
+        assert again.said["visits"] == running.said["visits"] + 1
 
 
-def test_a_server_that_an_owner_left_behind_is_stopped_first(tmp_path):
-    folder = DataFolder.open(tmp_path)
-    with EmbeddedPostgres(folder) as left_behind:
-        folder.close()  # as if its owner had gone, and the server had not noticed yet
-        with owner(tmp_path) as running:
+def test_a_server_that_an_owner_left_behind_is_stopped_first(folder):
+    opened = DataFolder.open(folder)
+    with EmbeddedPostgres(opened) as left_behind:
+        opened.close()  # as if its owner had gone, and the server had not noticed yet
+        with owner(folder) as running:
             assert is_gone(left_behind.pid)
-            assert running.said["visits"] == 1
+            assert running.said["visits"] >= 1
 
 
-def test_a_folder_in_use_names_the_process_that_uses_it(tmp_path):
-    with owner(tmp_path) as running, pytest.raises(FolderInUseError) as refused:
-        DataFolder.open(tmp_path)
+def test_a_folder_in_use_names_the_process_that_uses_it(folder):
+    with owner(folder) as running, pytest.raises(FolderInUseError) as refused:
+        DataFolder.open(folder)
     assert f"process {running.process.pid};" in str(refused.value)
 
 

@@ -29,8 +29,8 @@ from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.identity.metrics import AuthMetrics
 from ingest.source import Backlog
+from tests.forked import ROOT
 from tests.hanhtrinh import instruments
-from tests.hanhtrinh.command import ROOT
 
 NOBODY = "http://127.0.0.1:1/metrics"
 

@@ -135,7 +135,7 @@ def registered(database):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deliveries())
 def test_wrong_clocks_are_those_of_the_oracle_however_the_fixes_came(registered, ways):

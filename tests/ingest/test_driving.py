@@ -193,7 +193,7 @@ def registered(database):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deliveries())
 def test_driving_time_is_that_of_the_oracle_however_the_fixes_came(registered, delivery):
@@ -202,7 +202,7 @@ def test_driving_time_is_that_of_the_oracle_however_the_fixes_came(registered, d
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drives(), st.integers(1, 5), st.sampled_from([2, 3, 100]))
 def test_what_is_stored_is_right_after_every_batch(registered, sent, size, restart_every):

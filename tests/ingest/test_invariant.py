@@ -124,7 +124,7 @@ def with_route(registered):
 
 
 @settings(
-    max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(deliveries())
 def test_order_batches_repeats_restarts_and_failures_change_nothing(registered, delivery):
@@ -161,7 +161,7 @@ def shuttle_deliveries(draw):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(shuttle_deliveries())
 def test_trips_and_late_departures_do_not_depend_on_how_the_fixes_came(with_route, delivery):

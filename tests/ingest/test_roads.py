@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +10,7 @@ from hanhtrinh.road_import.files import read_roads
 from ingest.pipeline import Pipeline
 from ingest.topics import TopicRouter
 from storage.database import connect
+from tests.hanhtrinh.command import hanhtrinh
 from tests.ingest.fleet import OPTIONS, Sent, batch_of, register
 
 pytestmark = pytest.mark.integration
@@ -29,10 +28,7 @@ def imported(tmp_path):
         },
     }
     source.write_text(json.dumps({"type": "FeatureCollection", "features": [road]}))
-    done = subprocess.run(
-        [sys.executable, "-m", "hanhtrinh", "roads", "import", source, "-o", target],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = hanhtrinh("roads", "import", str(source), "-o", str(target))
     assert done.returncode == 0, done.stderr
     return target
 

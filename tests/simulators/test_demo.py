@@ -98,38 +98,31 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not alive
 
 
-def test_two_demos_at_once_each_find_exactly_what_was_planned(tmp_path):
-    with (
-        running(tmp_path, "--duration", "1") as one,
-        running(tmp_path, "--duration", "1", "--seed", "2") as other,
-    ):
-        for demo in (one, other):
-            folder = Path(demo.until(r"data folder: (.*)"))
-            assert folder.parent == tmp_path
-            demo.until(r"(ready) after")
-            started = demo.processes()
-            _, found = demo.result()
-            assert found.keys() == {
-                "fixes", "weighings", "violations", "planned", "lag_ms_p50", "lag_ms_p99",
-            }  # fmt: skip
-            assert found["planned"].keys() >= SOON
-            assert found["violations"] == found["planned"]
-            assert found["fixes"] > 60 * 90 * 0.9
-            assert found["weighings"] > 0
-            assert all_gone(started)
-            assert not folder.exists()
-
-
-def test_a_folder_that_a_crash_left_behind_is_used_again_until_ctrl_c_and_never_shared(tmp_path):
-    args = ("--data-folder", str(tmp_path / "kept"))
-    with running(tmp_path, *args) as crashed:
+def test_demos_at_once_keep_apart_and_what_a_crash_left_behind_is_used_again_until_ctrl_c(tmp_path):
+    args = ("--data-folder", str(tmp_path / "kept"), "--seed", "2")
+    with running(tmp_path, "--duration", "1") as demo, running(tmp_path, *args) as crashed:
+        folder = Path(demo.until(r"data folder: (.*)"))
+        assert folder.parent == tmp_path
+        demo.until(r"(ready) after")
+        started = demo.processes()
         crashed.until(r"\b([1-9]\d*) violations")
         with running(tmp_path, *args) as second:
             assert "process" in second.until(r"hanhtrinh: (.*)")
             assert second.process.wait(PATIENCE_S) == 1
-        started = crashed.processes()
+        left = crashed.processes()
         crashed.process.kill()
+        assert all_gone(left)
+        _, found = demo.result()
+    assert found.keys() == {
+        "fixes", "weighings", "violations", "planned", "lag_ms_p50", "lag_ms_p99",
+    }  # fmt: skip
+    assert found["planned"].keys() >= SOON
+    assert found["violations"] == found["planned"]
+    assert found["fixes"] > 60 * 90 * 0.9
+    assert found["weighings"] > 0
     assert all_gone(started)
+    assert not folder.exists()
+
     with running(tmp_path, *args) as again:
         address = again.until(r"API: +(http://\S+)")
         token = again.until(r"key: +(\S+)")

@@ -170,7 +170,8 @@ def over_the_wire(fleet: Fleet, fixes: FixBatch, until_us: int) -> FixBatch:
         ]
         parts.append(
             decoded.fixes.with_columns(
-                vehicle=np.array(rows),
+                # As workers have them: kernels are compiled for the types that they are given.
+                vehicle=np.array(rows, np.int32),
                 received=np.array([messages[at].due_us for at in decoded.fix_payload.tolist()]),
             )
         )

@@ -21,14 +21,7 @@ from storage.registry import changing, registering
 from storage.registry.records import AssignmentRecord, DeviceRecord, VehicleRecord
 from tests.storage.connected import rows
 from tests.storage.drives import LAT, LON, evidence_of, irregular, journey, slow_hours
-from tests.storage.flavoured import (
-    OLD_US,
-    as_inspector,
-    migrated,
-    register,
-    seen_by,
-    store_old,
-)
+from tests.storage.flavoured import OLD_US, as_inspector, migrated, register, seen_by, store_old
 from tests.storage.reviewing import looked_at_twice, reviewed_by_two
 from tests.storage.rolled_up import (
     ZONE,

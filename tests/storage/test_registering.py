@@ -315,7 +315,7 @@ def test_a_change_does_not_reach_behind_what_has_been_judged(dsn):
 
 def test_what_is_retired_ends_with_what_it_carries_and_is_still_there(dsn):
     async def work(conn):
-        [number] = await registering.register(conn, [truck("29C80000")])
+        [number, _] = await registering.register(conn, [truck("29C80000"), truck("29C80001")])
         [device] = await registering.register(conn, [DeviceRecord(ident="d-8")])
         await registering.register(conn, [AssignmentRecord(device="d-8", vehicle="29C80000")])
         with pytest.raises(FlawedError, match="without vehicles"):
@@ -326,7 +326,7 @@ def test_what_is_retired_ends_with_what_it_carries_and_is_still_there(dsn):
             conn, "SELECT isfinite(valid_to) FROM device_assignments WHERE device_id = %s", device
         ) == [(True,)]
         assert await changing.retire(conn, "device", [device]) == 1
-        again = AssignmentRecord(device="d-8", vehicle="29C20001")
+        again = AssignmentRecord(device="d-8", vehicle="29C80001")
         assert said(await registering.find_flaws(conn, [again])) == [(0, "device")]
         assert (
             await registering.find_flaws(

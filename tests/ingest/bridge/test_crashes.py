@@ -3,10 +3,9 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import aio_pika
 import pytest
@@ -14,13 +13,14 @@ import pytest
 from ingest.bridge.errors import FeedError
 from ingest.bridge.rabbitmq import FAULTS, connect
 from simulators.link import Link
+from tests.forked import Program
 from tests.ingest.bridge.feed import empty, options, running, send, value, worker
 from tests.ingest.publishing import until
 
 pytestmark = pytest.mark.integration
 
 PROVIDERS = ("atg", "ctchaulong", "ctngoisaosg")
-EACH = 4000
+EACH = 1000
 AT_ONCE = 100
 
 
@@ -62,10 +62,8 @@ class Process:
         self.start()
 
     def start(self):
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hanhtrinh", "bridge"],
-            env=os.environ | self._environment, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        env = os.environ | self._environment
+        self._process = Program("bridge", env=env, out=Path(os.devnull))
 
     def kill(self):
         self._process.kill()
@@ -83,7 +81,7 @@ def bridge_process(rabbitmq, broker):
             "HANHTRINH_BRIDGE__AMQP_URL": rabbitmq.url,
             "HANHTRINH_BRIDGE__PROVIDERS": ",".join(PROVIDERS),
             "HANHTRINH_BRIDGE__EXCHANGE_TYPE": "direct",
-            "HANHTRINH_BRIDGE__WINDOW_MESSAGES": "1500",
+            "HANHTRINH_BRIDGE__WINDOW_MESSAGES": "400",
             "HANHTRINH_BROKER__HOST": broker.host,
             "HANHTRINH_BROKER__PORT": str(broker.mqtt_port),
             "HANHTRINH_BROKER__USERNAME": broker.device.username,
@@ -134,16 +132,16 @@ def test_every_message_arrives_though_everything_is_killed_in_turn(rabbitmq, bro
             async def passed(count):
                 await until(lambda: len(set(heard)) >= count, f"{count} messages")
 
-            await passed(1000)
+            await passed(300)
             process.kill()
             process.start()
-            await passed(3000)
+            await passed(900)
             await asyncio.to_thread(rabbitmq.kill)
             await asyncio.to_thread(rabbitmq.restart)
-            await passed(5000)
+            await passed(1500)
             await asyncio.to_thread(broker.kill)
             await asyncio.to_thread(broker.restart)
-            await passed(7000)
+            await passed(2100)
             process.kill()
             process.start()
             await asyncio.gather(*streams)
