@@ -6,6 +6,7 @@ such servers, each with an MQTT listener; messages then lie on one of them.
 """
 
 import json
+import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
@@ -28,12 +29,14 @@ SECRETS: Final = ("broker-worker", "broker-device")
 class Neighbour(EmbeddedNats):
     """One of several that know nothing of each other, with its share of what may be under way.
 
-    What all of them have delivered should be committed before they deliver it again.
+    What all of them have delivered should be committed before they deliver it again. Of the
+    processors each has its share, too: with more threads than that they wake each other for nothing.
     """
 
     def __init__(self, folder: DataFolder, count: int) -> None:
         self._count = count
-        super().__init__(folder)
+        share = max(1, (os.cpu_count() or 1) // count)
+        super().__init__(folder, processors=None if count == 1 else share)
 
     def _config(self, port: int) -> str:
         config = json.loads(super()._config(port))

@@ -96,11 +96,12 @@ class EmbeddedNats:
 
     def __init__(
         self, folder: DataFolder, *, ack_wait_s: float = ACK_WAIT_S, callout: bool = False,
-        most_bytes: int | None = None,
+        most_bytes: int | None = None, processors: int | None = None,
     ) -> None:  # fmt: skip
         """Start it. callout: whoever is none of its own users is asked about (`hanhtrinh auth`).
 
         most_bytes: of the disk, for all that waits; None: three quarters of what is free.
+        processors: how many it may use at once; None: all.
         """
         self.host = LOOPBACK
         self.mqtt_port = 0
@@ -114,6 +115,7 @@ class EmbeddedNats:
         self._home = folder.subfolder("nats")
         self._ack_wait_s = ack_wait_s
         self._most_bytes = most_bytes
+        self._environment = {"GOMAXPROCS": str(processors)} if processors else {}
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -166,6 +168,7 @@ class EmbeddedNats:
                 log=self.log,
                 stop=[("SIGTERM", 15.0)],
                 death_signal="SIGTERM",
+                env=self._environment,
             )
         )
         try:
