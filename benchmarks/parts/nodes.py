@@ -30,7 +30,7 @@ class Neighbour(EmbeddedNats):
     """One of several that know nothing of each other, with its share of what may be under way.
 
     What all of them have delivered should be committed before they deliver it again. Of the
-    processors each has its share, too: with more threads than that they wake each other for nothing.
+    processors each has its share, too: with more threads they wake each other for nothing.
     """
 
     def __init__(self, folder: DataFolder, count: int) -> None:

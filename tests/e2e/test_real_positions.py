@@ -37,9 +37,11 @@ def expected_quality(rows):
     first: dict[int, tuple[Any, ...]] = {}
     for row in rows:
         first.setdefault(row[0], row)
+    rows = [row for _, row in sorted(first.items())]
+    places = on_grid(np.array([(lon, lat) for _, lon, lat, _ in rows]).reshape(-1, 2)).tolist()
     fixes = [
-        Fix(time, *on_grid(np.array([lon, lat])).tolist(), speed)
-        for _, (time, lon, lat, speed) in sorted(first.items())
+        Fix(time, lon, lat, speed)
+        for (time, _, _, speed), (lon, lat) in zip(rows, places, strict=True)
     ]
     for fix in fixes:
         if (fix.lon, fix.lat) == (0.0, 0.0):

@@ -64,8 +64,8 @@ def said_by_oracle(rows, zones, profile, timezone):
         for vehicle, when, lat, lon, speed in rows:
             if vehicle == trip:
                 kmh = float(np.float32(speed))
-                kept = on_grid(np.array([lon, lat])).tolist()
-                first.setdefault(us(when), Fix(us(when), *kept, kmh))
+                kept_lon, kept_lat = on_grid(np.array([lon, lat])).tolist()
+                first.setdefault(us(when), Fix(us(when), kept_lon, kept_lat, kmh))
         found += [
             (trip, interval)
             for interval in oracle(world, vehicles[number], [first[t] for t in sorted(first)])
