@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.mqtt.source import MqttOptions, MqttSource
-from mqtt.options import TlsFiles
+from mqtt.options import Server, TlsFiles
 from simulators.connections.publisher import CrowdOptions, connect_crowd
 from simulators.errors import PublishError
 from simulators.feed import Message
@@ -59,7 +59,7 @@ def test_every_tracker_sends_over_tls_and_shows_the_certificate_that_is_asked_fo
     sent = {b"%d" % n for n in range(800)}
 
     async def run():
-        options = MqttOptions(broker.host, broker.port, "worker", tls=files.context())
+        options = MqttOptions((Server(broker.host, broker.port),), "worker", tls=files.context())
         source = MqttSource(options, lambda: 0)
         await source.start()
         await until(lambda: source.connected, "the subscription")
