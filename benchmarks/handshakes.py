@@ -9,7 +9,6 @@ figures are processor time, of the processes that connect and of the broker.
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import psutil
 
 from benchmarks.parts.processor import Cost
-from benchmarks.report import machine
+from benchmarks.report import machine, show
 from mqtt.options import BrokerOptions, TlsFiles
 from simulators.connections.publisher import CrowdOptions, connect_crowd
 from tests.authority import Authority
@@ -70,10 +69,7 @@ def main() -> None:
             "tls": asyncio.run(measure(authority.listener(), TlsFiles(str(authority.ca)), count)),
             "machine": machine(),
         }
-    if not arguments.json:
-        for name, value in result.items():
-            print(f"  {name}: {value}")
-    print(json.dumps(result))
+    show(result, as_json=arguments.json)
 
 
 if __name__ == "__main__":

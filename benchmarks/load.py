@@ -12,7 +12,6 @@ yardsticks take the same load first: a subscriber that counts, and one that writ
 
 import argparse
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -30,7 +29,7 @@ from benchmarks.parts.servers import new_folder
 from benchmarks.parts.subscriber import Plan as Listening
 from benchmarks.parts.subscriber import Subscriber
 from benchmarks.parts.worker import WorkerProcess
-from benchmarks.report import machine
+from benchmarks.report import machine, show
 from hanhtrinh.demo_registry import register
 from hanhtrinh.embedded import DataFolder, EmbeddedNats, EmbeddedPostgres
 from hanhtrinh.simulation import score_against
@@ -269,10 +268,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     arguments = parser.parse_args()
     result = asyncio.run(measure(arguments))
-    if not arguments.json:
-        for name, value in result.items():
-            print(f"  {name}: {value}")
-    print(json.dumps(result))
+    show(result, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -113,6 +113,17 @@ def run(measure: Callable[[bool], Result]) -> None:
     print(f"  ratio     {result.ratio:>14.1f}")
     for name, value in result.more.items():
         print(f"  {name}: {value}")
+
+
+def show(result: Mapping[str, object], *, as_json: bool) -> None:
+    """Print figures that have no baseline, as one JSON object in the last line.
+
+    as_json: print nothing else.
+    """
+    if not as_json:
+        for name, value in result.items():
+            print(f"  {name}: {value}")
+    print(json.dumps(result))
 
 
 def _shown(value: float, unit: str) -> str:

@@ -25,7 +25,7 @@ import psycopg
 from benchmarks.parts.processor import Cost
 from benchmarks.parts.servers import new_folder
 from benchmarks.parts.worker import WorkerProcess
-from benchmarks.report import machine
+from benchmarks.report import machine, show
 from hanhtrinh.embedded import EmbeddedNats, EmbeddedPostgres
 from hanhtrinh.simulation import score_against
 from hanhtrinh.wiring import embedded_environment
@@ -156,10 +156,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     arguments = parser.parse_args()
     result = asyncio.run(measure(arguments))
-    if not arguments.json:
-        for name, value in result.items():
-            print(f"  {name}: {value}")
-    print(json.dumps(result))
+    show(result, as_json=arguments.json)
 
 
 if __name__ == "__main__":
