@@ -33,6 +33,7 @@ from storage.reading import areas, journeys, positions, rollups, violations
 MONDAY_US: Final = 1_763_337_600_000_000  # 2025-11-17
 ZONE: Final = "Asia/Ho_Chi_Minh"
 CITIES: Final = 100
+FURTHER_DAYS: Final = 29
 LATE_ROWS: Final = 8192
 ASKED: Final = 30
 """Times that each question is asked, of another vehicle, city or page each time."""
@@ -76,10 +77,14 @@ ANALYZE operators, vehicles, latest, violations;
 
 
 async def load(conn: AsyncConnection, taxis: Taxis, copies: int) -> dict[str, Any]:
-    """Two thirds of the copies are cities on one day, the rest further days of the first city."""
+    """Two thirds of the copies are cities on one day, the rest further days: first of one city."""
     cities = max(1, min(CITIES, round(copies * 2 / 3)))
     plan = [(city, 0) for city in range(cities)]
-    plan += [(n % cities if n >= 29 else 0, 1 + n % 29) for n in range(copies - cities)]
+    others = max(1, cities - 1)
+    plan += [
+        (1 + n % others if n >= FURTHER_DAYS else 0, 1 + n % FURTHER_DAYS)
+        for n in range(copies - cities)
+    ]
     busy, rows = 0.0, 0
     for seed, (city, day) in enumerate(plan):
         fixes = arrived(taxis.copy(city, MONDAY_US + day * DAY_US, seed))
