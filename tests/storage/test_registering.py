@@ -270,6 +270,35 @@ def test_a_weighing_is_judged_by_what_its_station_was_when_it_weighed(dsn):
     connected(dsn, work)
 
 
+def test_the_road_and_the_hours_of_a_station_hold_from_change_to_change(dsn):
+    road = {"type": "LineString", "coordinates": [[105, 20.9], [105, 21.1]]}
+    always = StationRecord(code="t-2", lon=105, lat=21, approach=road, corridor_m=50)
+    by_day = replace(always, weekly_hours=(("mon", "06:00", "22:00"),))
+    both_ways = replace(by_day, is_two_way=True)
+
+    async def work(conn):
+        [number] = await registering.register(conn, [always])
+        for changed in (by_day, replace(by_day, name="T"), both_ways):
+            await changing.change(conn, [number], [changed])
+        await changing.retire(conn, "station", [number])
+        snapshot = await registry.load(conn)
+        return snapshot, [station for station in snapshot.stations if station.id == number]
+
+    snapshot, told = connected(dsn, work)
+    assert [(one.approach, one.corridor_m, one.is_two_way, one.weekly_hours) for one in told] == [
+        (road, 50, False, None), (road, 50, False, by_day.weekly_hours),
+        (road, 50, True, by_day.weekly_hours),
+        # Nobody avoids a station that is closed for good.
+        (None, None, True, by_day.weekly_hours),
+    ]  # fmt: skip
+    ends = [one.valid_to for one in told]
+    assert [one.valid_from for one in told] == [BEGINNING_US, *ends[:-1]]
+    assert ends[-1] == END_US
+    for one in told:
+        assert snapshot.station(one.id, one.valid_from) is one
+        assert snapshot.station(one.id, one.valid_to - 1) is one
+
+
 def test_badges_and_routes_end_with_the_operator_and_devices_go_along(dsn):
     async def work(conn):
         [number] = await registering.register(conn, [truck("29C60000")])
