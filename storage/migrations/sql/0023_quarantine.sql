@@ -218,8 +218,7 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    reached := coalesce(least(quarantine_step(search.reached, most, most_bytes), search.until),
-                        search.until);
+    reached := least(quarantine_step(search.reached, most, most_bytes), search.until);
     UPDATE quarantine q SET payload = '', emptied_at = now(),
                             detail = 'it named a driver who was erased'
     FROM quarantined_with(search.names, search.reached, forget_in_quarantine.reached) f
