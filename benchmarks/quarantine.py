@@ -1,9 +1,10 @@
-"""What a flood of bad messages from one sender costs: time of each batch, and disk.
+"""What a flood of bad messages from one sender costs, and the search for an erased driver in it.
 
     python -m benchmarks.quarantine [--messages 1000000] [--json]
 
 Batches of 4,096 different messages of 200 bytes go through `storage.quarantine.insert`, each in a
 transaction, with the limits that are set unless told otherwise. The baseline keeps all of them.
+The search is of as many messages of 192 bytes, for a licence and a card, which none of them names.
 """
 
 import argparse
@@ -15,8 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from hanhtrinh.embedded import DataFolder, EmbeddedPostgres
-from storage import quarantine
+from storage import forgetting, quarantine
 from storage.database import connect
 from storage.migrations import upgrade
 from storage.quarantine import DEFAULT_LIMITS, Quarantined
@@ -68,6 +71,40 @@ async def flood(dsn, messages, limits: Limits):
     }
 
 
+FILL = """
+INSERT INTO quarantine (received, topic, payload, payload_bytes, reason, sender, digest, last_seen)
+SELECT now(), 'gsht/v1/gt06/x', decode(repeat(encode(n.digest, 'hex'), 6), 'hex'), 192,
+       'bad_checksum', 'x', n.digest, now()
+FROM (SELECT sha256(n::text::bytea) AS digest FROM generate_series(1, %s) n) n
+"""
+ASK = """
+WITH d AS (INSERT INTO drivers (licence) VALUES ('erased') RETURNING id)
+INSERT INTO erased_names (driver_id, names) SELECT id, %s FROM d
+"""
+
+
+async def search(dsn, messages):
+    async with await connect(dsn, name="benchmark") as conn:
+        await conn.set_autocommit(True)
+        await conn.execute(FILL, [messages])
+        await conn.execute("VACUUM ANALYZE quarantine")
+        await conn.execute(ASK, [["790123456789", "0a1b2c3d4e5f6071"]])
+        server = psutil.Process(conn.info.backend_pid)
+        started, before = time.perf_counter(), server.cpu_times()
+        assert await forgetting.forget(conn, "here") == 0
+        took, after = time.perf_counter() - started, server.cpu_times()
+        await conn.execute("TRUNCATE quarantine")
+    cpu = after.user + after.system - before.user - before.system
+    steps = -(-messages // forgetting.SEARCH_ROWS)
+    return {
+        "messages": messages,
+        "steps": steps,
+        "seconds": round(took, 2),
+        "server_cpu_s": round(cpu, 2),
+        "server_cpu_ms_per_step": round(1e3 * cpu / steps),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=1_000_000)
@@ -84,6 +121,7 @@ def main():
             "everything kept": asyncio.run(
                 flood(database.dsn, min(asked.messages, 50 * BATCH), NO_LIMITS)
             ),
+            "search": asyncio.run(search(database.dsn, asked.messages)),
         }
     folder.remove()
     print(json.dumps(found) if asked.json else json.dumps(found, indent=2))

@@ -146,8 +146,9 @@ class VehicleRule:
 
 @dataclass(frozen=True, slots=True)
 class StationRule:
-    """A weigh station. `tolerance` is the fraction by which its masses may be too high.
+    """A weigh station, as it is between two changes of it.
 
+    tolerance: the fraction by which its masses may be too high.
     approach: a GeoJSON LineString, the road that leads by the station in the direction that is
         weighed there; None: nobody is watched for avoiding it. corridor_m: how far to each side a
         vehicle is still on that road.
@@ -155,6 +156,7 @@ class StationRule:
     weekly_hours: when it is open; None: always.
     calibrations: spans (valid_from, valid_to) in which its masses can be relied on; None: always
         until `calibrated_until`.
+    valid_from, valid_to: when it is so.
     """
 
     id: int
@@ -170,6 +172,8 @@ class StationRule:
     is_two_way: bool = False
     weekly_hours: WeeklyHours | None = None
     calibrations: tuple[tuple[int, int], ...] | None = None
+    valid_from: int = BEGINNING_US
+    valid_to: int = END_US
 
     def is_calibrated(self, at_us: int) -> bool:
         """Whether its masses can be relied on at an instant, microseconds since 1970 UTC."""

@@ -6,11 +6,11 @@ does on an approach is for `rules.station_avoided`.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from devices.batch import F64, I32, Bool
+from devices.batch import F64, I32, I64, Bool
 from geofence.errors import GeometryError, RegistryError
 from geofence.geometry import parse_path, parse_shape
 from geofence.hours import WEEK_MINUTES, weekly_minutes
@@ -21,11 +21,12 @@ from geofence.registry import StationRule
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StationTable:
-    """Stations with an approach, by row; one that weighs both directions has two.
+    """Stations with an approach, as they were in time, by row; both directions are two rows.
 
     codes: of each row. corridor: shape (k,), which shape of the index it is. index: the corridors.
     paths: the approaches in the direction that is weighed. at_m: shape (k,), how far along the
-    station lies. is_open: shape (k, 10080), by minute of the week.
+    station lies. is_open: shape (k, 10080), by minute of the week. valid_from, valid_to: shape
+    (k,), when the road is watched so.
     """
 
     codes: tuple[str, ...]
@@ -34,14 +35,19 @@ class StationTable:
     paths: Paths
     at_m: F64
     is_open: Bool
+    valid_from: I64
+    valid_to: I64
 
     @classmethod
     def build(cls, stations: Sequence[StationRule]) -> "StationTable":
-        """The table of those of some stations that have an approach. Raises RegistryError."""
-        watched = [station for station in stations if station.approach is not None]
+        """The table of those of some stations that have an approach. Raises RegistryError.
+
+        stations: every version of each, in the order of time.
+        """
+        watched = [checked_station(station) for station in _watched(stations)]
         shapes = [
             parse_shape(s.approach, corridor_m=s.corridor_m)
-            for s in map(checked_station, watched)
+            for s in watched
             if s.approach is not None
         ]
         lines: list[F64] = []
@@ -62,10 +68,36 @@ class StationTable:
             paths=paths,
             at_m=np.array([_place(paths, row, station)[1] for row, station in enumerate(of)]),
             is_open=np.array(minutes, np.bool_).reshape(len(of), WEEK_MINUTES),
+            valid_from=np.array([station.valid_from for station in of], np.int64),
+            valid_to=np.array([station.valid_to for station in of], np.int64),
         )
 
     def __len__(self) -> int:
         return len(self.codes)
+
+
+def _watched(stations: Sequence[StationRule]) -> list[StationRule]:
+    """Those with an approach; versions that follow each other and are watched alike are one."""
+    found: list[StationRule] = []
+    for station in stations:
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and before.valid_to == station.valid_from
+            and _watch(before) == _watch(station)
+        ):
+            found[-1] = replace(before, valid_to=station.valid_to)
+        elif station.approach is not None:
+            found.append(station)
+    return found
+
+
+def _watch(station: StationRule) -> tuple[object, ...]:
+    """What it takes to see that a station is avoided."""
+    return (
+        station.code, station.lon, station.lat, station.approach, station.corridor_m,
+        station.is_two_way, station.weekly_hours,
+    )  # fmt: skip
 
 
 def _place(paths: Paths, row: int, station: StationRule) -> tuple[float, float]:

@@ -165,7 +165,8 @@ class Pipeline:
         self._directory = directory_of(snapshot)
         self._station_codecs = station_codecs
         self._snapshot = snapshot
-        self._drivers.update(snapshot.drivers)
+        # In place of what was known: who was erased meanwhile is nobody by that licence.
+        self._drivers = dict(snapshot.drivers)
         self.loads += 1
         return True
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
 
-from storage import days, fixes, hours, retention
+from storage import days, fixes, forgetting, hours, retention
 from storage.flavour import compress_before
 from storage.queries import queries
 
@@ -42,7 +42,10 @@ class Keeping:
 
 
 class Round(NamedTuple):
-    """What a round did: chunks or partitions compressed and dropped, and rows kept and deleted."""
+    """What a round did: chunks or partitions compressed and dropped, rows kept and deleted.
+
+    quarantine_emptied: messages that named drivers who were erased.
+    """
 
     compressed: int
     chunks_dropped: int
@@ -58,6 +61,7 @@ class Round(NamedTuple):
     trips_deleted: int
     spans_deleted: int
     repeats_deleted: int
+    quarantine_emptied: int
 
 
 async def keep(
@@ -111,6 +115,7 @@ async def keep(
                 "delete_spans", max(keeping.spans_days, keeping.fixes_days)
             ),
             repeats_deleted=await deleted("delete_repeat_counts", keeping.repeats_days),
+            quarantine_emptied=await forgetting.forget(conn, host),
         )
 
 

@@ -154,12 +154,28 @@ class DriverMark(Model):
     last_at: Annotated[Instant, Field(description="When last, UTC.")]
 
 
+class DriverMessage(Model):
+    """A message that could not be used and has the driver's number, or a card, in its bytes."""
+
+    id: Annotated[int, Field(description="Number of the message (an identity, no unit).")]
+    received: Annotated[Instant, Field(description="When it came first, UTC.")]
+    last_seen: Annotated[Instant, Field(description="When it came last, UTC.")]
+    topic: Annotated[str, Field(description="Topic, which says from whom.")]
+    reason: Annotated[str, Field(description="Why it could not be used.")]
+    payload_bytes: Annotated[int, Field(description="Its size, bytes.")]
+    digest: Annotated[
+        str, Field(description="SHA-256 of topic, a zero byte and the message, hexadecimal.")
+    ]
+    skipped: Annotated[int, Field(description="Size of what lies before the excerpt, bytes.")]
+    excerpt: Annotated[str, Field(description="Its bytes in base64, 4 KiB at most.")]
+
+
 class DriverFile(Model):
     """All that is held about a driver, for the driver."""
 
     model_config = _example(
-        driver=DRIVER, driving=[], violations=[], reviews=[], files=[], marks=[], history=[],
-        is_truncated=False,
+        driver=DRIVER, driving=[], violations=[], reviews=[], files=[], marks=[], quarantined=[],
+        history=[], is_truncated=False,
     )  # fmt: skip
 
     driver: Annotated[Driver, Field(description="Who it is.")]
@@ -170,7 +186,16 @@ class DriverFile(Model):
     marks: Annotated[
         list[DriverMark], Field(description="What may tell, beside fixes and weighings, who drove.")
     ]
+    quarantined: Annotated[
+        list[DriverMessage] | None,
+        Field(
+            description="Messages that nobody could read and that name the driver, oldest first; "
+            "null where the caller may not see the quarantine."
+        ),
+    ]
     history: Annotated[
         list[DriverChange], Field(description="What was registered of the driver, newest first.")
     ]
-    is_truncated: Annotated[bool, Field(description="There is more than 50,000 of a kind.")]
+    is_truncated: Annotated[
+        bool, Field(description="There is more: than 50,000 of a kind, or 1,000 messages.")
+    ]

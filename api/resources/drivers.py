@@ -15,7 +15,7 @@ from api.openapi import problems
 from api.problems import Problem
 from api.queries import DriverQuery
 from storage.access import drivers
-from storage.access.drivers import MOST_ROWS
+from storage.access.drivers import MOST_MESSAGES, MOST_ROWS
 from storage.access.roles import TAKING_PART
 from storage.reading import registered
 from storage.reading.registered import Change
@@ -36,6 +36,7 @@ class FileOfDriver(msgspec.Struct, frozen=True):
     reviews: list[drivers.Written]
     files: list[drivers.Attached]
     marks: list[drivers.Mark]
+    quarantined: list[drivers.Quarantined] | None
     history: list[Change]
     is_truncated: bool
 
@@ -80,7 +81,8 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
     """All that is held about a driver, for whoever has to give it to that driver.
 
     Words and files of reviews are for callers who take part in them; a file is handed out by
-    `/violations/{violation}/attachments/{id}`.
+    `/violations/{violation}/attachments/{id}`. Messages that nobody could read are for callers who
+    may see the quarantine: others may be named in them.
     """
     session.require("personal")
     found = await _found(session, driver_id)
@@ -90,14 +92,18 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
     reviews = await drivers.written(session.conn, driver_id) if may_read else []
     files = await drivers.attached(session.conn, driver_id) if may_read else []
     marks = await drivers.marks(session.conn, driver_id)
+    may_look = "quarantine" in session.scope.abilities
+    messages = await drivers.quarantined(session.conn, driver_id) if may_look else None
     changes = await registered.history(
         session.conn, "driver", driver_id, before=None, limit=MOST_ROWS
     )
     return json_answer(
         FileOfDriver(
             found, driving[:MOST_ROWS], violations[:MOST_ROWS], reviews[:MOST_ROWS],
-            files[:MOST_ROWS], marks[:MOST_ROWS], changes.rows,
-            max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS,
+            files[:MOST_ROWS], marks[:MOST_ROWS],
+            None if messages is None else messages[:MOST_MESSAGES], changes.rows,
+            max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS
+            or len(messages or ()) > MOST_MESSAGES,
         )
     )  # fmt: skip
 
@@ -112,8 +118,9 @@ async def erase_driver(session: Asked, driver_id: ThisDriver) -> Response:
     """Forget who a driver is. Journeys and violations stay, of a driver whom nobody knows.
 
     Words and files of the reviews of these violations go, and what may tell beside fixes and
-    weighings who drove. Refused while a violation that the law has kept names the driver, or one
-    whose review waits for a decision.
+    weighings who drove. Messages that nobody could read and that name the driver lose their bytes
+    with the next round of upkeep. Refused while a violation that the law has kept names the driver,
+    or one whose review waits for a decision.
     """
     done = await drivers.erase(session.conn, driver_id, session.options.kept_days)
     if done is None:

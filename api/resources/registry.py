@@ -240,7 +240,11 @@ add_history(authority, VEHICLE_ROUTE)
 add_list(authority, STATION, registered.Station, StationQuery, stations.StationPage)
 add_make(authority, STATION, stations.NewStation, _new_station)
 add_show(authority, STATION)
-add_put(authority, STATION, stations.StationFacts, _changed_station)
+add_put(
+    authority, STATION, stations.StationFacts, _changed_station,
+    "Every fact is given anew, and holds from now on: what was weighed before, and who drove round "
+    "the station before, is judged by what it was then.",
+)  # fmt: skip
 add_retire(authority, STATION)
 add_history(authority, STATION)
 

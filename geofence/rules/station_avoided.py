@@ -1,6 +1,7 @@
 """Weigh stations that are driven round: kind `station_avoided`, docs/rules.md section 7.
 
-Belongs here: goods vehicles that leave the road before an open station and come back behind it.
+Belongs here: goods vehicles that leave the road before an open station and come back behind it. A
+vehicle is judged by the road and the hours that held when it left.
 """
 
 from typing import Any, Final, NamedTuple
@@ -52,6 +53,8 @@ class _Stations(NamedTuple):
     corridor: I32
     at_m: F64
     is_open: Bool
+    valid_from: I64
+    valid_to: I64
     start: I64
     ends: F64
     along_m: F64
@@ -129,15 +132,37 @@ def _age(own: Records, params: Records, track: Track, i: int) -> None:
 
 
 @kernel
-def _has_room(own: Records, here: I32, corridor: I32) -> bool:
+def _is_watched(stations: _Stations, s: int, time: int) -> bool:
+    return bool(stations.valid_from[s] <= time < stations.valid_to[s])
+
+
+@kernel
+def _has_room(own: Records, here: I32, stations: _Stations, time: int) -> bool:
     """Whether there are slots for all stations whose corridors a fix lies in."""
     needed = 0
     for k in range(len(own)):
         needed += own[k]["is_used"]
     for c in here:
-        for s in range(len(corridor)):
-            needed += corridor[s] == c
+        for s in range(len(stations.corridor)):
+            needed += stations.corridor[s] == c and _is_watched(stations, s, time)
     return bool(needed <= len(own))
+
+
+@kernel
+def _is_among(here: I32, corridor: int) -> bool:
+    found = False
+    for c in here:
+        found |= c == corridor
+    return found
+
+
+@kernel
+def _began(own: Records, at: int) -> int:
+    """When the oldest slot in use began; `at` where none began before it."""
+    for k in range(len(own)):
+        if own[k]["is_used"]:
+            at = min(at, own[k]["started"])
+    return at
 
 
 @kernel
@@ -155,17 +180,18 @@ def _advance(
         i = rows[r]
         own = slots[track.vehicle[i]]
         here = place[place_start[r] : place_start[r + 1]]
-        if not _has_room(own, here, stations.corridor) or emitted + len(own) > len(out):
+        if not _has_room(own, here, stations, track.time[i]) or emitted + len(own) > len(out):
             return r, emitted
         _age(own, params, track, i)
         for s in range(len(stations.corridor)):
             k = _slot_of(own, s)
-            is_on = False
-            for c in here:
-                is_on |= c == stations.corridor[s]
-            if not is_on:
-                if k >= 0 and own[k]["is_used"] and own[k]["station"] == s:
+            is_known = k >= 0 and own[k]["is_used"]
+            if not _is_among(here, stations.corridor[s]):
+                if is_known:
                     _go_out(own[k])
+                continue
+            is_watched = _is_watched(stations, s, track.time[i])
+            if not is_watched and not is_known:
                 continue
             _, along_m = path_offset(
                 track.lon[i], track.lat[i], s, stations.start, stations.ends, stations.along_m,
@@ -177,9 +203,10 @@ def _advance(
                 _stay(slot, s, past_m, is_open, track, i)
             else:
                 emitted = _come_back(slot, past_m, is_open, track, i, params, out, emitted)
-        for k in range(len(own)):
-            if own[k]["is_used"]:
-                needs_from[i] = min(needs_from[i], own[k]["started"])
+            # A road that is watched no more can be come back to, and not be left.
+            if not is_watched and slot["outside"] == 0:
+                slot["is_used"] = False
+        needs_from[i] = _began(own, needs_from[i])
     return len(rows), emitted
 
 
@@ -192,8 +219,9 @@ class StationAvoided:
         self._table = table
         paths = table.paths
         self._stations = _Stations(
-            table.corridor, table.at_m, table.is_open, paths.start, paths.ends, paths.along_m,
-            paths.length_m, paths.chunk_start, paths.chunk_box,
+            table.corridor, table.at_m, table.is_open, table.valid_from, table.valid_to,
+            paths.start, paths.ends, paths.along_m, paths.length_m, paths.chunk_start,
+            paths.chunk_box,
         )  # fmt: skip
         self._slots = np.zeros((0, _FIRST_SLOTS), _SLOT)
         self._is_goods = np.zeros(len(rulebook.vehicles), np.bool_)

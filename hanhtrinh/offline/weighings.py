@@ -13,10 +13,10 @@ from devices.codec import LATEST_AHEAD_US, Codec
 from devices.formats.weighing.csv_lines import WEIGH_CSV
 from devices.formats.weighing.json_messages import WEIGH_JSON
 from geofence.errors import RegistryError
+from geofence.opening import OpeningError, weekly_hours
 from geofence.registry import GeoJson, StationKind, StationRule, WeeklyHours
 from geofence.station_table import checked_station
 from hanhtrinh.offline.fixes import LATEST_US
-from hanhtrinh.offline.opening import OpeningError, weekly_hours
 from hanhtrinh.offline.tables import Row, read_table
 from hanhtrinh.offline.wrong_file import WrongFileError, text_of
 

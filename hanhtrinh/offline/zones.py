@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from geofence.errors import RegistryError
 from geofence.geometry import Shape
+from geofence.opening import OpeningError, weekly_hours
 from geofence.registry import BEGINNING_US, END_US, WeeklyHours, Zone
 from geofence.zone_table import SPEED_RANGE, check_zone
 from hanhtrinh.offline.features import Feature, is_number, read_features
-from hanhtrinh.offline.opening import OpeningError, weekly_hours
 
 KINDS: Final = ("speed", "banned", "terminal", "stop", "watch")
 PROPERTIES: Final = (

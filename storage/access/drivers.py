@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 import msgspec
 from psycopg import AsyncConnection
 
+from storage.forgetting import SEARCH_BYTES, SEARCH_ROWS
 from storage.queries import queries
 from storage.reading.loading import rows_of, with_key
 from storage.reading.paging import Page, page_of
@@ -14,6 +15,9 @@ SQL = queries("drivers")
 
 MOST_ROWS: Final = 50_000
 """Of each kind in one file: years of driving."""
+
+MOST_MESSAGES: Final = 1_000
+"""Of the quarantine: 6 MB of excerpts."""
 
 
 class Driver(msgspec.Struct, frozen=True):
@@ -72,6 +76,24 @@ class Mark(msgspec.Struct, frozen=True):
     times: int
     first_at: str
     last_at: str
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A message that could not be used and has the driver's number, or a card, in it.
+
+    digest: SHA-256 of topic, a zero byte and the whole message, hexadecimal. excerpt: its bytes, 4
+    KiB at most, in base64; skipped: how many there are before these.
+    """
+
+    id: int
+    received: str
+    last_seen: str
+    topic: str
+    reason: str
+    payload_bytes: int
+    digest: str
+    skipped: int
+    excerpt: str
 
 
 class Erasure(msgspec.Struct, frozen=True):
@@ -149,6 +171,30 @@ async def marks(conn: AsyncConnection[Any], number: int) -> list[Mark]:
     found = rows_of(conn, Mark)
     await found.execute(SQL["marks"], {"driver": number, "rows": MOST_ROWS + 1})
     return await found.fetchall()
+
+
+async def quarantined(conn: AsyncConnection[Any], number: int) -> list[Quarantined]:
+    """Messages in the quarantine that name a driver, oldest first, MOST_MESSAGES + 1 at most.
+
+    For callers who may see the quarantine. All of it is looked at, in steps.
+    """
+    row = await (await conn.execute(SQL["names"], {"driver": number})).fetchone()
+    assert row is not None
+    if row[0] is None:
+        return []
+    found: list[Quarantined] = []
+    step = {"names": row[0], "after": 0, "rows": SEARCH_ROWS, "bytes": SEARCH_BYTES}
+    while len(found) <= MOST_MESSAGES:
+        rows = await (await rows_of(conn, _of_step).execute(SQL["quarantined"], step)).fetchall()
+        if not rows:
+            break
+        step["after"] = rows[0][0]
+        found += [message for _, message in rows if message is not None]
+    return found[: MOST_MESSAGES + 1]
+
+
+def _of_step(until: int, number: int | None, *rest: Any) -> tuple[int, Quarantined | None]:
+    return until, None if number is None else Quarantined(number, *rest)
 
 
 async def erase(conn: AsyncConnection[Any], number: int, kept_days: int) -> Erasure | None:

@@ -4,6 +4,7 @@ Belongs here: numbers that are texts and texts that are numbers, days as people 
 them. Bounds are the records' own (`storage.registry.flaws`).
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from geofence.hours import midnight_us
+from geofence.opening import OpeningError, weekly_hours
+from geofence.registry import GeoJson, WeeklyHours
 from storage.bulk.tables import Cell
 
 Read = Callable[[Cell, ZoneInfo], Any]
@@ -118,6 +121,26 @@ def read_choice(choices: Mapping[str, str]) -> Read:
         return meant
 
     return read
+
+
+def read_hours(cell: Cell, zone: ZoneInfo) -> WeeklyHours | None:
+    """Opening hours as OpenStreetMap writes them; None: always."""
+    try:
+        return weekly_hours(read_text(cell, zone))
+    except OpeningError as error:
+        why = f" ({error.why})" if error.why else ""
+        raise ValueError(f"{error.expected}{why}") from None
+
+
+def read_line(cell: Cell, _: ZoneInfo) -> GeoJson:
+    """A GeoJSON LineString."""
+    try:
+        found = json.loads(cell) if isinstance(cell, str) else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("type") != "LineString":
+        raise ValueError("a GeoJSON LineString")
+    return found
 
 
 def _local(cell: Cell) -> datetime:

@@ -13,11 +13,13 @@ from storage.bulk.cells import (
     read_count,
     read_date,
     read_flag,
+    read_hours,
     read_instant,
     read_last_day,
+    read_line,
     read_number,
 )
-from storage.bulk.columns import DEGREES, FRACTION, KG, KMH, Column
+from storage.bulk.columns import DEGREES, FRACTION, KG, KMH, METRES, Column
 from storage.registry.records import (
     BADGE_KINDS,
     AssignmentRecord,
@@ -164,7 +166,13 @@ TABLES: Final[Mapping[str, TableKind]] = {
             Column("province", "Tỉnh, thành phố", ("tỉnh", "tỉnh thành", "địa phương")),
             Column("kind", "Loại trạm", ("loại",), read_choice(STATION_KIND)),
             Column("tolerance", "Sai số", (), read_number, FRACTION),
+            Column("approach", "Đường dẫn vào trạm", (), read_line),
+            Column("corridor_m", "Bề rộng hành lang", (), read_number, METRES),
             Column("is_two_way", "Hai chiều", ("two way",), read_flag),
+            Column(
+                "hours", "Giờ hoạt động", ("giờ mở cửa", "opening hours"), read_hours,
+                fills="weekly_hours",
+            ),
         ),
     ),
     "badges": TableKind(

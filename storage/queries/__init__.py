@@ -1,7 +1,8 @@
 """Every SQL statement of the storage, in files beside this one, read by name.
 
 A file is a list of blocks. Each begins with `-- name: NAME`, then a comment with its purpose.
-No text is ever pasted into a statement: values travel as parameters.
+No text is ever pasted into a statement: values travel as parameters, and where two tables of one
+form share a statement, their names as `psycopg.sql` quotes them.
 """
 
 import re

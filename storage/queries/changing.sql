@@ -143,44 +143,25 @@ WITH k AS MATERIALIZED (
 INSERT INTO device_assignments (device_id, vehicle_id, valid_from, valid_to)
 SELECT h.device_id, h.new, h.at, h.valid_to FROM held h WHERE h.valid_from < h.at ORDER BY h.id
 
--- name: move_badges
--- A badge goes on, but not to another operator: it is that operator's licence.
+-- name: move_licences
+-- What an operator is licensed to do with a vehicle goes on with it, but not to another operator.
+-- {table}: where it stands, {carried}: what it says beside the vehicle and the span.
 WITH k AS MATERIALIZED (
     SELECT k.*, o.operator_id = n.operator_id AS is_kept
     FROM unnest(%(old)s::integer[], %(new)s::integer[], %(at)s::timestamptz[]) k (old, new, at)
     JOIN vehicles o ON o.id = k.old JOIN vehicles n ON n.id = k.new
 ), held AS MATERIALIZED (
     SELECT b.*, k.new, k.at, k.is_kept
-    FROM badges b JOIN k ON b.vehicle_id = k.old WHERE b.valid_to > k.at
+    FROM {table} b JOIN k ON b.vehicle_id = k.old WHERE b.valid_to > k.at
 ), ended AS (
-    UPDATE badges b
+    UPDATE {table} b
     SET valid_to = CASE WHEN h.valid_from < h.at OR NOT h.is_kept THEN greatest(h.at, b.valid_from)
                         ELSE b.valid_to END,
         vehicle_id = CASE WHEN h.valid_from < h.at OR NOT h.is_kept THEN b.vehicle_id ELSE h.new END
     FROM held h WHERE b.id = h.id
 )
-INSERT INTO badges (number, kind, vehicle_id, is_extra, valid_from, valid_to)
-SELECT h.number, h.kind, h.new, h.is_extra, h.at, h.valid_to
-FROM held h WHERE h.is_kept AND h.valid_from < h.at ORDER BY h.id
-
--- name: move_vehicle_routes
--- The same for routes.
-WITH k AS MATERIALIZED (
-    SELECT k.*, o.operator_id = n.operator_id AS is_kept
-    FROM unnest(%(old)s::integer[], %(new)s::integer[], %(at)s::timestamptz[]) k (old, new, at)
-    JOIN vehicles o ON o.id = k.old JOIN vehicles n ON n.id = k.new
-), held AS MATERIALIZED (
-    SELECT b.*, k.new, k.at, k.is_kept
-    FROM vehicle_routes b JOIN k ON b.vehicle_id = k.old WHERE b.valid_to > k.at
-), ended AS (
-    UPDATE vehicle_routes b
-    SET valid_to = CASE WHEN h.valid_from < h.at OR NOT h.is_kept THEN greatest(h.at, b.valid_from)
-                        ELSE b.valid_to END,
-        vehicle_id = CASE WHEN h.valid_from < h.at OR NOT h.is_kept THEN b.vehicle_id ELSE h.new END
-    FROM held h WHERE b.id = h.id
-)
-INSERT INTO vehicle_routes (vehicle_id, route_code, valid_from, valid_to)
-SELECT h.new, h.route_code, h.at, h.valid_to
+INSERT INTO {table} (vehicle_id, valid_from, valid_to, {carried})
+SELECT h.new, h.at, h.valid_to, {carried}
 FROM held h WHERE h.is_kept AND h.valid_from < h.at ORDER BY h.id
 
 -- name: move_devices

@@ -45,6 +45,17 @@ ORDER BY a.id DESC LIMIT %(rows)s
 SELECT m.key, m.value, m.times, m.first_at, m.last_at FROM marks_of_driver(%(driver)s) m
 ORDER BY m.key, m.first_at LIMIT %(rows)s
 
+-- name: names
+-- What a driver is called in messages; NULL: nothing that the caller may know.
+SELECT names_of_driver(%(driver)s)
+
+-- name: quarantined
+-- One step of a search of the quarantine for names: where it ended, and what it found. No row: it is
+-- over, or not the caller's.
+SELECT f.until, f.id, f.received, f.last_seen, f.topic, f.reason, f.payload_bytes, encode(f.digest, 'hex'),
+       f.skipped, translate(encode(f.excerpt, 'base64'), E'\n', '')
+FROM find_in_quarantine(%(names)s::text[], %(after)s, %(rows)s, %(bytes)s) f
+
 -- name: erase
 -- Erase who a driver is, unless something has to be kept.
 SELECT e.why, e.kept_until, e.texts, e.files, e.extras

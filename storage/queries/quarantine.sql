@@ -5,7 +5,9 @@ SELECT digest FROM quarantine WHERE digest = ANY(%(digest)s::bytea[]) AND releas
 -- name: count_repeats
 -- Count messages that wait already. Returns which of the given ones those are.
 UPDATE quarantine q SET seen = q.seen + k.seen, last_seen = greatest(q.last_seen, k.last_seen),
-    reason = k.reason, at = k.at, detail = k.detail, ident = k.ident
+    reason = k.reason, at = k.at, ident = k.ident,
+    -- Of what was emptied, words of the message do not come back.
+    detail = CASE WHEN q.emptied_at IS NULL THEN k.detail ELSE q.detail END
 FROM unnest(%(reason)s::text[], %(at)s, %(detail)s::text[], %(ident)s::text[], %(digest)s::bytea[],
             %(seen)s, %(last_seen)s)
      AS k (reason, at, detail, ident, digest, seen, last_seen)
@@ -25,7 +27,8 @@ FROM unnest(%(received)s, %(topic)s::text[], %(payload)s::bytea[], %(payload_byt
            last_seen)
 ON CONFLICT (digest) WHERE released_at IS NULL DO UPDATE SET
     seen = q.seen + excluded.seen, last_seen = greatest(q.last_seen, excluded.last_seen),
-    reason = excluded.reason, at = excluded.at, detail = excluded.detail, ident = excluded.ident
+    reason = excluded.reason, at = excluded.at, ident = excluded.ident,
+    detail = CASE WHEN q.emptied_at IS NULL THEN excluded.detail ELSE q.detail END
 
 -- name: groups_of_hours
 -- How many groups hours have.
@@ -83,6 +86,10 @@ WHERE c.hour >= %(since)s
   AND (%(sender)s::text IS NULL OR c.sender = %(sender)s)
 GROUP BY c.reason, c.sender
 ORDER BY 3 DESC, 1, 2 LIMIT %(limit)s
+
+-- name: forget
+-- One step of the search for erased drivers (migrations/sql/0023_quarantine.sql).
+SELECT f.driver, f.emptied, f.reached, f.is_over FROM forget_in_quarantine(%(rows)s, %(bytes)s) f
 
 -- name: drop_released
 -- Delete entries that were released long ago, some at a time.

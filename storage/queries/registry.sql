@@ -47,15 +47,15 @@ SELECT route_id, direction, departs, days, valid_from, valid_to
 FROM route_slots ORDER BY route_id, seq
 
 -- name: stations
--- The weigh stations.
-SELECT id, code, lon, lat, name, kind, tolerance, calibrated_until, column_map, approach,
-       corridor_m, is_two_way, weekly_hours
-FROM weigh_stations ORDER BY id
+-- What every weigh station was in time, as far as anything is judged by it.
+SELECT w.id, w.code, f.lon, f.lat, w.name, f.kind, f.tolerance, w.calibrated_until, f.approach,
+       f.corridor_m, f.is_two_way, f.weekly_hours, f.valid_from, f.valid_to
+FROM weigh_stations w JOIN station_facts f ON f.station_id = w.id
+ORDER BY w.id, f.valid_from
 
--- name: station_facts
--- What stations were at each instant, as far as weighings are judged by it.
-SELECT station_id, valid_to, tolerance, kind, lon, lat FROM station_facts
-ORDER BY station_id, valid_from
+-- name: column_maps
+-- Weigh stations that send CSV, and what they call our columns.
+SELECT code, column_map FROM weigh_stations WHERE column_map IS NOT NULL
 
 -- name: calibrations
 -- When the masses of stations can be relied on.

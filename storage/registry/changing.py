@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from storage.errors import NotAllowedError
 from storage.queries import queries
@@ -33,6 +33,12 @@ ENDED_BY: Final[Mapping[str, Sequence[str]]] = {
     "device": ("end_device_assignments",),
 }  # fmt: skip
 """What ends with it."""
+
+LICENCES: Final[Mapping[str, Sequence[str]]] = {
+    "badges": ("number", "kind", "is_extra"),
+    "vehicle_routes": ("route_code",),
+}
+"""Tables of what an operator is licensed to do with a vehicle, and the columns that say what."""
 
 
 async def change(
@@ -123,10 +129,19 @@ async def _change_vehicles(
     if followed:
         old, new, at = (list(column) for column in zip(*followed, strict=True))
         moved = {"old": old, "new": new, "at": at}
-        for what in ("assignments", "badges", "vehicle_routes", "devices"):
-            await conn.execute(SQL[f"move_{what}"], moved)
+        await conn.execute(SQL["move_assignments"], moved)
+        for table, carried in LICENCES.items():
+            await conn.execute(_moving(table, carried), moved)
+        await conn.execute(SQL["move_devices"], moved)
     by_number = {before: after for before, after, _ in followed}
     return [by_number.get(number, number) for number in numbers]
+
+
+def _moving(table: str, carried: Sequence[str]) -> sql.Composed:
+    """The statement `move_licences` for a table of LICENCES."""
+    text = SQL["move_licences"].decode()
+    columns = sql.SQL(", ").join(map(sql.Identifier, carried))
+    return sql.SQL(text).format(table=sql.Identifier(table), carried=columns)
 
 
 def _check_all(noun: str, changed: int, wanted: int) -> None:

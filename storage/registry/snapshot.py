@@ -1,8 +1,8 @@
 """A picture of the whole registry, as the plain values that judging is done by."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -10,7 +10,6 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.types.json import set_json_loads
 
 from geofence.registry import (
-    END_US,
     Route,
     RouteSlot,
     RouteStop,
@@ -42,8 +41,6 @@ class RegistrySnapshot:
     devices, plates: which vehicle an ident or a plate means, and when.
     drivers: id by licence.
     column_maps: by weigh station code, for stations that send CSV: our column -> their header.
-    station_times: by id, the station as it was up to each of some instants, ascending; the last is
-        END_US. `stations` are as they are now.
     """
 
     version: int
@@ -56,9 +53,7 @@ class RegistrySnapshot:
     drivers: Mapping[str, int]
     column_maps: Mapping[str, Mapping[str, str]]
     _vehicles: Mapping[int, VehicleRule] = field(default_factory=dict, repr=False)
-    station_times: Mapping[int, Sequence[tuple[int, StationRule]]] = field(
-        default_factory=dict, repr=False
-    )
+    _stations: Mapping[int, list[StationRule]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, **parts: Any) -> Self:
@@ -66,6 +61,7 @@ class RegistrySnapshot:
         return cls(
             **parts,
             _vehicles={vehicle.id: vehicle for vehicle in parts["vehicles"]},
+            _stations=_versions(parts["stations"]),
         )
 
     def vehicle(self, vehicle_id: int) -> VehicleRule:
@@ -74,8 +70,8 @@ class RegistrySnapshot:
 
     def station(self, station_id: int, at_us: int) -> StationRule:
         """The weigh station of an id as it was at an instant; KeyError for an unknown one."""
-        times = self.station_times[station_id]
-        return next(station for until, station in times if at_us < until or until == END_US)
+        *past, now = self._stations[station_id]
+        return next((station for station in past if at_us < station.valid_to), now)
 
 
 async def version(conn: AsyncConnection) -> int:
@@ -100,7 +96,8 @@ async def load(conn: AsyncConnection) -> RegistrySnapshot:
         plates=tuple(Tenure(row[1], row[0], row[10], row[11]) for row in vehicles),
         devices=tuple(Tenure(*row) for row in await _rows(cur, "devices")),
         drivers=dict(await _rows(cur, "drivers")),
-        **await _stations(cur),
+        stations=await _stations(cur),
+        column_maps=dict(await _rows(cur, "column_maps")),
     )
 
 
@@ -166,10 +163,24 @@ async def _vehicle_rules(
     return tuple(VehicleRule(*(*row[:10], tuple(routes.get(row[0], ())))) for row in vehicles)
 
 
+def _versions(stations: Iterable[StationRule]) -> dict[int, list[StationRule]]:
+    found: dict[int, list[StationRule]] = defaultdict(list)
+    for station in stations:
+        found[station.id].append(station)
+    return dict(found)
+
+
+async def _stations(cur: AsyncCursor) -> tuple[StationRule, ...]:
+    calibrations: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for station_id, *span in await _rows(cur, "calibrations"):
+        calibrations[station_id].append((span[0], span[1]))
+    return tuple(_station(row, calibrations) for row in await _rows(cur, "stations"))
+
+
 def _station(
     row: tuple[Any, ...], calibrations: Mapping[int, list[tuple[int, int]]]
 ) -> StationRule:
-    hours = row[12]
+    hours = row[11]
     return StationRule(
         id=row[0],
         code=row[1],
@@ -179,29 +190,11 @@ def _station(
         kind=row[5],
         tolerance=row[6],
         calibrated_until=row[7],
-        approach=row[9],
-        corridor_m=row[10],
-        is_two_way=row[11],
+        approach=row[8],
+        corridor_m=row[9],
+        is_two_way=row[10],
         weekly_hours=None if hours is None else tuple(tuple(span) for span in hours),
         calibrations=tuple(calibrations[row[0]]) if row[0] in calibrations else None,
+        valid_from=row[12],
+        valid_to=row[13],
     )
-
-
-async def _stations(cur: AsyncCursor) -> dict[str, Any]:
-    rows = await _rows(cur, "stations")
-    calibrations: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for station_id, *span in await _rows(cur, "calibrations"):
-        calibrations[station_id].append((span[0], span[1]))
-    stations = {row[0]: _station(row, calibrations) for row in rows}
-    times: dict[int, list[tuple[int, StationRule]]] = defaultdict(list)
-    for station_id, until, tolerance, kind, lon, lat in await _rows(cur, "station_facts"):
-        if station_id in stations:  # else made while this was read: seen the next time
-            as_it_was = replace(
-                stations[station_id], tolerance=tolerance, kind=kind, lon=lon, lat=lat
-            )
-            times[station_id].append((until, as_it_was))
-    return {
-        "stations": tuple(stations.values()),
-        "station_times": times,
-        "column_maps": {row[1]: row[8] for row in rows if row[8] is not None},
-    }

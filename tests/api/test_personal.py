@@ -1,13 +1,16 @@
 """Personal data of drivers: masked, written down when it is read, handed out, erased."""
 
 import json
+from base64 import b64decode
 
 import pytest
 
 from api.access import PERSONAL
+from storage import forgetting, quarantine
 from storage.access import audit
+from storage.quarantine import Quarantined
 from tests.api.server import document
-from tests.api.world import do
+from tests.api.world import T0, do
 
 LICENCE = "790000000001"
 WINDOW = "from=2026-05-04T08:00:00Z&to=2026-05-04T09:00:00Z"
@@ -18,6 +21,10 @@ def rows(dsn):
         return [row async for row in audit.rows(conn)]
 
     return do(dsn, look)
+
+
+async def fetched(conn, query):
+    return await (await conn.execute(query.encode())).fetchall()
 
 
 def pages(world) -> list[str]:
@@ -92,6 +99,13 @@ def test_a_driver_is_handed_what_is_held_and_erased_when_nothing_has_to_be_kept(
     world = own_api.world
     text = own_api.north.ask("GET", "/drivers/1/data").text
     assert LICENCE in text
+    unread = Quarantined("gsht/v1/json/z", b'{"driver": "790000000001", oops', T0, "bad_syntax")
+    do(world.dsn, lambda conn: quarantine.insert(conn, [unread]))
+    # Others may be named in such messages: they are for whoever may see the quarantine.
+    assert own_api.north.get("/drivers/1/data")["quarantined"] is None
+    [found] = own_api.inspector.get("/drivers/1/data")["quarantined"]
+    assert (found["topic"], found["payload_bytes"]) == (unread.topic, 31)
+    assert b64decode(found["excerpt"]) == unread.payload
     assert own_api.client(world.others["reader"]).ask("GET", "/drivers/1/data").status_code == 403
 
     do(world.dsn, lambda conn: conn.execute("UPDATE violations SET driver_id = 1"))
@@ -115,5 +129,12 @@ def test_a_driver_is_handed_what_is_held_and_erased_when_nothing_has_to_be_kept(
     for page in pages(world):
         assert LICENCE not in own_api.inspector.ask("GET", page).text
     assert rows(world.dsn)[-1].action in PERSONAL
+    # What nobody could read is emptied by the next round of upkeep, which says so.
+    before = len(rows(world.dsn))
+    assert do(world.dsn, lambda conn: forgetting.forget(conn, "here")) == 1
+    [row] = rows(world.dsn)[before:]
+    assert (row.actor, row.action) == ("upkeep", "forget_in_quarantine")
+    kept = "SELECT payload, payload_bytes, reason FROM quarantine WHERE emptied_at IS NOT NULL"
+    assert do(world.dsn, lambda conn: fetched(conn, kept)) == [(b"", 31, "bad_syntax")]
     assert "erase_driver" in [row.action for row in rows(world.dsn)]
     assert LICENCE not in str(rows(world.dsn))

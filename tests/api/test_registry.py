@@ -242,8 +242,10 @@ def test_a_station_is_changed_and_calibrated_and_its_history_is_everybodys(api):
     make(api.inspector, "/calibrations", **lapsed)
     assert not api.inspector.get(f"/stations/{made['id']}")["is_calibrated"]
     assert flaws(api.inspector.ask("POST", "/calibrations", json=lapsed)) == ["body.valid_from"]
-    assert [one["action"] for one in api.south.get(f"/stations/{made['id']}/history")["items"]] == [
-        "changed", "made",
+    last, first = api.south.get(f"/stations/{made['id']}/history")["items"]
+    assert (last["action"], first["action"]) == ("changed", "made")
+    assert [last[when]["weekly_hours"] for when in ("before", "after")] == [
+        None, [["mon", "06:00", "22:00"]],
     ]  # fmt: skip
 
 

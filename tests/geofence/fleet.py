@@ -100,7 +100,16 @@ STATIONS = [
     ),
     StationRule(
         2, "T2", at(12)[0], at(12)[1], approach=line((0,), (30,)), corridor_m=250.0,
-        weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")),
+        weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")), valid_to=CHANGE_US,
+    ),
+    StationRule(
+        2, "T2", at(12)[0], at(12)[1], tolerance=0.1, approach=line((0,), (30,)), corridor_m=250.0,
+        weekly_hours=(("wed", "05:00", "05:40"), ("thu", "00:00", "24:00")), valid_from=CHANGE_US,
+        valid_to=AC_ENDS_US,
+    ),
+    StationRule(
+        2, "T2", at(14)[0], at(14)[1], approach=line((2,), (26,)), corridor_m=120.0,
+        valid_from=AC_ENDS_US,
     ),
     StationRule(3, "T3", at(30)[0], at(30)[1]),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from geofence.judge import Judge
 from geofence.profile import shipped_profile
 from geofence.registry import StationRule, VehicleRule
 from geofence.rulebook import Rulebook
-from geofence.station_table import checked_station
+from geofence.station_table import StationTable, checked_station
 from tests.geofence.scene import METRES_NORTH, START_US, fixes
 
 EAST = 1 / (111_195.0802335 * math.cos(math.radians(10.0)))
@@ -26,7 +27,7 @@ def number(interval, name):
     return interval.details[name]
 
 
-def avoided(places, station=STATION, vehicle=None, every_s=60, profile=None):
+def avoided(places, *stations, vehicle=None, every_s=60, profile=None):
     """(station, first fix, last fix, left before, returned behind, driven) of a drive.
 
     places: (metres east of the road, metres north of its beginning).
@@ -36,7 +37,8 @@ def avoided(places, station=STATION, vehicle=None, every_s=60, profile=None):
         lon=[106.0 + p[0] * EAST for p in places],
     )  # fmt: skip
     profiles = [profile or shipped_profile()]
-    book = Rulebook.build(profiles, [], [], [vehicle or VehicleRule(1)], stations=[station])
+    stations = stations or (STATION,)
+    book = Rulebook.build(profiles, [], [], [vehicle or VehicleRule(1)], stations=stations)
     judged = Judge(book).advance(batch, np.zeros(len(batch), np.bool_))
     return [
         (
@@ -78,9 +80,7 @@ def test_it_is_left_within_five_kilometres_and_reached_again_within_ten():
 
 def test_it_is_judged_in_the_direction_that_is_weighed():
     there = detour()
-    both = StationRule(
-        1, "T1", STATION.lon, STATION.lat, approach=ROAD, corridor_m=50.0, is_two_way=True
-    )
+    both = replace(STATION, is_two_way=True)
     assert avoided(there[::-1]) == []
     assert avoided(there[::-1], both) == [("T1", 2, 6, 2_000, 2_000, 4_800)]
     assert avoided(there, both) == avoided(there)
@@ -106,10 +106,36 @@ def test_a_station_that_was_closed_was_not_avoided():
     # START_US is a Wednesday, 05:13:20; the road is left two minutes later.
     for begins, ends, expected in (("05:00", "05:16", 1), ("05:00", "05:15", 0)):
         hours = (("wed", begins, ends),)
-        station = StationRule(
-            1, "T1", STATION.lon, STATION.lat, approach=ROAD, corridor_m=50.0, weekly_hours=hours
-        )
+        station = replace(STATION, weekly_hours=hours)
         assert len(avoided(detour(), station)) == expected
+
+
+CLOSED = replace(STATION, weekly_hours=())
+ELSEWHERE = replace(
+    STATION, lon=106.1,
+    approach={"type": "LineString", "coordinates": [[106.1, 10.0], [106.1, 10.3]]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("other", [CLOSED, ELSEWHERE, replace(STATION, approach=None)])
+@pytest.mark.parametrize("changed", range(8))
+def test_it_is_judged_by_the_road_and_the_hours_that_held_when_the_road_was_left(other, changed):
+    # The road is left after fix 2, and fix 6 is the first that is back on it.
+    change_us = START_US + 60_000_000 * changed
+    found = [("T1", 2, 6, 2_000, 2_000, 4_800)]
+    then, now = replace(STATION, valid_to=change_us), replace(other, valid_from=change_us)
+    assert avoided(detour(), then, now) == (found if changed > 2 else [])
+    then, now = replace(other, valid_to=change_us), replace(STATION, valid_from=change_us)
+    assert avoided(detour(), then, now) == (found if changed <= 2 else [])
+
+
+def test_a_change_of_what_nobody_watches_by_changes_nothing_on_the_way():
+    for changed in range(8):
+        change_us = START_US + 60_000_000 * changed
+        then = replace(STATION, valid_to=change_us)
+        now = replace(STATION, valid_from=change_us, tolerance=0.1, kind="wim")
+        assert avoided(detour(), then, now) == avoided(detour())
+        assert len(StationTable.build([then, now])) == 1
 
 
 def test_only_goods_vehicles_are_to_stop_there():

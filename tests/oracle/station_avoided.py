@@ -36,7 +36,7 @@ def avoided(world, vehicle, fixes, station, line):
                 found.append(
                     interval(world, vehicle, "station_avoided", station.code, own, details, False)
                 )
-                left = at + len(back) - 1
+                left = at = at + len(back) - 1
             elif not all(back):
                 # Stray fixes on the road: it is still away.
                 at += back.index(False)
@@ -45,7 +45,9 @@ def avoided(world, vehicle, fixes, station, line):
                 break  # what comes next decides
         else:
             left = at
-        at = max(at, left) + 1
+        if not station.valid_from <= fixes[left].time < station.valid_to:
+            left = None
+        at += 1
     return found
 
 

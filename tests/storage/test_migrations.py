@@ -116,3 +116,49 @@ def test_what_was_registered_before_there_were_registrations_goes_on(empty_datab
         ) == [("assignment", 2), ("vehicle", 2)]
 
     connected(empty_database, after)
+
+
+def test_what_stations_were_is_learnt_from_their_history_span_by_span(empty_database):
+    run(empty_database, "0022")
+    road = """'{"type": "LineString", "coordinates": [[105, 20.9], [105, 21.1]]}'"""
+    spans = "SELECT {} FROM station_facts WHERE station_id = 1 ORDER BY valid_from"
+
+    async def before(conn):
+        await conn.execute(
+            f"INSERT INTO weigh_stations (code, lon, lat, approach, corridor_m) VALUES"
+            f" ('t', 105, 21, {road}, 50), ('other', 105, 21, NULL, NULL)".encode()
+        )
+        for change in (
+            'weekly_hours = \'[["mon", "06:00", "22:00"]]\'',
+            "tolerance = 0.1",
+            "name = 'T'",
+            "weekly_hours = '[]', kind = 'wim'",
+            "tolerance = 0.2, retired_at = now()",
+        ):
+            await conn.execute(f"UPDATE weigh_stations SET {change} WHERE code = 't'".encode())
+        return await rows(conn, spans.format("valid_from::text"))
+
+    begun = connected(empty_database, before)
+    assert len(begun) == 4
+    upgrade(empty_database)
+
+    async def after(conn):
+        told = await rows(
+            conn,
+            spans.format("tolerance, kind, weekly_hours::text, corridor_m, approach IS NULL"),
+        )
+        ends = await rows(conn, spans.format("valid_from::text, valid_to::text"))
+        others = await rows(conn, "SELECT count(*) FROM station_facts WHERE station_id = 2")
+        return told, ends, others
+
+    told, ends, others = connected(empty_database, after)
+    monday = '[["mon", "06:00", "22:00"]]'
+    assert told == [
+        (0, "static", None, 50, False), (0, "static", monday, 50, False),
+        (0.1, "static", monday, 50, False), (0.1, "wim", "[]", 50, False),
+        (0.2, "wim", "[]", None, True),
+    ]  # fmt: skip
+    # What began a span before still does, to the microsecond; spans follow each other.
+    assert {since for (since,) in begun} < {since for since, _ in ends}
+    assert [until for _, until in ends[:-1]] == [since for since, _ in ends[1:]]
+    assert others == [(1,)]

@@ -270,6 +270,35 @@ def test_a_weighing_is_judged_by_what_its_station_was_when_it_weighed(dsn):
     connected(dsn, work)
 
 
+def test_the_road_and_the_hours_of_a_station_hold_from_change_to_change(dsn):
+    road = {"type": "LineString", "coordinates": [[105, 20.9], [105, 21.1]]}
+    always = StationRecord(code="t-2", lon=105, lat=21, approach=road, corridor_m=50)
+    by_day = replace(always, weekly_hours=(("mon", "06:00", "22:00"),))
+    both_ways = replace(by_day, is_two_way=True)
+
+    async def work(conn):
+        [number] = await registering.register(conn, [always])
+        for changed in (by_day, replace(by_day, name="T"), both_ways):
+            await changing.change(conn, [number], [changed])
+        await changing.retire(conn, "station", [number])
+        snapshot = await registry.load(conn)
+        return snapshot, [station for station in snapshot.stations if station.id == number]
+
+    snapshot, told = connected(dsn, work)
+    assert [(one.approach, one.corridor_m, one.is_two_way, one.weekly_hours) for one in told] == [
+        (road, 50, False, None), (road, 50, False, by_day.weekly_hours),
+        (road, 50, True, by_day.weekly_hours),
+        # Nobody avoids a station that is closed for good.
+        (None, None, True, by_day.weekly_hours),
+    ]  # fmt: skip
+    ends = [one.valid_to for one in told]
+    assert [one.valid_from for one in told] == [BEGINNING_US, *ends[:-1]]
+    assert ends[-1] == END_US
+    for one in told:
+        assert snapshot.station(one.id, one.valid_from) is one
+        assert snapshot.station(one.id, one.valid_to - 1) is one
+
+
 def test_badges_and_routes_end_with_the_operator_and_devices_go_along(dsn):
     async def work(conn):
         [number] = await registering.register(conn, [truck("29C60000")])
@@ -293,6 +322,46 @@ def test_badges_and_routes_end_with_the_operator_and_devices_go_along(dsn):
         ) == [("south", sold)]
 
     connected(dsn, work)
+
+
+GIVEN = """
+WITH one AS (
+    INSERT INTO badges (number, kind, vehicle_id, is_extra, valid_from, valid_to)
+    SELECT %(plate)s || n, 'truck', %(vehicle)s, n = 2, since, '2099-01-01'
+    FROM (VALUES (1, timestamptz '2026-03-01'), (2, '2098-01-01')) k (n, since)
+    RETURNING number, vehicle_id, valid_from, valid_to
+)
+INSERT INTO vehicle_routes (route_code, vehicle_id, valid_from, valid_to) SELECT * FROM one
+"""
+"""A badge and a route that hold, and one of each that has not begun."""
+STANDING = """
+SELECT right(route_code, 1), r.vehicle_id, isfinite(r.valid_from) AND r.valid_from = r.valid_to,
+       r.valid_to = '2099-01-01', b.is_extra AND b.kind = 'truck'
+FROM vehicle_routes r
+LEFT JOIN badges b ON (b.number, b.vehicle_id, b.valid_from, b.valid_to) =
+                      (r.route_code, r.vehicle_id, r.valid_from, r.valid_to)
+WHERE route_code LIKE %s ORDER BY 1, 2
+"""
+
+
+@pytest.mark.parametrize("owner", ["north", "south"])
+def test_licences_go_on_with_a_vehicle_unless_the_operator_changes(owner, dsn):
+    plate = {"north": "29C61001", "south": "29C61002"}[owner]
+
+    async def work(conn):
+        [old] = await registering.register(conn, [truck(plate)])
+        await conn.execute(GIVEN, {"plate": plate, "vehicle": old})
+        changed = VehicleRecord(plate=plate, operator=owner, gross_kg=18_000)
+        [new] = await changing.change(conn, [old], [changed])
+        return old, new, await rows(conn, STANDING, f"{plate}%")
+
+    old, new, standing = connected(dsn, work)
+    ended = ("1", old, False, False, False)
+    if owner == "north":
+        expected = [ended, ("1", new, False, True, False), ("2", new, False, True, True)]
+    else:
+        expected = [ended, ("2", old, True, False, True)]
+    assert standing == expected  # of routes, and of badges as well
 
 
 def test_a_change_does_not_reach_behind_what_has_been_judged(dsn):

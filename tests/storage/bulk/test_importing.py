@@ -196,8 +196,8 @@ DRIVERS = """
     790012345678 | Ân        | op1      | C    | 1/6/2030
 """
 STATIONS = """
-    code | name     | Kinh độ | Vĩ độ | kind     | Sai số (%) | Hai chiều
-    T1   | Dầu Giây | 107.1   | 10.9  | cân động | 5          | có
+    code | name     | Kinh độ | Vĩ độ | kind     | Sai số (%) | Hai chiều | Giờ hoạt động
+    T1   | Dầu Giây | 107.1   | 10.9  | cân động | 5          | có        | Mo-Sa 06:00-22:00
 """
 BADGES = """
     number | kind   | plate    | from       | Đến ngày
@@ -211,6 +211,34 @@ BADGES = """
 def test_the_other_tables_come_in_and_come_back_the_same(what, text, fleet):
     assert fleet(what, text) == (Outcome(added=1), [])
     assert fleet(what, text) == (Outcome(unchanged=1), [])
+
+
+def test_a_station_is_given_a_road_and_hours_and_loses_them(bring, database):
+    road = '{"type": "LineString", "coordinates": [[107.0, 10.9], [107.2, 10.9]]}'
+    head = "code | lon | lat | approach | corridor_m | hours"
+    assert bring("stations", f"{head}\nT1 | 107.1 | 10.9 | {road} | 50 | Mo 22:00-05:00") == (
+        Outcome(added=1), []
+    )  # fmt: skip
+    assert bring("stations", f"{head}\nT1 | 107.1 | 10.9 | | |") == (Outcome(changed=1), [])
+    kept = (
+        "SELECT approach IS NULL, corridor_m, weekly_hours FROM station_facts ORDER BY valid_from"
+    )
+    assert connected(database, lambda conn: rows(conn, kept)) == [
+        (False, 50, [["mon", "22:00", "24:00"], ["tue", "00:00", "05:00"]]), (True, None, None),
+    ]  # fmt: skip
+    _, said = bring(
+        "stations", f"{head}\nT1 | 107.1 | 10.9 | by the river | | PH\nT2 | 107 | 10 | {road} | |"
+    )
+    both = "expected it with an approach, and only with one"
+    weekly = (
+        "expected a schedule that is the same every week (public holidays cannot be part of it),"
+        " got 'PH'"
+    )
+    assert said == [
+        "row 2, column D (approach): expected a GeoJSON LineString, got 'by the river'",
+        "row 2, column F (hours): " + weekly,
+        f"row 3, column E (corridor_m): {both}, got nothing",
+    ]
 
 
 @pytest.mark.parametrize(

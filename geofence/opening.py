@@ -1,6 +1,6 @@
-"""Opening hours as OpenStreetMap writes them, as the weekly hours of a zone.
+"""Opening hours as OpenStreetMap writes them, as the weekly hours of a zone or a weigh station.
 
-The text is parsed and evaluated by `opening-hours-py`. A zone's hours are a week that repeats
+The text is parsed and evaluated by `opening-hours-py`. Our hours are a week that repeats
 itself: text that depends on anything but weekday and time is refused, never approximated.
 """
 
@@ -44,7 +44,11 @@ _MONTHS: Final = frozenset(
 
 
 class OpeningError(Exception):
-    """Text that is not a weekly schedule; the message says what was expected."""
+    """Text that is not a weekly schedule. expected: what it should be; why: it is not, or ""."""
+
+    def __init__(self, expected: str, text: str, why: str = "") -> None:
+        self.expected, self.why = expected, why
+        super().__init__(f"expected {expected}, got {text!r}{': ' if why else ''}{why}")
 
 
 def weekly_hours(text: str) -> WeeklyHours | None:
@@ -53,10 +57,9 @@ def weekly_hours(text: str) -> WeeklyHours | None:
         hours = OpeningHours(text)
     except ParserError as error:
         place = re.search(r"--> 1:(\d+)", str(error))
-        where = f" (wrong from character {place[1]})" if place else ""
-        raise OpeningError(
-            f'expected opening hours like "Mo-Fr 06:00-09:00,16:00-20:00", got {text!r}{where}'
-        ) from None
+        why = f"wrong from character {place[1]}" if place else ""
+        form = 'opening hours like "Mo-Fr 06:00-09:00,16:00-20:00"'
+        raise OpeningError(form, text, why) from None
     _check_weekly(text, str(hours))
     found = []
     until = _MONDAY + timedelta(days=7)
@@ -64,7 +67,7 @@ def weekly_hours(text: str) -> WeeklyHours | None:
         if state == State.OPEN:
             found += _by_day(begins, min(ends, until))
     if not found:
-        raise OpeningError(f"expected hours of some length, got {text!r}: never open")
+        raise OpeningError("hours of some length", text, "never open")
     if len(found) == len(DAYS) and all(hour[1:] == ("00:00", "24:00") for hour in found):
         return None
     return tuple(found)
@@ -79,10 +82,8 @@ def _check_weekly(text: str, canonical: str) -> None:
         return
     odd = found[0]
     because = "dates" if odd in _MONTHS or odd.isdigit() else _REASONS.get(odd, odd)
-    raise OpeningError(
-        f"expected a schedule that is the same every week, got {text!r}: {because} "
-        "cannot be part of it"
-    )
+    form = "a schedule that is the same every week"
+    raise OpeningError(form, text, f"{because} cannot be part of it")
 
 
 def _by_day(begins: datetime, ends: datetime) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""Opening hours of zones: what a text means, and which texts are refused."""
+"""Opening hours: what a text means, and which texts are refused."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geofence.hours import DAYS, weekly_minutes
-from hanhtrinh.offline.opening import OpeningError, weekly_hours
+from geofence.opening import OpeningError, weekly_hours
 
 OSM_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 
