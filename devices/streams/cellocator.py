@@ -1,8 +1,9 @@
 """Cellocator: MCGP (older: MCPG), type, unit id, ...; messages are acknowledged with type 4.
 
 Source: "Cellocator Wireless Communication Protocol", sections on messages of types 0, 4, 9 and 11.
-Numbers are low byte first; the last byte of a frame is the sum of what stands behind the mark. The
-identity is the unit id in decimal.
+Numbers are low byte first; the last byte of a frame is the sum of what stands behind the mark, but
+of MCPG, whose last byte is nowhere explained and not looked at. The identity is the unit id in
+decimal.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,8 @@ from typing import ClassVar, Final
 
 from devices.streams.stream import Clock, Step, Stream, garbage
 
-_MARKS: Final = (b"MCGP", b"MCPG")
+_SUMMED: Final = b"MCGP"
+_MARKS: Final = (_SUMMED, b"MCPG")
 _FIXED: Final = {0x00: 70, 0x03: 31, 0x04: 28}
 """Status, programming, acknowledgement: bytes of the frame."""
 
@@ -51,7 +53,7 @@ class CellocatorStream(Stream):
 
     def read(self, frame: bytes) -> Iterable[Step]:
         """Everything is published, and acknowledged by its numerator."""
-        if sum(frame[4:-1]) & 0xFF != frame[-1]:
+        if frame.startswith(_SUMMED) and sum(frame[4:-1]) & 0xFF != frame[-1]:
             return (Step(wrong="bad_checksum"),)
         unit = int.from_bytes(frame[5:9], "little")
         if not unit:

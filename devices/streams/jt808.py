@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from devices.formats.jt808.framing import ident as ident_of
 from devices.streams.checksums import xor_all
 from devices.streams.stream import Clock, Step, Stream, garbage, until
 
@@ -90,7 +91,9 @@ class Jt808Stream(Stream):
         header, body = _header(whole)
         if header is None:
             return (Step(wrong="bad_syntax"),)
-        ident = header.phone.hex().lstrip("0") or "0"
+        ident = ident_of(header.phone)
+        if not ident:
+            return (Step(wrong="bad_identity"),)
         reply = self._reply(header, ident, body)
         if header.message in {_HEARTBEAT, _REGISTER, _AUTHENTICATE}:
             return (Step(ident=ident, reply=reply, refusal=self._refusal(header)),)

@@ -6,7 +6,7 @@ first 15 digits in a row that a line holds are taken for it.
 
 A payload ends with a sentence RMC, which alone has the date; the sentences of the same receiver
 since the one before go with it, so that a GGA brings its satellites and altitude. A line of another
-kind is a payload of its own.
+kind (Totem's, whose fields have bars between them; a query) is a payload of its own.
 """
 
 import re
@@ -15,7 +15,11 @@ from typing import ClassVar, Final
 
 from devices.streams.stream import Clock, Step, Stream, until
 
-_IMEI: Final = re.compile(rb"(?<!\d)\d{15}(?!\d)")
+_IMEI: Final = re.compile(rb"(?:(?<!\d)|(?<=\$\$\d\d))\d{15}(?!\d)")
+"""Totem's texts begin with $$ and two digits of their length."""
+
+_FIELDS: Final = re.compile(rb"[,|]|%2c", re.IGNORECASE)
+"""What a line without is an introduction: between two fields."""
 _WAITS: Final = re.compile(rb"\$G[A-Z](?:DTM|GBS|GGA|GLL|GNS|GRS|GSA|GST|GSV|HDT|VTG|ZDA),")
 _MOST_SENTENCES: Final = 32
 
@@ -39,10 +43,11 @@ class NmeaStream(Stream):
         """Identities and sentences; nothing is answered."""
         line = frame.rstrip()
         # Later lines may hold other numbers of 15 digits: a SIM's, a journey's.
-        found = _IMEI.search(line) if b"," not in line or not self._is_named else None
+        is_name = _FIELDS.search(line) is None
+        found = _IMEI.search(line) if is_name or not self._is_named else None
         ident = found[0].decode("ascii") if found else ""
         self._is_named |= bool(ident)
-        if b"," not in line:
+        if is_name:
             return (Step(ident=ident, wrong="" if ident else "bad_syntax"),)
         self._waiting.append(line)
         if _WAITS.match(line) and len(self._waiting) < _MOST_SENTENCES:

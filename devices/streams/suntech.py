@@ -2,8 +2,9 @@
 
 Source: "ST300/ST600 Communication Protocol" and "Universal Protocol" of Suntech. The identity is
 the second field (the third where the second says Location, as in ST910). A binary frame is a header
-byte, a length u16 that counts what follows it, and begins with the identity, 10 BCD digits. The
-server answers nothing.
+byte, a length u16 that counts what follows it, and begins with the identity, 10 BCD digits; that
+of the ST300 family (02) with the kind of the report, and then 9 BCD digits. The server answers
+nothing.
 """
 
 import re
@@ -14,7 +15,7 @@ from devices.streams.stream import Step, Stream, until
 
 _BINARY: Final = b"\x02\x81\x82"
 _CLOSED: Final = 0x02
-"""Frames that begin with this end with 03."""
+"""Frames that begin with this, those of the ST300 family, end with 03."""
 
 _LINE: Final = re.compile(rb"[A-Z][A-Za-z0-9]{2,8};(?:Location;|Alert;|Alive;|RES;)?(\w{3,20});?.*")
 _LETTERS: Final = bytes(range(ord("A"), ord("Z") + 1))
@@ -40,8 +41,9 @@ class SuntechStream(Stream):
     def read(self, frame: bytes) -> Iterable[Step]:
         """Every one names its sender."""
         if frame[0] in _BINARY:
-            digits = frame[3:8].hex()
-            if len(digits) < 10 or not digits.isdigit():
+            is_closed = frame[0] == _CLOSED
+            digits = frame[4:9].hex()[:9] if is_closed else frame[3:8].hex()
+            if len(digits) < (9 if is_closed else 10) or not digits.isdigit():
                 return (Step(wrong="bad_identity"),)
             return (Step(ident=digits, payload=frame),)
         line = frame[:-1]

@@ -1,6 +1,7 @@
 """Conversations: the same however the bytes are cut, in step again after garbage, and bounded."""
 
 import time
+import zlib
 
 import pytest
 from hypothesis import example, given, settings
@@ -131,6 +132,16 @@ def test_a_login_that_is_no_imei_is_refused():
     ]
     assert STREAMS["wialon"](clock).take(b"#L#../x;NA\r\n") == [
         Step(wrong="bad_login", reply=b"#AL#0\r\n")
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines", [b"#D#1\n", zlib.compress(b"#P#\n")[:-1], zlib.compress(bytes(1 << 20))]
+)
+def test_deflated_lines_that_are_none_or_too_many_are_wrong(lines):
+    stream = STREAMS["wialon"](clock)
+    assert stream.take(b"\xff" + len(lines).to_bytes(2, "little") + lines) == [
+        Step(wrong="bad_syntax")
     ]
 
 
