@@ -174,11 +174,19 @@ def _stops(
         stood = slice(begin, end + 1 if still else end)
         found.append(
             Stop(
-                started, ended, float(lon[stood].mean()), float(lat[stood].mean()),
+                started, ended, _mean_lon(lon[stood]), float(lat[stood].mean()),
                 stood.stop - stood.start, still,
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _mean_lon(lon: F64) -> float:
+    """The mean of longitudes near each other, also over the antimeridian; in [-180, 180]."""
+    if np.ptp(lon) <= 180.0:
+        return float(lon.mean())
+    east = float(np.where(lon < 0.0, lon + 360.0, lon).mean())
+    return east - 360.0 if east > 180.0 else east
 
 
 def _trips(
