@@ -129,7 +129,7 @@ class EgtsStream(Stream):
 
     def _response(self, frame: bytes, records: list[_Record], result: int) -> bytes:
         confirmed = (
-            self._record(record.service, b"\x00\x03\x00" + record.number + b"\x00")
+            self._record(record.service, bytes((_RECORD_RESPONSE, 3, 0)) + record.number + b"\x00")
             for record in records
         )
         return self._packet(_RESPONSE, frame[7:9] + bytes((result,)) + b"".join(confirmed))
