@@ -273,11 +273,12 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "teltonika": Dialogue(
-        [b"\x00\x0f" + IMEI.encode(), PACKET, b"\xff", teltonika_packet(1, 0x0C)],
+        [b"\x00\x0f" + IMEI.encode(), PACKET, b"\xff", teltonika_packet(3, 0x07), teltonika_packet(1, 0x0C)],
         [
             login(IMEI, b"\x01", b"\x00"),
             [Step(payload=PACKET, reply=b"\x00\x00\x00\x02")],
             [],
+            [Step(payload=teltonika_packet(3, 0x07), reply=b"\x00\x00\x00\x03")],
             [Step(payload=teltonika_packet(1, 0x0C))],
         ],
     ),

@@ -3,20 +3,25 @@
 import time
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from devices.catalogue import CODECS
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from devices.streams.jt808 import Jt808Stream
 from devices.streams.stream import Step
 from tests.devices.streams.dialogues import (
     DIALOGUES,
+    GT06_POSITION,
     IMEI,
     IN_PARTS,
     LAST_PART,
+    NOW_US,
     PACKET,
     clock,
+    gt06,
     jt808,
     teltonika_packet,
 )
@@ -143,6 +148,26 @@ def test_deflated_lines_that_are_none_or_too_many_are_wrong(lines):
     assert stream.take(b"\xff" + len(lines).to_bytes(2, "little") + lines) == [
         Step(wrong="bad_syntax")
     ]
+
+
+@pytest.mark.parametrize(("zone", "hours"), [(700 << 4, -7), (530 << 4 | 8, 5.5), (2, 0)])
+def test_times_of_gt06_are_those_of_the_time_zone_of_its_login(zone, hours):
+    stream = STREAMS["gt06"](clock)
+    login = gt06(1, bytes.fromhex("0" + IMEI) + b"\x36\x05" + zone.to_bytes(2, "big"))
+    noon = gt06(0x12, bytes((26, 1, 5, 12, 0, 0)) + bytes(20), 2)
+    stream.take(login)
+    (step,) = stream.take(noon)
+    fixes = CODECS["gt06"].decode([step.payload], np.array([NOW_US])).fixes
+    assert fixes.time.tolist() == [1_767_614_400_000_000 + hours * 3_600_000_000]
+    assert step.payload == (login + noon if hours else noon)
+
+
+def test_a_login_of_gt06_that_is_not_sound_is_not_repeated():
+    stream = STREAMS["gt06"](clock)
+    login = bytearray(gt06(1, bytes.fromhex("0" + IMEI) + b"\x36\x05\x2b\xc0"))
+    login[-3] ^= 1
+    assert stream.take(bytes(login))[0].ident == IMEI
+    assert [step.payload for step in stream.take(GT06_POSITION)] == [GT06_POSITION]
 
 
 def test_a_datagram_of_teltonika_is_published_as_a_packet():
