@@ -5,15 +5,12 @@ only over the stops and trips that were found.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.batch import DISQUALIFYING, F64, I64, Bool, FixBatch, Quality
-
-EARTH_RADIUS_M: Final = 6_371_008.8
-"""Mean radius of the sphere that every great-circle distance is measured on (docs/rules.md)."""
+from geofence.geodesy import EARTH_RADIUS_M
 
 
 @dataclass(frozen=True, slots=True)

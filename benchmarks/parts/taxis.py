@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 from pyarrow import csv
 
-from analytics.stops import EARTH_RADIUS_M, steps
+from analytics.stops import steps
 from benchmarks.parts.data import data_folder
 from devices.batch import I64, FixBatch
+from geofence.geodesy import EARTH_RADIUS_M
 
 FILE: Final = Path("cabspotting") / "day_2008-05-21.csv.gz"
 DAY_US: Final = 86_400_000_000

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.stops import EARTH_RADIUS_M, Stop, StopRule, Trip, summarize
+from analytics.stops import Stop, StopRule, Trip, summarize
 from devices.batch import FixBatch, Quality
+from geofence.geodesy import EARTH_RADIUS_M
 
 RULE = StopRule()
 STEP_S = 30
