@@ -136,8 +136,13 @@ RMC = b"$GPRMC,224434,A,1827.3855,N,06705.7577,W,000.00,000,100217,,*1B"
 GGA = b"$GPGGA,224434,1827.3855,N,06705.7577,W,1,09,1.1,120.5,M,46.9,M,,*47"
 IN_PARTS = [jt808(0x0704, bytes(30), 5, (3, 1)), jt808(0x0704, bytes(30), 6, (3, 2))]
 LAST_PART = jt808(0x0704, bytes(5), 7, (3, 3))
+SERIAL = bytes(4) + b"\x03" + bytes(4)
+"""Behind the head of a cellocator's message: a length of three at 16, and three bytes."""
+SHORT = bytes(1) + b"\x01" + bytes(1)
+"""A length of one at 13, and one byte."""
 UEX = b"ST300UEX;100850000;01;010;20261118;05:00:00;2f10;+21.028500;+105.854200;000.033;000.00;12;1;41564973;13.17;000000;9;t=1\r\n;2\r\n;76;1"
 BOX = zlib.compress(b"#B#c|d|1A2B\r\n#P#\r\n")
+PICTURE = b"#I#5;0;0;181126;050000;a.jpg;1A2B"
 DEFLATED = b"\xff" + len(BOX).to_bytes(2, "little") + BOX
 
 
@@ -148,10 +153,13 @@ def _generic(serial: int, message: int, count: int, result: bytes = b"\x00") -> 
 
 DIALOGUES: dict[str, Dialogue] = {
     "cellocator": Dialogue(
-        [cellocator(), cellocator()],
+        [cellocator(), cellocator(7), cellocator(8, SERIAL), cellocator(9, SHORT), cellocator()],
         [
             [Step("77", cellocator(), cellocator_answer(1))],
-            [Step("77", cellocator(), cellocator_answer(2))],
+            [Step("77", cellocator(7), cellocator_answer(2))],
+            [Step("77", cellocator(8, SERIAL), cellocator_answer(3))],
+            [Step("77", cellocator(9, SHORT), cellocator_answer(4))],
+            [Step("77", cellocator(), cellocator_answer(5))],
         ],
     ),
     "eelink": Dialogue(
@@ -291,13 +299,14 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "wialon": Dialogue(
-        [b"#L#2.1;352093081429150;NA;BB2B\r\n", b"#P#\r\n", b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B\r\n", b"#B#a|b|1A2B\r\n", DEFLATED],
+        [b"#L#2.1;352093081429150;NA;BB2B\r\n", b"#P#\r\n", b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B\r\n", b"#B#a|b|1A2B\r\n", DEFLATED, PICTURE + b"\r\n\xff\xd8#\n\r"],
         [
             login(IMEI, b"#AL#1\r\n", b"#AL#0\r\n"),
             [Step(reply=b"#AP#\r\n")],
             [Step(payload=b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B", reply=b"#AD#1\r\n")],
             [Step(payload=b"#B#a|b|1A2B", reply=b"#AB#2\r\n")],
             [Step(payload=b"#B#c|d|1A2B", reply=b"#AB#2\r\n"), Step(reply=b"#AP#\r\n")],
+            [Step(payload=PICTURE)],
         ],
     ),
 }  # fmt: skip
