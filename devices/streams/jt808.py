@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from devices.formats.jt808.framing import ident as ident_of
-from devices.streams.checksums import xor_all
 from devices.streams.stream import Clock, Step, Stream, garbage, until
+from devices.xor8 import xor8
 
 _MARK: Final = b"\x7e"
 _IN_PARTS: Final = 0x2000
@@ -86,7 +86,7 @@ class Jt808Stream(Stream):
     def read(self, frame: bytes) -> Iterable[Step]:
         """Registration and heartbeat are answered, everything else is published and answered."""
         whole = frame[1:-1].replace(b"\x7d\x02", b"\x7e").replace(b"\x7d\x01", b"\x7d")
-        if len(whole) < 13 or xor_all(whole) != 0:
+        if len(whole) < 13 or xor8(whole) != 0:
             return (Step(wrong="bad_checksum"),)
         header, body = _header(whole)
         if header is None:
@@ -129,7 +129,7 @@ class Jt808Stream(Stream):
             message.to_bytes(2, "big"), properties.to_bytes(2, "big"),
             b"\x01" if to.is_2019 else b"", to.phone, self._serial.to_bytes(2, "big"), body,
         ))  # fmt: skip
-        whole += bytes((xor_all(whole),))
+        whole += bytes((xor8(whole),))
         return _MARK + whole.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02") + _MARK
 
     def _joined(self, header: _Header, ident: str, frame: bytes, reply: bytes) -> Step:

@@ -15,9 +15,9 @@ from devices.streams.checksums import (
     crc_kermit,
     crc_modbus,
     crc_x25,
-    xor_all,
 )
 from devices.streams.stream import Step
+from devices.xor8 import xor8
 
 IMEI = "352093081429150"
 NOW_US = 1_795_000_000_000_000  # 2026-11-18T11:06:40Z
@@ -54,7 +54,7 @@ def jt808(
     if part:
         whole += part[0].to_bytes(2, "big") + part[1].to_bytes(2, "big")
     whole += body
-    whole += bytes((xor_all(whole),))
+    whole += bytes((xor8(whole),))
     return b"~" + whole.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02") + b"~"
 
 
