@@ -12,6 +12,7 @@ from devices.catalogue import CODECS
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from devices.streams.jt808 import Jt808Stream
 from devices.streams.stream import Step
+from devices.xor8 import xor8
 from tests.devices.streams.dialogues import (
     DIALOGUES,
     GT06_POSITION,
@@ -219,3 +220,44 @@ def test_binary_frames_with_a_tail_are_taken_whole_from_the_second_on():
 
 def test_a_packet_of_255_records_fits():
     assert STREAMS["teltonika"](clock).take(teltonika_packet(255))[0].reply == b"\0\0\0\xff"
+
+
+def said_by_a_receiver(order, seconds):
+    """Sentences of some seconds, each in the order of a receiver, with right checksums."""
+    for second in range(seconds):
+        clock = b"1200%02d.00" % second
+        texts = {
+            "RMC": b"GNRMC,%b,A,2101.7100,N,10551.2520,E,25.0,275.0,050126,,,A" % clock,
+            "GGA": b"GNGGA,%b,2101.7100,N,10551.2520,E,1,11,0.8,12.5,M,,M,," % clock,
+            "GLL": b"GNGLL,2101.7100,N,10551.2520,E,%b,A,A" % clock,
+            "VTG": b"GNVTG,275.0,T,,M,25.0,N,46.3,K,A",
+        }
+        for kind in order.split():
+            yield b"$%b*%02X\r\n" % (texts[kind], xor8(texts[kind]))
+
+
+@pytest.mark.parametrize(
+    ("order", "without_altitude"),
+    [("RMC", 5), ("GGA RMC", 0), ("GGA GLL VTG RMC", 0), ("RMC GGA", 1), ("RMC VTG GGA GLL", 1)],
+)
+def test_a_receiver_makes_one_fix_a_second_whatever_its_order(order, without_altitude):
+    stream = STREAMS["nmea"](clock)
+    said = [b"imei:352093081429150\r\n", *said_by_a_receiver(order, 5)]
+    payloads = [step.payload for line in said for step in stream.take(line) if step.payload]
+    fixes = CODECS["nmea"].decode(payloads, np.full(len(payloads), NOW_US)).fixes
+    assert fixes.time.tolist() == [1_767_614_400_000_000 + k * 1_000_000 for k in range(5)]
+    assert np.isnan(fixes.altitude).sum() == without_altitude
+
+
+def test_a_receiver_that_loses_its_gga_is_not_waited_for():
+    stream = STREAMS["nmea"](clock)
+    said = [*said_by_a_receiver("RMC GGA", 3)]
+    del said[-1]  # the GGA of 12:00:02; an RMC is held
+    more = said_by_a_receiver("RMC", 6)
+    published = [
+        [line.split(b",")[1] for line in step.payload.split(b"\r\n")]
+        for line in (*said, *[*more][3:])
+        for step in stream.take(line)
+    ]
+    times = [b"1200%02d.00" % second for second in range(6)]
+    assert published == [[times[0]], [times[1]] * 2, *([one] for one in times[2:])]
