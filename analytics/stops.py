@@ -5,15 +5,12 @@ only over the stops and trips that were found.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.batch import DISQUALIFYING, F64, I64, Bool, FixBatch, Quality
-
-EARTH_RADIUS_M: Final = 6_371_008.8
-"""Mean radius of the sphere that every great-circle distance is measured on (docs/rules.md)."""
+from geofence.geodesy import EARTH_RADIUS_M
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +171,19 @@ def _stops(
         stood = slice(begin, end + 1 if still else end)
         found.append(
             Stop(
-                started, ended, float(lon[stood].mean()), float(lat[stood].mean()),
+                started, ended, _mean_lon(lon[stood]), float(lat[stood].mean()),
                 stood.stop - stood.start, still,
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _mean_lon(lon: F64) -> float:
+    """The mean of longitudes near each other, also over the antimeridian; in [-180, 180]."""
+    if np.ptp(lon) <= 180.0:
+        return float(lon.mean())
+    east = float(np.where(lon < 0.0, lon + 360.0, lon).mean())
+    return east - 360.0 if east > 180.0 else east
 
 
 def _trips(

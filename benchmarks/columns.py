@@ -1,8 +1,10 @@
 """How many bytes does a fix take in the columnstore, and which of its columns takes them?
 
-Two feeds are kept as the worker keeps them, compressed and measured: vehicles that report every ten
-seconds, as a national feed asks for, and taxis that report about once a minute at irregular
-seconds. For comparison each is kept once more as it was sent. Needs a server with TimescaleDB.
+Feeds are kept as the worker keeps them, compressed and measured: vehicles that report every ten
+seconds, as a national feed asks for; the same with everything that trackers add to it, in whole
+metres and tenths, and in tenths and hundredths; and taxis that report about once a minute at
+irregular seconds. For comparison each is kept once more as it was sent. Needs a server with
+TimescaleDB.
 """
 
 import argparse
@@ -32,8 +34,16 @@ INTERVAL_S: Final = 10
 ROWS: Final = 100_000
 """Rows of one COPY."""
 
-UNKNOWN: Final = ("altitude", "hdop", "odometer")
+ADDED: Final = ("altitude", "hdop", "odometer")
 """What the national message does not carry, and `satellites`."""
+
+PLACES: Final = {
+    "every 10 s": None,
+    "every 10 s, all columns": 0,
+    "every 10 s, all columns, a decimal more": 1,
+}
+"""Feeds in a rhythm: to how many decimals they say altitudes (HDOP: one more), None: they do not.
+Odometers are whole metres."""
 
 CHUNKS: Final = """
 SELECT c.oid::regclass::text FROM pg_class c
@@ -52,25 +62,31 @@ COPY fixes (vehicle_id, time, received, lon, lat, speed_kmh, heading, altitude, 
 """
 
 
-def rhythm(vehicles: int, hours: int) -> FixBatch:
+def rhythm(vehicles: int, hours: int, places: int | None) -> FixBatch:
     """Simulated vehicles with a fix every ten seconds: whole km/h and degrees, six decimals.
 
-    Half of them stand at any time. Positions are off by 2 m, anew at every fix; a fix arrives
-    0.3 s after it was taken, and 0.4 s more on average.
+    Half of them stand at any time. Positions are off by 2 m, anew at every fix, and altitudes and
+    HDOP differ as well; a fix arrives 0.3 s after it was taken, and 0.4 s more on average.
+    places: as in PLACES.
     """
     rng = np.random.default_rng(1)
     fleet = Fleet(load_world(), FleetOptions(vehicles, 1, "json", MONDAY_US))
     sent = fleet.due(MONDAY_US, MONDAY_US + hours * HOUR_US, INTERVAL_S)
-    unknown = np.full(len(sent), np.nan, np.float32)
-    return sent.with_columns(
+    sent = sent.with_columns(
         vehicle=sent.vehicle + np.int32(1),
         received=sent.time + 300_000 + (rng.exponential(400_000, len(sent))).astype(np.int64),
         lon=np.round(sent.lon, 6),
         lat=np.round(sent.lat, 6),
         speed_kmh=np.round(sent.speed_kmh),
         heading=np.round(sent.heading) % 360,
-        satellites=np.full(len(sent), 255, np.int16),
-        **{name: unknown.astype(getattr(sent, name).dtype) for name in UNKNOWN},
+    )
+    if places is None:
+        return sent.with_columns(
+            satellites=np.full(len(sent), 255, np.uint8),
+            **{name: np.full_like(getattr(sent, name), np.nan) for name in ADDED},
+        )
+    return sent.with_columns(
+        altitude=np.round(sent.altitude, places), hdop=np.round(sent.hdop, places + 1)
     )
 
 
@@ -151,7 +167,7 @@ def main() -> None:
     upgrade(arguments.dsn)
     taxis = Taxis.load()
     feeds = {
-        "every 10 s": rhythm(arguments.vehicles, hours=6),
+        **{name: rhythm(arguments.vehicles, 6, places) for name, places in PLACES.items()},
         "taxis": FixBatch.concat(
             [taxis.copy(city, MONDAY_US, city) for city in range(arguments.copies)]
         ),

@@ -6,12 +6,10 @@ matched. No map comes with them: the network is made of all routes together, eac
 aside that has another limit. Real maps have more roads to mistake, and fewer that lie so close.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import shapely
 
+from benchmarks.parts.data import data_folder
 from benchmarks.parts.road_scenes import (
     COPY,
     city,
@@ -68,11 +66,6 @@ def of_parallels(sigma_m: float, kept: float, vehicles: int) -> str:
         near.append(limit[nearest(network, tree_of(network), scene.fixes)] == scene.limit_kmh)
     found = shares(np.concatenate(right), np.concatenate(sure))
     return f"{found}; nearest road right {np.concatenate(near).mean():.1%}"
-
-
-def data_folder() -> Path:
-    given = os.environ.get("HANHTRINH_DATA")
-    return Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
 
 
 def of_country(fixes: int, repeats: int) -> dict[str, object]:

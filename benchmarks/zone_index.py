@@ -6,7 +6,6 @@ that shapely was given. `--agree N` compares N million random points of the comm
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import pyarrow.parquet
 import shapely
 from numpy.typing import NDArray
 
+from benchmarks.parts.data import data_folder
 from benchmarks.report import Result, rates
 from devices.batch import F64
 from geofence.geometry import Shape
@@ -25,7 +25,7 @@ from geofence.grid.keep import kept_grid
 from geofence.grid.layout import lay_out
 from geofence.index import ZoneIndex
 
-DATA = Path(os.environ.get("HANHTRINH_DATA") or Path(__file__).parents[2] / "shared" / "data")
+DATA = data_folder()
 TOWNS = np.array(
     [[106.68, 10.78], [105.84, 21.02], [108.2, 16.06], [106.69, 20.86], [105.77, 10.03]]
 )

@@ -41,9 +41,6 @@ class Quality(IntFlag):
 DISQUALIFYING: Final = Quality.NO_POSITION | Quality.FUTURE | Quality.JUMP | Quality.REPEAT
 """A fix with any of these bits is stored but seen by no rule."""
 
-ARRIVAL: Final = Quality.NO_POSITION | Quality.SWAPPED | Quality.FUTURE | Quality.LATE
-"""Bits that are decided from the fix and its time of arrival alone, once, when it arrives."""
-
 
 class Input(IntFlag):
     """Digital inputs of a vehicle: the low half-word of `FixBatch.inputs`.

@@ -13,7 +13,7 @@ CONNACK_ACCEPTED: Final = b"\x20\x02\x00\x00"
 PINGREQ: Final = b"\xc0\x00"
 PINGRESP: Final = b"\xd0\x00"
 
-_PUBLISH_QOS1: Final = 0x32
+_PUBLISH_QOS1: Final = b"\x32"
 _PACKET_IDS: Final = 65_535
 _PUBACK_BYTES: Final = 4
 _ANSWER_BYTES: Final = {0x20: 4, 0x40: 4, 0xD0: 2}
@@ -46,7 +46,7 @@ def publish_packet(topic: str, payload: bytes, packet_id: int) -> bytes:
     """Section 3.3: one PUBLISH at QoS 1. packet_id: 1 to 65,535."""
     head = text_field(topic)
     length = remaining_length(len(head) + 2 + len(payload))
-    return b"".join((b"\x32", length, head, packet_id.to_bytes(2, "big"), payload))
+    return b"".join((_PUBLISH_QOS1, length, head, packet_id.to_bytes(2, "big"), payload))
 
 
 def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[bytes]:
@@ -61,7 +61,7 @@ def publish_packets(topics: Sequence[str], payloads: Sequence[bytes]) -> list[by
         head = heads[topic]
         packet_id = (number % _PACKET_IDS + 1).to_bytes(2, "big")
         length = remaining_length(len(head) + 2 + len(payload))
-        packets.append(b"".join((b"\x32", length, head, packet_id, payload)))
+        packets.append(b"".join((_PUBLISH_QOS1, length, head, packet_id, payload)))
     return packets
 
 

@@ -127,8 +127,8 @@ def _minute(key: str, clock: object) -> int:
 def weekly_minutes(weekly_hours: Sequence[Sequence[str]] | None, key: str = "weekly_hours") -> Bool:
     """The minutes of the week at which a schedule is open, shape (10080,). None: all of them.
 
-    Intervals are half open, [from, to); one whose end is at or before its start ends on the next
-    day. Raises RegistryError naming the interval and what was expected.
+    Intervals are half open, [from, to); one whose end is before its start ends on the next day, and
+    none is empty. Raises RegistryError naming the interval and what was expected.
     """
     if weekly_hours is None:
         return np.ones(WEEK_MINUTES, np.bool_)

@@ -118,7 +118,7 @@ class Loads:
 
     @classmethod
     def of(cls, weighed: Iterable[Weighed]) -> "Loads":
-        """The columns of weighings in any order; of equal ones one stays."""
+        """The columns of weighings in any order; one that is there twice counts as once."""
         ordered = sorted(weighed, key=lambda w: (w.vehicle, w.time, w.station, w.lane, w.gross_kg))
         return cls._sorted(tuple(ordered))
 

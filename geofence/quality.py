@@ -11,7 +11,7 @@ import numpy as np
 
 from devices.batch import F64, I32, I64, U16, Bool, FixBatch, Quality
 from devices.compile import kernel
-from devices.rounding import on_grid, whole_delay
+from devices.rounding import DILUTION, METRES, on_grid, whole_delay
 from geofence.geodesy import haversine_m
 from geofence.profile import Profile
 from geofence.rulebook import Rulebook
@@ -74,9 +74,9 @@ def mark_arrival(fixes: FixBatch, region: Region, delays: Delays) -> FixBatch:
     """The fixes with their arrival bits set and exchanged coordinates put right.
 
     A bit that a codec has set stays. `swapped` says that lon and lat came exchanged: exchanging
-    them again gives what was sent. Places and delays are rounded to what is kept of them, so that
-    a fix is the same whether it is judged as it comes or from the database. To be called once for
-    a fix, when it arrives.
+    them again gives what was sent. Places, heights, odometers, HDOP and delays are rounded to what
+    is kept of them, so that a fix is the same whether it is judged as it comes or from the
+    database. To be called once for a fix, when it arrives.
     """
     lon, lat = on_grid(fixes.lon), on_grid(fixes.lat)
     refused = (fixes.quality & Quality.NO_POSITION) != 0
@@ -90,8 +90,11 @@ def mark_arrival(fixes: FixBatch, region: Region, delays: Delays) -> FixBatch:
     quality[swapped] |= np.uint16(Quality.SWAPPED)
     quality[ahead_us > delays.future_over_us] |= np.uint16(Quality.FUTURE)
     quality[-ahead_us > delays.late_over_us] |= np.uint16(Quality.LATE)
-    received = whole_delay(fixes.time, fixes.received)
-    return fixes.with_columns(lon=lon, lat=lat, received=received, quality=quality)
+    return fixes.with_columns(
+        lon=lon, lat=lat, received=whole_delay(fixes.time, fixes.received), quality=quality,
+        altitude=on_grid(fixes.altitude, METRES), hdop=on_grid(fixes.hdop, DILUTION),
+        odometer=on_grid(fixes.odometer, METRES),
+    )  # fmt: skip
 
 
 def is_judged(fixes: FixBatch, region: Region) -> Bool:

@@ -1,15 +1,14 @@
 """A country to be judged: communes, fences, roads and a fleet that drives among them for a day."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import shapely
 
+from benchmarks.parts.data import data_folder
 from benchmarks.parts.zones import EAST, NORTH, SOUTH, WEST, many_zones
 from devices.batch import F64, FixBatch
 from geofence.profile import shipped_profile
@@ -23,8 +22,7 @@ from simulators.fleet import Fleet, FleetOptions
 from simulators.motion import Line
 from simulators.world import World, load_world
 
-DATA = Path(os.environ.get("HANHTRINH_DATA") or Path(__file__).parents[3] / "shared" / "data")
-COMMUNES = DATA / "vn_admin/wards_simpl_1e-4deg.parquet"
+COMMUNES = data_folder() / "vn_admin" / "wards_simpl_1e-4deg.parquet"
 
 START_US = 1_790_000_000_000_000
 HOUR_US = 3_600_000_000

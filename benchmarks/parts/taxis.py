@@ -4,7 +4,6 @@ Times, gaps and motion are real, places are not Vietnam's roads. Of a fix the da
 and whether the taxi was hired; speeds are derived from the steps, everything else is unknown.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,10 @@ from typing import Final
 import numpy as np
 from pyarrow import csv
 
-from analytics.stops import EARTH_RADIUS_M, steps
+from analytics.stops import steps
+from benchmarks.parts.data import data_folder
 from devices.batch import I64, FixBatch
+from geofence.geodesy import EARTH_RADIUS_M
 
 FILE: Final = Path("cabspotting") / "day_2008-05-21.csv.gz"
 DAY_US: Final = 86_400_000_000
@@ -22,12 +23,6 @@ CITIES_WIDE: Final = 10
 
 DOWNTOWN: Final = (-122.41, 37.785)
 """Lon, lat of the middle of the square kilometre that the area question is asked of."""
-
-
-def data_folder() -> Path:
-    """Where the real data is: $HANHTRINH_DATA, else ../shared/data beside the repository."""
-    given = os.environ.get("HANHTRINH_DATA")
-    return Path(given) if given else Path(__file__).parents[3] / "shared" / "data"
 
 
 @dataclass(frozen=True, slots=True)

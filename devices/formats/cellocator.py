@@ -40,13 +40,14 @@ CHARGING_BIT: Final = 7
 _HEAD: Final = Struct("<4sBI")
 _STATUS_BYTES: Final = 70
 _LEAST_BYTES: Final = 13
-_LENGTHS: Final[dict[int, tuple[int, str, int]]] = {
-    8: (19, "<H", 16),
-    9: (15, "B", 13),
-    MODULES: (16, "<H", 13),
+LENGTHS: Final[dict[int, tuple[int, Struct, int]]] = {
+    8: (19, Struct("<H"), 16),
+    9: (15, Struct("B"), 13),
+    MODULES: (16, Struct("<H"), 13),
 }
-"""Bytes of a message besides those it counts, and how and where it counts them."""
-_FIXED_LENGTHS: Final = {STATUS: _STATUS_BYTES, 3: 31, 7: 70}
+"""By kind, bytes of a message besides those it counts, and how and where it counts them."""
+FIXED_LENGTHS: Final = {STATUS: _STATUS_BYTES, 3: 31, 7: 70}
+"""By kind, bytes of messages that are always as long."""
 
 _Fields = tuple[tuple[str, str], ...]
 
@@ -120,11 +121,11 @@ def _size(payload: bytes, start: int) -> int:
         detail = f"expected MCGP or MCPG, got {mark!r}"
         raise DecodeError(Reject.BAD_SYNTAX, at=start, detail=detail)
     kind = payload[start + 4] if left >= _LEAST_BYTES else STATUS
-    size = _FIXED_LENGTHS.get(kind, left)
-    if kind in _LENGTHS:
-        size, form, place = _LENGTHS[kind]
+    size = FIXED_LENGTHS.get(kind, left)
+    if kind in LENGTHS:
+        size, form, place = LENGTHS[kind]
         if left >= size:
-            size += struct.unpack_from(form, payload, start + place)[0]
+            size += form.unpack_from(payload, start + place)[0]
     if left < size:
         detail = f"a message {kind} of {size} bytes, {left} are left"
         raise DecodeError(Reject.TRUNCATED, at=start, detail=detail)

@@ -14,7 +14,7 @@ from devices.batch import I64, FixBatch
 from devices.codec import Codec, Decoded, register
 from devices.errors import DecodeError, Reject
 from devices.extra import extra_values
-from devices.json_input import as_object, number, read_objects, required_number
+from devices.json_input import as_object, number, read_objects, required_number, seconds_us
 from devices.rows import FixRows, decode_each, read_each
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -38,7 +38,7 @@ def _add(element: Any, at: int, rows: FixRows) -> None:
         detail = f"_type: expected location, got {kind!r:.40}"
         raise DecodeError(Reject.UNSUPPORTED, detail=detail)
     rows.add(
-        required_number(values, "tst") * 1e6,
+        seconds_us(values, "tst"),
         required_number(values, "lon"),
         required_number(values, "lat"),
         at=at,

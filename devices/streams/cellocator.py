@@ -1,25 +1,23 @@
 """Cellocator: MCGP (older: MCPG), type, unit id, ...; messages are acknowledged with type 4.
 
-Source: "Cellocator Wireless Communication Protocol", sections on messages of types 0, 4, 9 and 11.
-Numbers are low byte first; the last byte of a frame is the sum of what stands behind the mark. The
-identity is the unit id in decimal.
+Source: "Cellocator Wireless Communication Protocol", sections on messages of types 0, 4, 9 and 11;
+lengths are those of the codec, and of the acknowledgement of a command that it has no use for.
+Numbers are low byte first; the last byte of a frame is the sum of what stands behind the mark, but
+of MCPG, whose last byte is nowhere explained and not looked at. The identity is the unit id in
+decimal.
 """
 
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+from devices.formats.cellocator import FIXED_LENGTHS, LENGTHS
 from devices.streams.stream import Clock, Step, Stream, garbage
 
-_MARKS: Final = (b"MCGP", b"MCPG")
-_FIXED: Final = {0x00: 70, 0x03: 31, 0x04: 28}
-"""Status, programming, acknowledgement: bytes of the frame."""
-
-_LENGTH_AT: Final = {0x07: (16, 2, 19), 0x08: (13, 2, 16), 0x09: (13, 1, 15), 0x0B: (13, 2, 16)}
-"""Forwarded data, logger, modular: where their length stands, its bytes, and what it leaves out."""
-
-_MOST_HEAD: Final = 18
+_SUMMED: Final = b"MCGP"
+_MARKS: Final = (_SUMMED, b"MCPG")
 _NUMERATOR_AT: Final = 11
 _ACKNOWLEDGE: Final = 0x04
+_FIXED: Final = {**FIXED_LENGTHS, _ACKNOWLEDGE: 28}
 
 
 class CellocatorStream(Stream):
@@ -40,18 +38,16 @@ class CellocatorStream(Stream):
         if len(data) - at < 5:
             return 0
         kind = data[at + 4]
-        if kind in _FIXED:
-            return _FIXED[kind]
-        if kind not in _LENGTH_AT:
-            return -1
-        place, size, around = _LENGTH_AT[kind]
-        if len(data) - at < _MOST_HEAD:
+        if kind not in LENGTHS:
+            return _FIXED.get(kind, -1)
+        around, counted, place = LENGTHS[kind]
+        if len(data) - at < place + counted.size:
             return 0
-        return around + int.from_bytes(data[at + place : at + place + size], "little")
+        return around + int(counted.unpack_from(data, at + place)[0])
 
     def read(self, frame: bytes) -> Iterable[Step]:
         """Everything is published, and acknowledged by its numerator."""
-        if sum(frame[4:-1]) & 0xFF != frame[-1]:
+        if frame.startswith(_SUMMED) and sum(frame[4:-1]) & 0xFF != frame[-1]:
             return (Step(wrong="bad_checksum"),)
         unit = int.from_bytes(frame[5:9], "little")
         if not unit:

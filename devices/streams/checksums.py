@@ -1,12 +1,11 @@
-"""Cyclic checks that trackers' formats share, by their names in the catalogue of CRCs.
+"""CRCs of one frame, by their names in the catalogue of CRCs; those of many at once: devices.crc16.
 
+A stream has one frame at a time, and NumPy would take longer to begin than these take in all.
 `binascii.crc_hqx` is the polynomial 0x1021, high bit first. Its mirror images are had by mirroring
 the bits of every byte on the way in and those of the sum on the way out, all in C.
 """
 
 from binascii import crc_hqx
-from functools import reduce
-from operator import xor
 from typing import Final
 
 from devices.crc16 import crc16_ibm
@@ -43,11 +42,6 @@ def crc8_egts(data: bytes) -> int:
     for byte in data:
         crc = _CRC8[crc ^ byte]
     return crc
-
-
-def xor_all(data: bytes) -> int:
-    """All bytes XORed."""
-    return reduce(xor, data, 0)
 
 
 def _mirrored(crc: int) -> int:

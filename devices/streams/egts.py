@@ -8,7 +8,9 @@ layer (tables 14-15) and the authentication service. Numbers are low byte first.
 
 A record is length u16, number u16, flags u8, [object u32,] [event u32,] [time u32,] its service
 twice, and subrecords of type u8, length u16 and content. The identity is the IMEI of TERM_IDENTITY,
-else its terminal id, else the object id of the first record.
+else its terminal id, else the object id of the first record. Where it is the IMEI, object ids that
+are the terminal id are left out of what is published: they say the same in another number, and only
+the login says so.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,6 +44,7 @@ class _Record:
     service: int
     object_id: int | None
     data: bytes
+    whole: bytes
 
 
 class EgtsStream(Stream):
@@ -53,6 +56,7 @@ class EgtsStream(Stream):
         super().__init__(clock)
         self._packet_id = 0
         self._is_named = False
+        self._own_object = 0  # the terminal id of whom the login gives an IMEI, too
 
     def measure(self, data: bytes, at: int) -> int:
         """A header whose CRC is right says how long the packet is."""
@@ -92,6 +96,8 @@ class EgtsStream(Stream):
             reply += self._result(0)
         if records and len(logins) == len(records):
             return (Step(ident=ident, reply=reply, refusal=refusal),)
+        if self._own_object and any(record.object_id == self._own_object for record in records):
+            frame = self._without_own_object(frame, records)
         return (Step(ident=ident, payload=frame, reply=reply),)
 
     def _ident(self, records: list[_Record]) -> str:
@@ -100,13 +106,30 @@ class EgtsStream(Stream):
             for kind, content in _subrecords(record.data):
                 if record.service == _AUTHENTICATION and kind == _TERM_IDENTITY:
                     self._is_named = True
-                    return _terminal(content)
+                    ident, number = _terminal(content)
+                    self._own_object = number if ident != str(number) else 0
+                    return ident
         objects = [record.object_id for record in records if record.object_id]
         return str(objects[0]) if objects and not self._is_named else ""
 
+    def _without_own_object(self, frame: bytes, records: list[_Record]) -> bytes:
+        """The packet with the terminal's own number left out of its records, unsigned."""
+        own = self._own_object
+        data = b"".join(
+            record.whole if record.object_id != own
+            else record.whole[:4] + bytes((record.whole[4] & ~_HAS_OBJECT,)) + record.whole[9:]
+            for record in records
+        )  # fmt: skip
+        head = b"".join((
+            frame[:5], len(data).to_bytes(2, "little"), frame[7:9], bytes((_APPDATA,)),
+            frame[10 : frame[3] - 1],
+        ))  # fmt: skip
+        crc = crc_ccitt_false(data).to_bytes(2, "little")
+        return head + bytes((crc8_egts(head),)) + data + crc
+
     def _response(self, frame: bytes, records: list[_Record], result: int) -> bytes:
         confirmed = (
-            self._record(record.service, b"\x00\x03\x00" + record.number + b"\x00")
+            self._record(record.service, bytes((_RECORD_RESPONSE, 3, 0)) + record.number + b"\x00")
             for record in records
         )
         return self._packet(_RESPONSE, frame[7:9] + bytes((result,)) + b"".join(confirmed))
@@ -146,7 +169,8 @@ def _records(data: bytes) -> Iterator[_Record]:
         end = body + 2 + size
         if end > len(data):
             return
-        yield _Record(data[at + 2 : at + 4], data[body], object_id, data[body + 2 : end])
+        service, content = data[body], data[body + 2 : end]
+        yield _Record(data[at + 2 : at + 4], service, object_id, content, data[at:end])
         at = end
 
 
@@ -158,11 +182,11 @@ def _subrecords(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += 3 + size
 
 
-def _terminal(content: bytes) -> str:
-    """The IMEI where the flags say that there is one, else the terminal id."""
+def _terminal(content: bytes) -> tuple[str, int]:
+    """The IMEI where the flags say that there is one, else the terminal id; and the latter."""
     number, flags = int.from_bytes(content[:4], "little"), content[4] if len(content) > 4 else 0
     at = 5 + (2 if flags & 0x01 else 0)
     imei = content[at : at + 15]
     if flags & 0x02 and imei.isdigit():
-        return imei.decode("ascii")
-    return str(number)
+        return imei.decode("ascii"), number
+    return str(number), number

@@ -5,8 +5,10 @@ Source: "GPS Tracker Communication Protocol" of GT06, v1.8.1, sections 4 and 5. 
     78 78 | length u8  | number u8, content, serial u16, CRC u16 | 0D 0A
     79 79 | length u16 | ...
 
-The login carries the IMEI, 16 BCD digits of which the first is 0. Login, heartbeat and alarms are
-answered; positions are not, by the document. The CRC is left to the codec: clones get it wrong.
+The login carries the IMEI, 16 BCD digits of which the first is 0, and of many devices the time
+zone that all their times are in: such a login is published in front of every frame behind it, for
+nothing else says it. Login, heartbeat and alarms are answered; positions are not, by the
+document. The CRC is left to the codec: clones get it wrong.
 """
 
 import time
@@ -14,7 +16,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from devices.streams.checksums import crc_x25
-from devices.streams.stream import Step, Stream, garbage, until
+from devices.streams.stream import Clock, Step, Stream, garbage, until
 
 _SHORT: Final = b"\x78\x78"
 _LONG: Final = b"\x79\x79"
@@ -30,12 +32,18 @@ _PULSE: Final = 0x08
 
 _LONE_PULSE: Final = _SHORT + bytes((1, _PULSE)) + _END
 _LEAST_LENGTH: Final = 5
+_ZONE_AT: Final = 10
+"""In the content of a login, u16: behind the IMEI and the type. Its lower four bits are others."""
 
 
 class Gt06Stream(Stream):
     """A tracker's frames."""
 
     most_bytes: ClassVar[int] = 4096
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._zone = b""
 
     def measure(self, data: bytes, at: int) -> int:
         """The length counts neither the marks nor itself."""
@@ -69,16 +77,24 @@ class Gt06Stream(Stream):
             digits = frame[number_at + 1 : number_at + 9].hex()
             if not digits.isdigit():
                 return (Step(wrong="bad_login"),)
+            self._zone = frame if _has_zone(frame) else b""
             return (Step(ident=digits[1:], reply=_answer(number, b"", serial)),)
         if number in _HEARTBEATS or number == _TIME_REQUEST:
             content = self._now() if number == _TIME_REQUEST else b""
             return (Step(reply=_answer(number, content, serial)),)
         reply = _answer(number, b"", serial) if number in _ALARMS else b""
-        return (Step(payload=frame, reply=reply),)
+        return (Step(payload=self._zone + frame, reply=reply),)
 
     def _now(self) -> bytes:
         now = time.gmtime(self._clock() // 1_000_000)
         return bytes((now.tm_year - 2000, now.tm_mon, now.tm_mday)) + bytes(now[3:6])
+
+
+def _has_zone(login: bytes) -> bool:
+    """Whether a login is sound and says a time zone other than UTC."""
+    content = login[4:-6]
+    is_sound = login[:2] == _SHORT and crc_x25(login[2:-4]) == int.from_bytes(login[-4:-2], "big")
+    return is_sound and int.from_bytes(content[_ZONE_AT : _ZONE_AT + 2], "big") >> 4 != 0
 
 
 def _answer(number: int, content: bytes, serial: bytes) -> bytes:

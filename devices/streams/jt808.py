@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from devices.streams.checksums import xor_all
+from devices.formats.jt808.framing import ident as ident_of
 from devices.streams.stream import Clock, Step, Stream, garbage, until
+from devices.xor8 import xor8
 
 _MARK: Final = b"\x7e"
 _IN_PARTS: Final = 0x2000
@@ -85,12 +86,14 @@ class Jt808Stream(Stream):
     def read(self, frame: bytes) -> Iterable[Step]:
         """Registration and heartbeat are answered, everything else is published and answered."""
         whole = frame[1:-1].replace(b"\x7d\x02", b"\x7e").replace(b"\x7d\x01", b"\x7d")
-        if len(whole) < 13 or xor_all(whole) != 0:
+        if len(whole) < 13 or xor8(whole) != 0:
             return (Step(wrong="bad_checksum"),)
         header, body = _header(whole)
         if header is None:
             return (Step(wrong="bad_syntax"),)
-        ident = header.phone.hex().lstrip("0") or "0"
+        ident = ident_of(header.phone)
+        if not ident:
+            return (Step(wrong="bad_identity"),)
         reply = self._reply(header, ident, body)
         if header.message in {_HEARTBEAT, _REGISTER, _AUTHENTICATE}:
             return (Step(ident=ident, reply=reply, refusal=self._refusal(header)),)
@@ -126,7 +129,7 @@ class Jt808Stream(Stream):
             message.to_bytes(2, "big"), properties.to_bytes(2, "big"),
             b"\x01" if to.is_2019 else b"", to.phone, self._serial.to_bytes(2, "big"), body,
         ))  # fmt: skip
-        whole += bytes((xor_all(whole),))
+        whole += bytes((xor8(whole),))
         return _MARK + whole.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02") + _MARK
 
     def _joined(self, header: _Header, ident: str, frame: bytes, reply: bytes) -> Step:

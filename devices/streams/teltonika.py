@@ -14,6 +14,7 @@ from struct import Struct
 from typing import ClassVar, Final
 
 from devices.crc16 import crc16_ibm
+from devices.formats.teltonika.framing import CODECS
 from devices.streams.stream import Step, Stream, garbage
 
 _PREAMBLE: Final = bytes(4)
@@ -22,9 +23,6 @@ _LOGIN_BYTES: Final = 17
 _PING: Final = b"\xff"
 _AROUND: Final = 12
 """Preamble, length and CRC."""
-
-_CODECS_OF_RECORDS: Final = frozenset((0x08, 0x8E, 0x10))
-"""Others carry commands and their answers, which want no acknowledgement."""
 
 _LENGTH: Final = Struct(">I")
 _DATAGRAM: Final = Struct(">HHBBH")
@@ -62,7 +60,7 @@ class TeltonikaStream(Stream):
         body, crc = frame[8:-4], int.from_bytes(frame[-4:], "big")
         if len(body) < 3 or crc16_ibm(body) != crc:
             return (Step(wrong="bad_checksum", reply=bytes(4)),)
-        if body[0] not in _CODECS_OF_RECORDS:
+        if body[0] not in CODECS:  # a command or its answer wants no acknowledgement
             return (Step(payload=frame),)
         return (Step(payload=frame, reply=_LENGTH.pack(body[1])),)
 
@@ -85,7 +83,7 @@ class TeltonikaDatagrams(Stream):
         _, packet_id, _, avl_id, letters = _DATAGRAM.unpack_from(frame)
         imei = frame[_DATAGRAM.size : _DATAGRAM.size + letters]
         body = frame[_DATAGRAM.size + letters :]
-        if not imei.isdigit() or len(body) < 3 or body[0] not in _CODECS_OF_RECORDS:
+        if not imei.isdigit() or len(body) < 3 or body[0] not in CODECS:
             return (Step(wrong="bad_syntax"),)
         packet = b"".join((_PREAMBLE, _LENGTH.pack(len(body)), body, _LENGTH.pack(crc16_ibm(body))))
         reply = b"".join(

@@ -128,6 +128,8 @@ class Crossings(Stateless):
             (track.gap_us > 0)
             & (track.gap_us <= longest_us)
             & ((lon != track.lon) | (lat != track.lat))
+            # Drawn straight, a step over the antimeridian would lead round the whole Earth.
+            & (np.abs(lon - track.lon) <= 180.0)
             & (np.maximum(lon, track.lon) >= west)
             & (np.minimum(lon, track.lon) <= east)
             & (np.maximum(lat, track.lat) >= south)

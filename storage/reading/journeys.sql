@@ -1,7 +1,9 @@
 -- name: fixes
--- A page of a vehicle's fixes in order of time.
+-- A page of a vehicle's fixes in order of time, each number with the decimals that come back from
+-- the grid it is kept on (devices.rounding).
 SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
-       f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       round(f.altitude::float8 * 10) / 10 + 0, round(f.hdop::float8 * 100) / 100,
+       nullif(f.satellites, 255), round(f.odometer * 10) / 10, d.licence, f.inputs, f.quality,
        CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END, (extract(epoch FROM f.time) * 1000000)::bigint
 FROM visible_fixes f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id
@@ -82,7 +84,8 @@ WITH found AS (
              CASE WHEN f.role = 'before' THEN f.time END DESC, f.time
 )
 SELECT f.time, f.received, shown_degrees(f.lon), shown_degrees(f.lat), f.speed_kmh, f.heading,
-       f.altitude, f.hdop, nullif(f.satellites, 255), f.odometer, d.licence, f.inputs, f.quality,
+       round(f.altitude::float8 * 10) / 10 + 0, round(f.hdop::float8 * 100) / 100,
+       nullif(f.satellites, 255), round(f.odometer * 10) / 10, d.licence, f.inputs, f.quality,
        CASE WHEN (SELECT scope_can('personal')) THEN f.extra ELSE without_driver(f.extra) END, f.role
 FROM nearest f
 LEFT JOIN visible_drivers d ON d.id = f.driver_id

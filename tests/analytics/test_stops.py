@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.stops import EARTH_RADIUS_M, Stop, StopRule, Trip, summarize
+from analytics.stops import Stop, StopRule, Trip, summarize
 from devices.batch import FixBatch, Quality
+from geofence.geodesy import EARTH_RADIUS_M
 
 RULE = StopRule()
 STEP_S = 30
@@ -57,6 +58,19 @@ def test_a_stop_that_goes_on_at_the_last_fix_is_open():
     assert found.stops[0].is_open
     assert seconds(found.stops[0]) == (60, 270)
     assert found.stops[0].fixes == 8
+
+
+@pytest.mark.parametrize(
+    ("lons", "mean"),
+    [
+        ([179.9, -179.9], 180.0), ([179.9, -179.7], -179.9), ([-179.9, 179.7], 179.9),
+        ([-0.1, 0.3], 0.1), ([179.7, 179.9], 179.8), ([-179.9, -179.7], -179.8),
+    ],
+)  # fmt: skip
+def test_a_stop_on_the_antimeridian_is_not_on_the_other_side_of_the_earth(lons, mean):
+    still = track([0.0] * 20)
+    (stop,) = summarize(still.with_columns(lon=np.array(lons * 10)), RULE).stops
+    assert stop.lon == pytest.approx(mean)
 
 
 def test_the_speed_of_a_fix_without_one_is_that_of_the_step_to_it():

@@ -203,8 +203,8 @@ def drive(vehicle: int, driver: int = -1, *, n: int = 120, start: int = T0) -> F
     quality = np.zeros(n, np.uint16)
     quality[6] = int(Quality.JUMP)
     quality[7] = int(Quality.LATE)
-    known = np.full(n, np.nan)
-    known[0] = 12.5
+    known, hdop, odometer = np.full((3, n), np.nan)
+    known[0], hdop[0], odometer[0] = 12.3125, 0.8984375, 123_456.6875  # 12.3, 0.9, 123456.7
     return FixBatch.blank(
         n,
         vehicle=np.full(n, vehicle),
@@ -215,6 +215,8 @@ def drive(vehicle: int, driver: int = -1, *, n: int = 120, start: int = T0) -> F
         speed_kmh=speed,
         heading=np.full(n, 90.0),
         altitude=known,
+        hdop=hdop,
+        odometer=odometer,
         satellites=np.where(np.arange(n) == 0, 9, 255),
         driver=np.full(n, driver),
         inputs=np.full(n, inputs_word({Input.IGNITION: True, Input.DOOR: False})),

@@ -5,6 +5,13 @@ from hypothesis import strategies as st
 
 from devices.crc8 import crc8_each
 from devices.crc16 import CCITT_FALSE, IBM, ITU, KERMIT, MODBUS
+from devices.streams.checksums import (
+    crc8_egts,
+    crc_ccitt_false,
+    crc_kermit,
+    crc_modbus,
+    crc_x25,
+)
 
 ALL = {"ibm": (IBM, 0xBB3D), "modbus": (MODBUS, 0x4B37), "kermit": (KERMIT, 0x2189),
        "itu": (ITU, 0x906E),       "ccitt-false": (CCITT_FALSE, 0x29B1)}  # fmt: skip
@@ -53,3 +60,12 @@ def test_rows_of_one_size_too(crc16, size, seed):
 
 def test_crc8_of_the_digits_is_that_of_the_catalogue():
     assert crc8_each([b"123456789", b""]) == [0xF7, 0xFF]
+
+
+@given(st.binary(min_size=2, max_size=100))
+def test_those_of_one_frame_are_those_of_many(frame):
+    assert crc_ccitt_false(frame) == CCITT_FALSE.of(frame)
+    assert crc_kermit(frame) == KERMIT.of(frame)
+    assert crc_modbus(frame) == MODBUS.of(frame)
+    assert crc_x25(frame) == ITU.of(frame)
+    assert [crc8_egts(frame)] == crc8_each([frame])

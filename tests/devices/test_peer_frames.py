@@ -14,11 +14,13 @@ import pytest
 
 from devices.catalogue import CODECS
 from devices.describe import describe
+from devices.streams.catalogue import STREAMS
 from tests.data_folder import real_data
 from tests.devices.plausible import assert_plausible
 
 EXCEPTIONS = Path(__file__).parent / "peer_exceptions"
 DEGREE, KMH, KNOT_KMH = 1e-5, 0.1, 1.852
+NOW_US = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1e6)
 
 CODEC_OF = {
     "eelink": "eelink",
@@ -70,8 +72,7 @@ def payload_of(row) -> bytes:
 
 def complaints(name, row) -> list[str]:
     """What the decoder makes of a frame that is not what was to be expected."""
-    now = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1e6)
-    decoded = CODECS[name].decode([payload_of(row)], np.array([now]))
+    decoded = CODECS[name].decode([payload_of(row)], np.array([NOW_US]))
     assert_plausible(decoded, 1)
     fixes = describe(decoded, 0)["fixes"]
     placed = [fix for fix in fixes if fix["valid"] or (fix["lat"], fix["lon"]) != (0, 0)]
@@ -129,6 +130,18 @@ def test_the_frames_of_a_peers_tests_say_what_they_must(name):
     unexpected = {key: what for key, what in wrong.items() if key not in allowed}
     assert unexpected == {}
     assert set(allowed) - set(wrong) == set(), "these exceptions are not needed"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", sorted(STREAMS))
+def test_a_stream_names_the_sender_of_a_peers_frames_as_their_codec_does(name):
+    for row in frames(name):
+        stream = STREAMS[name](lambda: NOW_US)
+        steps = [*stream.take(payload_of(row)), *stream.take(b"\r\n")]
+        published = [step.payload for step in steps if step.payload]
+        named = {step.ident for step in steps if step.ident}
+        decoded = CODECS[name].decode(published, np.full(len(published), NOW_US))
+        assert not (named and decoded.idents) or named == set(decoded.idents), row["frame"]
 
 
 @pytest.mark.parametrize("path", sorted(EXCEPTIONS.glob("*.toml")), ids=lambda path: path.stem)

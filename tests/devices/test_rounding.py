@@ -1,46 +1,94 @@
 """What of a place and a delay is kept."""
 
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.rounding import DECIMALS, GRID_PER_DEGREE, on_grid, shown_degrees, whole_delay
+from devices.checks import BOUNDS
+from devices.rounding import (
+    DEGREES,
+    DILUTION,
+    METRES,
+    Grid,
+    on_grid,
+    shown_degrees,
+    whole_delay,
+)
 
-DEGREES = st.floats(-360, 360)
+COLUMNS: dict[str, tuple[Grid, Any, tuple[float, float]]] = {
+    "lon": (DEGREES, np.float64, (-360, 360)),
+    "altitude": (METRES, np.float32, BOUNDS["altitude"]),
+    "hdop": (DILUTION, np.float32, BOUNDS["hdop"]),
+    "odometer": (METRES, np.float64, BOUNDS["odometer"]),
+}
+"""Columns on a grid: the grid, their type, and what they can hold."""
+
 NO_ANGLES = st.one_of(
     st.floats(min_value=360, exclude_min=True), st.floats(max_value=-360, exclude_max=True)
 )
 
 
 @st.composite
-def decimals(draw) -> str:
-    """Degrees as devices write them, with as many places as can come back."""
-    places = draw(st.integers(0, DECIMALS))
-    digits = draw(st.integers(-360 * 10**places, 360 * 10**places))
+def decimals(draw, most_places, low, high) -> str:
+    """Numbers as devices write them, with as many places as can come back."""
+    places = draw(st.integers(0, most_places))
+    digits = draw(st.integers(int(low) * 10**places, int(high) * 10**places))
     return str(Decimal(digits).scaleb(-places))
 
 
-def kept(degrees: float) -> float:
-    return float(on_grid(np.array([degrees]))[0])
+def kept(value, grid=DEGREES, dtype=np.float64):
+    near = on_grid(np.array([value], dtype), grid)
+    assert near.dtype == dtype
+    return float(near[0])
 
 
-@given(decimals())
-def test_a_decimal_of_seven_places_comes_back_as_it_was(sent):
-    shown = shown_degrees(kept(float(sent)))
+def slowly_kept(value, grid):
+    """The nearest number of a grid, by fractions; of two the even one."""
+    return float(Fraction(round(Fraction(value) * int(grid.per_unit)), int(grid.per_unit)))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@given(data=st.data())
+def test_a_decimal_comes_back_as_it_was_sent(column, data):
+    grid, dtype, bounds = COLUMNS[column]
+    sent = data.draw(decimals(grid.decimals, *bounds))
+    shown = round(kept(float(sent), grid, dtype), grid.decimals) + 0.0
     assert shown == float(sent)
     assert not str(shown).startswith("-0.0") or float(sent) < 0
 
 
-@given(DEGREES)
-def test_a_place_moves_by_a_third_of_a_centimetre_at_most_and_moves_once(degrees):
-    near = kept(degrees)
-    assert abs(near - degrees) <= 0.5 / GRID_PER_DEGREE
-    assert (near * GRID_PER_DEGREE).is_integer()
-    assert kept(near) == near
+@pytest.mark.parametrize("column", COLUMNS)
+@given(data=st.data())
+def test_a_number_moves_to_the_nearest_of_its_grid_and_moves_once(column, data):
+    grid, dtype, (low, high) = COLUMNS[column]
+    width: Any = np.dtype(dtype).itemsize * 8
+    value = data.draw(st.floats(float(dtype(low)), float(dtype(high)), width=width))
+    near = kept(value, grid, dtype)
+    assert near == slowly_kept(value, grid)
+    assert abs(near - value) <= 0.5 / grid.per_unit
+    assert kept(near, grid, dtype) == near
     assert np.signbit(near) == (near < 0)
+
+
+def test_a_place_moves_by_a_third_of_a_centimetre_at_most():
+    assert 0.5 / DEGREES.per_unit * 111_195 < 0.0034
+
+
+@given(decimals(7, -360, 360))
+def test_a_place_is_shown_as_the_decimal_that_was_sent(sent):
+    assert shown_degrees(kept(float(sent))) == float(sent)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("none", [np.nan, np.inf, -np.inf])
+def test_what_is_not_known_stays_so(column, none):
+    grid, dtype, _ = COLUMNS[column]
+    np.testing.assert_equal(kept(none, grid, dtype), none)
 
 
 @pytest.mark.parametrize("degrees", [np.nan, np.inf, -np.inf])

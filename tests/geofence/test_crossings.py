@@ -83,6 +83,11 @@ def test_only_zones_that_ask_and_bind_the_vehicle_at_both_ends_are_crossed():
     assert crossings(DRIVE, band(250, 300, operator_id=4), vehicle=bus) == expected
 
 
+def test_a_step_over_the_antimeridian_does_not_lead_round_the_earth():
+    to_and_fro = fixes([0, 60, 120], 72, metres=[0, 0, 0], lon=[179.995, -179.995, 179.995])
+    assert crossings(to_and_fro, band(-100, 100)) == []
+
+
 def test_a_gap_is_no_step():
     apart = fixes([0, 901], 72, metres=[0, 400])
     assert crossings(apart, band(250, 300)) == []

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from devices.batch import FixBatch, Quality
-from devices.rounding import on_grid, shown_degrees, whole_delay
+from devices.batch import COLUMNS, FixBatch, Quality
+from devices.rounding import DILUTION, METRES, on_grid, shown_degrees, whole_delay
 from geofence.profile import shipped_profile
 from geofence.quality import Delays, Region, is_judged, mark_arrival
 from tests.geofence.fleet import FIX_MODE, with_values
@@ -154,17 +154,22 @@ def test_a_batch_of_nothing_but_fixes_without_a_position_is_judged():
 
 
 def test_what_is_judged_is_what_is_kept_and_arrives_there_once():
-    lon, lat = 105.0 + np.random.default_rng(1).random((2, 50))
+    lon, lat, more = 105.0 + np.random.default_rng(1).random((3, 50))
     batch = FixBatch.blank(
-        50, lon=lon, lat=lat - 84.0, time=np.full(50, NOW), received=NOW + np.arange(50) * 777
-    )
+        50, lon=lon, lat=lat - 84.0, time=np.full(50, NOW), received=NOW + np.arange(50) * 777,
+        altitude=more, hdop=more - 104.0, odometer=1e6 * more,
+    )  # fmt: skip
     delays = Delays.of(shipped_profile())
     marked = mark_arrival(batch, REGION, delays)
     np.testing.assert_array_equal(marked.lon, on_grid(batch.lon))
     np.testing.assert_array_equal(marked.lat, on_grid(batch.lat))
+    np.testing.assert_array_equal(marked.altitude, on_grid(batch.altitude, METRES))
+    np.testing.assert_array_equal(marked.hdop, on_grid(batch.hdop, DILUTION))
+    np.testing.assert_array_equal(marked.odometer, on_grid(batch.odometer, METRES))
     np.testing.assert_array_equal(marked.received, whole_delay(batch.time, batch.received))
     again = mark_arrival(marked, REGION, delays)
-    for name in ("lon", "lat", "received", "quality"):
+    for name, (dtype, _) in COLUMNS.items():
+        assert getattr(marked, name).dtype == dtype
         np.testing.assert_array_equal(getattr(again, name), getattr(marked, name))
 
 

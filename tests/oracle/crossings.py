@@ -56,7 +56,8 @@ def crossings(world, vehicle, fixes):
             outside = not is_inside(zone, a.place) and not is_inside(zone, b.place)
             bound = all(world.applies(zone, vehicle, fix.time) for fix in (a, b))
             joined = is_joined(world, a, b, "visits.max_gap_s")
-            if outside and bound and joined and a.place != b.place:
+            short_way = abs(a.place[0] - b.place[0]) <= 180
+            if outside and bound and joined and short_way and a.place != b.place:
                 part = met(a.place, b.place, zone.geometry)
                 found += [crossing(world, vehicle, zone, a, b, part)] if part else []
     return found

@@ -20,8 +20,8 @@ from devices.codec import Codec, Decoded, Decoder, register
 from devices.columns import rounded
 from devices.errors import DecodeError, Reject
 from devices.formats.weighing.column_map import COLUMNS, MAX_AXLES, Column, ColumnMap
-from devices.formats.weighing.json_messages import round_us
 from devices.formats.weighing.rows import Weighing, WeighingRows, decode_weighings
+from devices.json_input import whole_us
 
 
 def weigh_csv(column_map: ColumnMap) -> Decoder:
@@ -155,10 +155,10 @@ def _time_us(written: str, column_map: ColumnMap) -> float:
         elif "T" in written or ":" in written:
             when = msgspec.convert(written, datetime)
         else:
-            return round_us(float(written))
+            return whole_us(float(written) * 1e6)
         if when.tzinfo is None:
             when = when.replace(tzinfo=timezone(timedelta(minutes=column_map.utc_offset_minutes)))
-        return round_us(when.timestamp())
+        return whole_us(when.timestamp() * 1e6)
     except (ValueError, OverflowError):
         expected = column_map.time_format or "RFC 3339 or seconds since 1970"
         detail = f"time: expected {expected}, got {written!r:.40}"

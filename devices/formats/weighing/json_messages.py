@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from math import isfinite, nan
+from math import nan
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,7 +13,7 @@ from devices.codec import Codec, Decoded, register
 from devices.columns import rounded
 from devices.errors import DecodeError, Reject
 from devices.formats.weighing.rows import Weighing, WeighingRows, decode_weighings
-from devices.json_input import JSON_ERRORS, as_object, json_error, read_objects
+from devices.json_input import JSON_ERRORS, as_object, json_error, read_objects, whole_us
 
 
 class Axle(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,7 +67,7 @@ def _weighing(values: dict[str, Any]) -> Weighing:
     axle_kg, spacing_m = _axles(message)
     time = message.time
     return Weighing(
-        time_us=round_us(time if isinstance(time, float) else time.timestamp()),
+        time_us=whole_us((time if isinstance(time, float) else time.timestamp()) * 1e6),
         station=message.station or "",
         plate=message.plate or "",
         lane=message.lane or 0,
@@ -78,12 +78,6 @@ def _weighing(values: dict[str, Any]) -> Weighing:
         spacing_m=spacing_m,
         extra={**(message.extra or {}), **unknown},
     )
-
-
-def round_us(seconds: float) -> float:
-    """Seconds as whole microseconds; what is not finite stays so."""
-    us = seconds * 1e6
-    return float(round(us)) if isfinite(us) else us
 
 
 def _axles(message: Message) -> tuple[list[float], list[float]]:

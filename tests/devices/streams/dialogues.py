@@ -5,6 +5,7 @@ Frames are made here, by the formats' documents, not by our encoders.
 
 # ruff: noqa: E501 - frames are shown as they are sent
 
+import zlib
 from dataclasses import dataclass
 
 from devices.crc16 import crc16_ibm
@@ -14,9 +15,9 @@ from devices.streams.checksums import (
     crc_kermit,
     crc_modbus,
     crc_x25,
-    xor_all,
 )
 from devices.streams.stream import Step
+from devices.xor8 import xor8
 
 IMEI = "352093081429150"
 NOW_US = 1_795_000_000_000_000  # 2026-11-18T11:06:40Z
@@ -43,16 +44,17 @@ def teltonika_packet(records: int = 2, codec: int = 0x08) -> bytes:
     return bytes(4) + len(body).to_bytes(4, "big") + body + crc16_ibm(body).to_bytes(4, "big")
 
 
-def jt808(message: int, body: bytes, serial: int = 1, part: tuple[int, int] | None = None) -> bytes:
+def jt808(
+    message: int, body: bytes, serial: int = 1, part: tuple[int, int] | None = None,
+    number: bytes = bytes.fromhex("013912345678"),
+) -> bytes:  # fmt: skip
     properties = len(body) | (0x2000 if part else 0)
-    whole = (
-        message.to_bytes(2, "big") + properties.to_bytes(2, "big") + bytes.fromhex("013912345678")
-    )
+    whole = message.to_bytes(2, "big") + properties.to_bytes(2, "big") + number
     whole += serial.to_bytes(2, "big")
     if part:
         whole += part[0].to_bytes(2, "big") + part[1].to_bytes(2, "big")
     whole += body
-    whole += bytes((xor_all(whole),))
+    whole += bytes((xor8(whole),))
     return b"~" + whole.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02") + b"~"
 
 
@@ -112,6 +114,7 @@ def meitrack(content: bytes) -> bytes:
     return b"$$A%d%b" % (len(content), content)
 
 
+TROUBLE_CODES = b"\x00\x0b" + ruptela(0x09, b"\x02" + bytes(38))[2:]
 PHONE = "13912345678"
 PACKET = teltonika_packet()
 POSITION = b"\x00" * 20 + b"\x7e\x7d" + b"\x00" * 6
@@ -133,6 +136,14 @@ RMC = b"$GPRMC,224434,A,1827.3855,N,06705.7577,W,000.00,000,100217,,*1B"
 GGA = b"$GPGGA,224434,1827.3855,N,06705.7577,W,1,09,1.1,120.5,M,46.9,M,,*47"
 IN_PARTS = [jt808(0x0704, bytes(30), 5, (3, 1)), jt808(0x0704, bytes(30), 6, (3, 2))]
 LAST_PART = jt808(0x0704, bytes(5), 7, (3, 3))
+SERIAL = bytes(4) + b"\x03" + bytes(4)
+"""Behind the head of a cellocator's message: a length of three at 16, and three bytes."""
+SHORT = bytes(1) + b"\x01" + bytes(1)
+"""A length of one at 13, and one byte."""
+UEX = b"ST300UEX;100850000;01;010;20261118;05:00:00;2f10;+21.028500;+105.854200;000.033;000.00;12;1;41564973;13.17;000000;9;t=1\r\n;2\r\n;76;1"
+BOX = zlib.compress(b"#B#c|d|1A2B\r\n#P#\r\n")
+PICTURE = b"#I#5;0;0;181126;050000;a.jpg;1A2B"
+DEFLATED = b"\xff" + len(BOX).to_bytes(2, "little") + BOX
 
 
 def _generic(serial: int, message: int, count: int, result: bytes = b"\x00") -> bytes:
@@ -142,10 +153,13 @@ def _generic(serial: int, message: int, count: int, result: bytes = b"\x00") -> 
 
 DIALOGUES: dict[str, Dialogue] = {
     "cellocator": Dialogue(
-        [cellocator(), cellocator()],
+        [cellocator(), cellocator(7), cellocator(8, SERIAL), cellocator(9, SHORT), cellocator()],
         [
             [Step("77", cellocator(), cellocator_answer(1))],
-            [Step("77", cellocator(), cellocator_answer(2))],
+            [Step("77", cellocator(7), cellocator_answer(2))],
+            [Step("77", cellocator(8, SERIAL), cellocator_answer(3))],
+            [Step("77", cellocator(9, SHORT), cellocator_answer(4))],
+            [Step("77", cellocator(), cellocator_answer(5))],
         ],
     ),
     "eelink": Dialogue(
@@ -237,20 +251,24 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "ruptela": Dialogue(
-        [ruptela(0x0F), ruptela(0x01), ruptela(0x44), ruptela(0x10)],
+        [ruptela(0x0F), ruptela(0x01), ruptela(0x44), TROUBLE_CODES, ruptela(0x10)],
         [
             login(IMEI, *(b"\x00\x02\x73" + yes + crc_kermit(b"\x73" + yes).to_bytes(2, "big") for yes in (b"\x01", b"\x00"))),
             [Step(IMEI, ruptela(0x01), bytes.fromhex("0002640113bc"))],
             [Step(IMEI, ruptela(0x44), bytes.fromhex("0002640113bc"))],
+            [Step(IMEI, TROUBLE_CODES, bytes.fromhex("00026d01c4a4"))],
             login(IMEI, *(b"\x00\x02\x74" + yes + crc_kermit(b"\x74" + yes).to_bytes(2, "big") for yes in (b"\x01", b"\x00"))),
         ],
     ),
     "suntech": Dialogue(
-        [b"ST300STT;100850000;01;010;20261118;05:00:00;2f100\r", b"ST910;Location;205576803;500;20261118\r", b"\x81\x00\x08\x10\x51\x13\x40\x87\x70\x28\x81"],
+        [b"ST300STT;100850000;01;010;20261118;05:00:00;2f100\r", b"ST910;Location;205576803;500;20261118\r", b"\x81\x00\x08\x10\x51\x13\x40\x87\x70\x28\x81", b"\x02\x00\x07\x13\x51\x13\x30\x01\x70\x02\x03", b"ST910;Emergency;205283272;500;20150716\r", UEX + b"\r"],
         [
             [Step("100850000", b"ST300STT;100850000;01;010;20261118;05:00:00;2f100")],
             [Step("205576803", b"ST910;Location;205576803;500;20261118")],
             [Step("1051134087", b"\x81\x00\x08\x10\x51\x13\x40\x87\x70\x28\x81")],
+            [Step("511330017", b"\x02\x00\x07\x13\x51\x13\x30\x01\x70\x02\x03")],
+            [Step("205283272", b"ST910;Emergency;205283272;500;20150716")],
+            [Step("100850000", UEX)],
         ],
     ),
     "t800x": Dialogue(
@@ -263,11 +281,12 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "teltonika": Dialogue(
-        [b"\x00\x0f" + IMEI.encode(), PACKET, b"\xff", teltonika_packet(1, 0x0C)],
+        [b"\x00\x0f" + IMEI.encode(), PACKET, b"\xff", teltonika_packet(3, 0x07), teltonika_packet(1, 0x0C)],
         [
             login(IMEI, b"\x01", b"\x00"),
             [Step(payload=PACKET, reply=b"\x00\x00\x00\x02")],
             [],
+            [Step(payload=teltonika_packet(3, 0x07), reply=b"\x00\x00\x00\x03")],
             [Step(payload=teltonika_packet(1, 0x0C))],
         ],
     ),
@@ -280,12 +299,14 @@ DIALOGUES: dict[str, Dialogue] = {
         ],
     ),
     "wialon": Dialogue(
-        [b"#L#2.0;352093081429150;NA;BB2B\r\n", b"#P#\r\n", b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B\r\n", b"#B#a|b|1A2B\r\n"],
+        [b"#L#2.1;352093081429150;NA;BB2B\r\n", b"#P#\r\n", b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B\r\n", b"#B#a|b|1A2B\r\n", DEFLATED, PICTURE + b"\r\n\xff\xd8#\n\r"],
         [
             login(IMEI, b"#AL#1\r\n", b"#AL#0\r\n"),
             [Step(reply=b"#AP#\r\n")],
             [Step(payload=b"#D#181126;050000;2100.0;N;10548.0;E;1;2;3;4;0.0;0;0;;NA;;1A2B", reply=b"#AD#1\r\n")],
             [Step(payload=b"#B#a|b|1A2B", reply=b"#AB#2\r\n")],
+            [Step(payload=b"#B#c|d|1A2B", reply=b"#AB#2\r\n"), Step(reply=b"#AP#\r\n")],
+            [Step(payload=PICTURE)],
         ],
     ),
 }  # fmt: skip

@@ -1,21 +1,28 @@
 """Conversations: the same however the bytes are cut, in step again after garbage, and bounded."""
 
 import time
+import zlib
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from devices.catalogue import CODECS
 from devices.streams.catalogue import DATAGRAMS, STREAMS
 from devices.streams.jt808 import Jt808Stream
 from devices.streams.stream import Step
+from devices.xor8 import xor8
 from tests.devices.streams.dialogues import (
     DIALOGUES,
+    GT06_POSITION,
     IMEI,
     IN_PARTS,
     LAST_PART,
+    NOW_US,
     PACKET,
     clock,
+    gt06,
     jt808,
     teltonika_packet,
 )
@@ -134,6 +141,36 @@ def test_a_login_that_is_no_imei_is_refused():
     ]
 
 
+@pytest.mark.parametrize(
+    "lines", [b"#D#1\n", zlib.compress(b"#P#\n")[:-1], zlib.compress(bytes(1 << 20))]
+)
+def test_deflated_lines_that_are_none_or_too_many_are_wrong(lines):
+    stream = STREAMS["wialon"](clock)
+    assert stream.take(b"\xff" + len(lines).to_bytes(2, "little") + lines) == [
+        Step(wrong="bad_syntax")
+    ]
+
+
+@pytest.mark.parametrize(("zone", "hours"), [(700 << 4, -7), (530 << 4 | 8, 5.5), (2, 0)])
+def test_times_of_gt06_are_those_of_the_time_zone_of_its_login(zone, hours):
+    stream = STREAMS["gt06"](clock)
+    login = gt06(1, bytes.fromhex("0" + IMEI) + b"\x36\x05" + zone.to_bytes(2, "big"))
+    noon = gt06(0x12, bytes((26, 1, 5, 12, 0, 0)) + bytes(20), 2)
+    stream.take(login)
+    (step,) = stream.take(noon)
+    fixes = CODECS["gt06"].decode([step.payload], np.array([NOW_US])).fixes
+    assert fixes.time.tolist() == [1_767_614_400_000_000 + hours * 3_600_000_000]
+    assert step.payload == (login + noon if hours else noon)
+
+
+def test_a_login_of_gt06_that_is_not_sound_is_not_repeated():
+    stream = STREAMS["gt06"](clock)
+    login = bytearray(gt06(1, bytes.fromhex("0" + IMEI) + b"\x36\x05\x2b\xc0"))
+    login[-3] ^= 1
+    assert stream.take(bytes(login))[0].ident == IMEI
+    assert [step.payload for step in stream.take(GT06_POSITION)] == [GT06_POSITION]
+
+
 def test_a_datagram_of_teltonika_is_published_as_a_packet():
     body = PACKET[8:-4]
     head = bytes.fromhex("cafe0105000f") + IMEI.encode()
@@ -183,3 +220,44 @@ def test_binary_frames_with_a_tail_are_taken_whole_from_the_second_on():
 
 def test_a_packet_of_255_records_fits():
     assert STREAMS["teltonika"](clock).take(teltonika_packet(255))[0].reply == b"\0\0\0\xff"
+
+
+def said_by_a_receiver(order, seconds):
+    """Sentences of some seconds, each in the order of a receiver, with right checksums."""
+    for second in range(seconds):
+        clock = b"1200%02d.00" % second
+        texts = {
+            "RMC": b"GNRMC,%b,A,2101.7100,N,10551.2520,E,25.0,275.0,050126,,,A" % clock,
+            "GGA": b"GNGGA,%b,2101.7100,N,10551.2520,E,1,11,0.8,12.5,M,,M,," % clock,
+            "GLL": b"GNGLL,2101.7100,N,10551.2520,E,%b,A,A" % clock,
+            "VTG": b"GNVTG,275.0,T,,M,25.0,N,46.3,K,A",
+        }
+        for kind in order.split():
+            yield b"$%b*%02X\r\n" % (texts[kind], xor8(texts[kind]))
+
+
+@pytest.mark.parametrize(
+    ("order", "without_altitude"),
+    [("RMC", 5), ("GGA RMC", 0), ("GGA GLL VTG RMC", 0), ("RMC GGA", 1), ("RMC VTG GGA GLL", 1)],
+)
+def test_a_receiver_makes_one_fix_a_second_whatever_its_order(order, without_altitude):
+    stream = STREAMS["nmea"](clock)
+    said = [b"imei:352093081429150\r\n", *said_by_a_receiver(order, 5)]
+    payloads = [step.payload for line in said for step in stream.take(line) if step.payload]
+    fixes = CODECS["nmea"].decode(payloads, np.full(len(payloads), NOW_US)).fixes
+    assert fixes.time.tolist() == [1_767_614_400_000_000 + k * 1_000_000 for k in range(5)]
+    assert np.isnan(fixes.altitude).sum() == without_altitude
+
+
+def test_a_receiver_that_loses_its_gga_is_not_waited_for():
+    stream = STREAMS["nmea"](clock)
+    said = [*said_by_a_receiver("RMC GGA", 3)]
+    del said[-1]  # the GGA of 12:00:02; an RMC is held
+    more = said_by_a_receiver("RMC", 6)
+    published = [
+        [line.split(b",")[1] for line in step.payload.split(b"\r\n")]
+        for line in (*said, *[*more][3:])
+        for step in stream.take(line)
+    ]
+    times = [b"1200%02d.00" % second for second in range(6)]
+    assert published == [[times[0]], [times[1]] * 2, *([one] for one in times[2:])]
