@@ -276,6 +276,24 @@ def test_the_nation_is_seen_by_those_whose_reach_it_is(populated, table):
             assert national.count(table) == every
 
 
+@pytest.mark.parametrize(
+    ("call", "own"),
+    [
+        ("SELECT licence FROM drivers_by_licence(ARRAY['licence-1', 'licence-2'])", ["licence-1"]),
+        ("SELECT t FROM taken_names('operator', ARRAY['op-1', 'op-2']) t", []),
+        ("SELECT licence FROM claim_drivers(ARRAY['nobodys', 'nobodys-too'], ARRAY[1, 2])",
+         ["nobodys"]),
+    ],
+)  # fmt: skip
+def test_a_caller_is_no_owner_where_the_api_is_connected_as_one(populated, call, own):
+    """Without `api.dsn` its process is; functions that run as the owner ask who called."""
+    with populated.transaction(force_rollback=True):
+        populated.execute("INSERT INTO drivers (licence) VALUES ('nobodys'), ('nobodys-too')")
+        with As(populated, "operator", 1):
+            assert [row[0] for row in populated.execute(call.encode())] == own
+        assert len(populated.execute(call.encode()).fetchall()) == 2
+
+
 def test_fixes_are_read_with_their_extra_through_the_view_alone(populated):
     with As(populated, "operator", 2):
         found = populated.execute("SELECT vehicle_id, extra FROM visible_fixes ORDER BY time")
