@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
@@ -43,6 +44,20 @@ class Buckets:
         if len(self._held) > MOST_CALLERS:
             self._held.popitem(last=False)
         return wait_s
+
+
+def network_of(address: str) -> Hashable:
+    """Whom requests of an address are counted as: of IPv6 the network of 64 bits.
+
+    A customer of a provider has all of one, and another address of it for every request.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:  # a name that a test or a proxy gives
+        return address
+    if found.version == 4:
+        return found
+    return found.ipv4_mapped or found.packed[:8]
 
 
 class Turns:
@@ -108,7 +123,7 @@ class PacedByAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
-            wait_s = self.pacing.addresses.take(scope["client"][0])
+            wait_s = self.pacing.addresses.take(network_of(scope["client"][0]))
             if wait_s > 0:
                 answer = problem_response(too_many(wait_s), scope["path"])
                 await answer(scope, receive, send)
