@@ -17,7 +17,7 @@ import msgspec
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from api.options import IdentityProvider
@@ -97,7 +97,7 @@ class Provider:
             claims = await self._claims(str(token["id_token"]))
         except (JoseError, httpx.HTTPError, KeyError, ValueError) as error:
             raise _refused() from error
-        if not secrets.compare_digest(str(claims.get("nonce", "")), begun.nonce):
+        if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), begun.nonce.encode()):
             raise _refused()
         username = claims.get(self.options.username_claim)
         return Claimed(
@@ -153,7 +153,7 @@ class Provider:
         assert self._keys is not None
         try:
             token = jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
-        except ValueError:  # signed by a key that was not there yet
+        except InvalidKeyIdError:  # signed by a key that was not there yet
             self._asked_s = float("-inf")
             await self._metadata()
             token = jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
@@ -161,6 +161,7 @@ class Provider:
             leeway=CLOCK_S,
             iss={"essential": True, "value": self.options.issuer},
             aud={"essential": True, "value": self.options.client_id},
+            azp={"value": self.options.client_id},
             sub={"essential": True},
             exp={"essential": True},
             iat={"essential": True},

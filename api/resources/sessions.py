@@ -1,5 +1,7 @@
 """Sessions of people: coming in, one's own password and second factor, going out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -22,14 +24,14 @@ from api.models.access import (
 )
 from api.openapi import problems
 from api.options import ApiOptions
-from api.pacing import refuse
+from api.pacing import network_of, refuse
 from api.problems import Problem
 from api.signing_in import (
     FACTOR,
     at_gate,
     change_password,
+    come_back,
     end_factor,
-    let_in,
     own_session,
     sign_in,
     use_code,
@@ -59,13 +61,8 @@ async def open_session(request: Request, given: Credentials) -> Response:
     each further one, whether there is somebody of that name or not.
     """
     response = json_answer({"done": True})
-    metrics: Metrics = request.app.state.metrics
-    try:
+    with _counted(request):
         await sign_in(request, response, given.username, given.password, given.code)
-    except Problem as problem:
-        metrics.logins.labels(problem.code).inc()
-        raise
-    metrics.logins.labels("let_in").inc()
     return response
 
 
@@ -173,7 +170,7 @@ async def remove_factor(request: Request, given: PasswordProof) -> Response:
 )
 async def go_to_identity_provider(request: Request) -> Response:
     """Send the browser to the identity provider (OpenID Connect), which sends it back."""
-    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    refuse(request.app.state.pacing.logins.take(network_of(address_of(request))))
     address, kept = await _provider(request).begin()
     response = RedirectResponse(address, 303)
     # Lax: it has to come along when the identity provider sends the browser back.
@@ -192,21 +189,25 @@ async def come_from_identity_provider(request: Request) -> Response:
 
     Nobody is made by this: it is somebody who was let in by an administrator.
     """
-    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    refuse(request.app.state.pacing.logins.take(network_of(address_of(request))))
     provider = _provider(request)
-    said = request.query_params
-    claimed = await provider.finish(
-        said.get("code", ""), said.get("state", ""), request.cookies.get(OIDC_COOKIE)
-    )
     response = RedirectResponse(f"{provider.options.public_url}/", 303)
-    async with at_gate(request) as conn:
-        found = await sessions.by_subject(conn, claimed.subject, claimed.username)
-        if found is not None:
-            await let_in(conn, request, response, found, "identity_provider")
-    if found is None:
-        raise Problem("login_failed", "expected somebody whom an administrator has let in")
+    with _counted(request):
+        await come_back(request, response, provider)
     response.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
+
+
+@contextmanager
+def _counted(request: Request) -> Iterator[None]:
+    """Count what comes of a login."""
+    metrics: Metrics = request.app.state.metrics
+    try:
+        yield
+    except Problem as problem:
+        metrics.logins.labels(problem.code).inc()
+        raise
+    metrics.logins.labels("let_in").inc()
 
 
 def _provider(request: Request) -> Provider:
