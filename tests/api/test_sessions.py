@@ -1,5 +1,6 @@
 """People come in, stay for a while, and go out; and nobody else comes in for them."""
 
+import json
 import time
 from base64 import b32decode
 from dataclasses import replace
@@ -137,6 +138,13 @@ def test_a_wrong_name_and_a_wrong_password_cannot_be_told_apart(person):
     assert "nobody-of-this-name" not in str(do(dsn, _everything))
 
 
+def test_a_code_that_nobody_asked_for_proves_nothing(person):
+    dsn, browser, name = person
+    assert browser.sign_in(name, code="000000").status_code == 200
+    [row] = [row for row in do(dsn, _everything) if row.subject == f"person {name}"]
+    assert json.loads(row.detail) == {"proven_by": "password"}
+
+
 def test_who_is_not_there_costs_as_much_to_refuse():
     def spent(kept):
         begun = time.process_time()
@@ -266,6 +274,61 @@ def test_the_second_factor_is_ended_by_its_person_with_the_password_or_by_an_adm
     query = f"SELECT action, detail FROM audit WHERE subject = '/people/{name}/factor'"
     ended = do(dsn, lambda conn: _fetch(conn, query))
     assert ended == [("revoke_factor", '{"ended":true}')]
+
+
+def test_a_change_keeps_a_session_alive_as_a_read_does(person):
+    dsn, browser, name = person
+    browser.sign_in(name)
+    for method, path, body in (("GET", "/keys", None), ("POST", "/keys", {"name": "screen"})):
+        age = "UPDATE sessions SET seen_at = now() - interval '20 minutes' WHERE ended_at IS NULL"
+        do(dsn, lambda conn, age=age: conn.execute(age))
+        assert browser.ask(method, path, json=body).is_success
+        query = "SELECT seen_at > now() - interval '1 minute' FROM sessions WHERE ended_at IS NULL"
+        assert (True,) in do(dsn, lambda conn, query=query: _fetch(conn, query)), method
+
+
+@pytest.fixture
+def boss(served):
+    """An administrator's browser."""
+    dsn, base = served
+    username = f"boss-{next(NUMBERS)}"
+    make_person(dsn, username, "administrator")
+    browser = Browser(base)
+    assert browser.sign_in(username).status_code == 200
+    return browser
+
+
+def test_somebody_who_cannot_be_let_in_is_refused_with_the_field_at_fault(boss):
+    new = {"username": "reacher", "role": "inspector"}
+    assert boss.ask("POST", "/people", json=new).status_code == 201
+    answer = boss.ask("POST", "/people", json=new)
+    assert (answer.status_code, answer.json()["code"]) == (409, "code_taken")
+    for change, location in (
+        ({"username": "Capital"}, "username"),
+        ({"username": "x\0y"}, "username"),
+        ({"role": "king"}, "role"),
+        ({"username": "no-operator", "role": "operator"}, "role"),
+        ({"username": "too-far", "role": "administrator", "province": "Hue"}, "role"),
+        ({"username": "whose", "role": "operator", "operator": "nobody"}, "operator"),
+        ({"username": "whose", "role": "provider", "provider": "nobody"}, "provider"),
+    ):
+        answer = boss.ask("POST", "/people", json=new | change)
+        assert answer.status_code == 422, answer.text
+        assert [flaw["location"] for flaw in answer.json()["errors"]] == [f"body.{location}"]
+
+
+def test_who_comes_in_by_the_identity_provider_gets_no_password(boss):
+    said = {"username": "by-provider", "role": "reader", "identity_provider": True}
+    assert boss.ask("POST", "/people", json=said).json()["first_password"] is None
+    made = boss.ask("POST", "/people", json={"username": "by-password", "role": "reader"}).json()
+    browser = Browser(boss.base)
+    assert browser.sign_in("by-password", made["first_password"]).status_code == 200
+    assert browser.ask("GET", "/vehicles").json()["code"] == "password_change_needed"
+
+
+def test_a_name_that_nobody_can_have_is_refused_as_a_value(served):
+    answer = Browser(served[1]).sign_in("a\0b")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 async def _fetch(conn, query):
