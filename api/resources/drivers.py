@@ -97,7 +97,8 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
         FileOfDriver(
             found, driving[:MOST_ROWS], violations[:MOST_ROWS], reviews[:MOST_ROWS],
             files[:MOST_ROWS], marks[:MOST_ROWS], changes.rows,
-            max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS,
+            changes.last is not None
+            or max(map(len, (driving, violations, reviews, files, marks))) > MOST_ROWS,
         )
     )  # fmt: skip
 
