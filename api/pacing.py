@@ -26,6 +26,9 @@ LONGEST_LINE: Final = 20
 PASSWORD_CHECKS: Final = 2
 """At once: each holds 64 MiB and one processor for a tenth of a second."""
 
+TABLES_READ: Final = 1
+"""At once: a body of 4 MiB that was made for it holds 400 MB while it is read."""
+
 
 class Buckets:
     """Token buckets: `rate` a second in the long run, `burst` at once."""
@@ -78,6 +81,7 @@ class Pacing:
         self.callers = Buckets(options.requests_per_s, options.requests_per_s * 5, clock)
         self.logins = Buckets(options.logins_per_minute / 60, options.logins_per_minute, clock)
         self.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
+        self.table_reads = asyncio.Semaphore(TABLES_READ)
         self._most_at_once = options.requests_at_once
         self._turns: dict[Hashable, Turns] = {}
 
