@@ -51,6 +51,7 @@ async def list_drivers(session: Asked, query: Annotated[DriverQuery, Query()]) -
     page = await drivers.drivers(
         session.conn,
         operator=query.operator,
+        retired=query.retired,
         after=id_cursor("drivers", query.cursor),
         limit=query.limit,
     )
@@ -98,7 +99,7 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
             found, driving[:MOST_ROWS], violations[:MOST_ROWS], reviews[:MOST_ROWS],
             files[:MOST_ROWS], marks[:MOST_ROWS], changes.rows,
             changes.last is not None
-            or max(map(len, (driving, violations, reviews, files, marks))) > MOST_ROWS,
+            or max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS,
         )
     )  # fmt: skip
 
