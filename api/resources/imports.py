@@ -69,6 +69,7 @@ def _handler(what: str) -> Callable[..., Awaitable[Response]]:
             ]
             detail = f"{found.refused} values are wrong, nothing was written"
             raise Problem("invalid_request", detail, flaws=flaws)
+        session.noted.update(asdict(outcome))
         report = {
             "rows": len(table.rows),
             **asdict(outcome),

@@ -55,6 +55,8 @@ async def make_person(session: Asked, given: NewPerson) -> Response:
         expected = "an operator, province or provider that fits the role (docs/access.md)"
         flaw = Flaw("body.role", expected)
         raise Problem("invalid_request", f"role: expected {expected}", flaws=[flaw]) from error
+    said = given.model_dump(include={"role", "operator", "province", "provider"})
+    session.noted.update({name: value for name, value in said.items() if value is not None})
     [made] = await people.people(session.conn, given.username)
     shown = PersonWithPassword(**msgspec.structs.asdict(made), first_password=first)
     return json_answer(shown, 201, headers={"Location": f"{ROOT}/people/{given.username}"})

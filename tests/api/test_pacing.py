@@ -74,7 +74,10 @@ def test_an_address_is_counted_with_those_that_the_same_customer_has(address, ot
 
     async def ask(client):
         scope = {"type": "http", "client": (client, 1), "path": "/", "headers": []}
-        await paced(scope, None, send)
+        await paced(scope, receive, send)
+
+    async def receive():
+        raise AssertionError("no body is read")
 
     async def send(message):
         if message["type"] == "http.response.start":

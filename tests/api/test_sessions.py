@@ -298,9 +298,13 @@ def boss(served):
     return browser
 
 
-def test_somebody_who_cannot_be_let_in_is_refused_with_the_field_at_fault(boss):
+def test_somebody_who_cannot_be_let_in_is_refused_with_the_field_at_fault(served, boss):
+    dsn, _ = served
     new = {"username": "reacher", "role": "inspector"}
     assert boss.ask("POST", "/people", json=new).status_code == 201
+    last = do(dsn, _everything)[-1]
+    assert (last.action, last.subject) == ("make_person", "/people/reacher")
+    assert json.loads(last.detail) == {"role": "inspector"}
     answer = boss.ask("POST", "/people", json=new)
     assert (answer.status_code, answer.json()["code"]) == (409, "code_taken")
     for change, location in (
@@ -347,7 +351,7 @@ def test_codes_are_those_of_the_standard(seconds, code):
 
 
 def test_a_persons_key_can_do_no_more_than_was_asked_for_and_makes_no_other(person):
-    _, browser, name = person
+    dsn, browser, name = person
     browser.sign_in(name)
     refused = browser.ask("POST", "/keys", json={"name": "x", "scopes": ["people"]})
     assert refused.status_code == 422
@@ -364,6 +368,15 @@ def test_a_persons_key_can_do_no_more_than_was_asked_for_and_makes_no_other(pers
         number = made.json()["id"]
         assert browser.ask("DELETE", f"/keys/{number}").status_code == 200
         assert program.get("/vehicles").status_code == 401
+    said = [
+        (row.action, row.subject, json.loads(row.detail))
+        for row in do(dsn, _everything)
+        if row.actor == f"person {name}" and row.subject.startswith("/keys")
+    ]
+    assert said == [
+        ("make_key", "/keys", {"key": number, "scopes": ["read"], "days": 2}),
+        ("revoke_key", f"/keys/{number}", {}),
+    ]
 
 
 def test_too_many_requests_of_one_key_or_address_are_told_when_to_come_again(served):
