@@ -85,9 +85,7 @@ async def sign_in(
         found = await sessions.candidate(conn, username)
         if locked_s:
             await _write_down(conn, request, "login_locked", _named(found))
-    if locked_s:
-        after = str(round(locked_s + 0.5))
-        raise Problem("login_locked", f"try again in {after} s", headers={"Retry-After": after})
+    refuse_locked(locked_s)
     async with pacing.password_checks:
         is_right = await asyncio.to_thread(
             passwords.matches, None if found is None else found.password, password
@@ -99,6 +97,13 @@ async def sign_in(
     await _check_factor(request, found, code)
     proven_by = "password" if found.factor is None else "password+code"
     await _open(request, response, found, password, proven_by)
+
+
+def refuse_locked(locked_s: float) -> None:
+    """Raises Problem where a name is locked for so many seconds; 0: it is not."""
+    if locked_s:
+        after = str(round(locked_s + 0.5))
+        raise Problem("login_locked", f"try again in {after} s", headers={"Retry-After": after})
 
 
 async def _check_factor(request: Request, found: Candidate, code: str | None) -> None:
@@ -210,10 +215,11 @@ async def prove_password(request: Request, given: str, place: str) -> tuple[Scop
     # Counted and committed before it is checked: nobody guesses here either.
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, scope.name)
+    refuse_locked(locked_s)
     pacing: Pacing = request.app.state.pacing
     async with pacing.password_checks:
         present = past[0] if past else None
-        if not await asyncio.to_thread(passwords.matches, present, given) or locked_s:
+        if not await asyncio.to_thread(passwords.matches, present, given):
             raise Problem("login_failed", f"{place}: expected the present password")
     async with at_gate(request) as conn:
         await sessions.passed(conn, scope.name)

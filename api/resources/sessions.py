@@ -33,6 +33,7 @@ from api.signing_in import (
     come_back,
     end_factor,
     own_session,
+    refuse_locked,
     sign_in,
     use_code,
 )
@@ -96,7 +97,7 @@ async def close_session(request: Request) -> Response:
     summary="Change one's password",
     response_model=Done,
     responses=problems("login_failed", "token_missing", "token_invalid", "password_refused",
-                       "invalid_request", "malformed_request"),
+                       "invalid_request", "login_locked", "too_many_requests", "malformed_request"),
 )  # fmt: skip
 async def put_password(request: Request, given: PasswordChange) -> Response:
     """Change the password. All other sessions of the person end."""
@@ -139,13 +140,14 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
         name = scope.name
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, name)
+    refuse_locked(locked_s)
     async with own_session(request, "prove_factor") as (conn, scope):
         assert scope.person_id is not None
         sealed, _ = await sessions.factor(conn, scope.person_id)
         is_right = sealed is not None and await use_code(
             conn, options, scope.person_id, sealed, given.code
         )
-        if locked_s or not is_right:
+        if not is_right:
             raise Problem("login_failed", "code: expected the six digits of the moment")
         await sessions.passed(conn, name)
     return json_answer({"done": True})
@@ -156,7 +158,8 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
     summary="End the second factor",
     response_model=Done,
     responses=problems("login_failed", "token_missing", "token_invalid", "not_set_up",
-                       "password_change_needed", "malformed_request"),
+                       "password_change_needed", "csrf_refused", "login_locked",
+                       "too_many_requests", "malformed_request"),
 )  # fmt: skip
 async def remove_factor(request: Request, given: PasswordProof) -> Response:
     """From now on the password alone is asked for. All other sessions of the person end."""

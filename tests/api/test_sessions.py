@@ -204,6 +204,23 @@ def test_a_changed_password_ends_other_sessions_and_does_not_come_back(person):
     assert change("wrong password", ANOTHER) == "login_failed"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "wrong"),
+    [
+        ("PUT", "/session/password", {"old": "wrong", "new": ANOTHER}),
+        ("PUT", "/session/factor", {"code": "000000"}),
+        ("POST", "/session/factor/removal", {"password": "wrong"}),
+    ],
+)
+def test_who_is_in_does_not_guess_either(person, method, path, wrong):
+    _, browser, name = person
+    browser.sign_in(name)
+    answers = [browser.ask(method, path, json=wrong) for _ in range(6)]
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes == ["login_failed"] * 5 + ["login_locked"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
+
+
 def test_a_second_factor_is_asked_for_once_it_is_proven_and_each_code_works_once(person):
     dsn, browser, name = person
     browser.sign_in(name)
