@@ -51,7 +51,10 @@ class Begun(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """Whom the provider means. subject: issuer and subject, never given to anybody else."""
+    """Whom the provider means. subject: issuer and subject, never given to anybody else.
+
+    username: ours, None where nobody can be bound by it.
+    """
 
     subject: str
     username: str | None
@@ -99,11 +102,14 @@ class Provider:
             raise _refused() from error
         if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), begun.nonce.encode()):
             raise _refused()
-        username = claims.get(self.options.username_claim)
-        return Claimed(
-            f"{claims['iss']}|{claims['sub']}",
-            username.strip().lower() if isinstance(username, str) else None,
-        )
+        return Claimed(f"{claims['iss']}|{claims['sub']}", self._username(claims))
+
+    def _username(self, claims: dict[str, Any]) -> str | None:
+        """Our username; None: the provider does not say it, or not that it looked into it."""
+        claim = self.options.username_claim
+        said = claims.get(claim)
+        is_unproven = claim == "email" and claims.get("email_verified") in {False, "false"}
+        return said.strip().lower() if isinstance(said, str) and not is_unproven else None
 
     def _begun(self, cookie: str | None) -> Begun:
         try:

@@ -6,6 +6,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -112,6 +113,18 @@ def test_a_right_token_says_who_it_is(provider, issuer):
     for claims in ({}, {"aud": ["others", CLIENT], "azp": CLIENT}):
         claimed = come_back(provider, issuer, signed(issuer.keys[0]), **claims)
         assert claimed == (f"{issuer.address}|7", "an")
+
+
+@pytest.mark.parametrize(
+    ("verified", "username"),
+    [(True, "an@example.vn"), (None, "an@example.vn"), (False, None), ("false", None)],
+)
+def test_an_address_that_the_provider_has_not_looked_into_names_nobody(
+    provider, issuer, verified, username
+):
+    provider.options = replace(provider.options, username_claim="email")
+    said = {"email": "An@example.vn", "email_verified": verified}
+    assert come_back(provider, issuer, signed(issuer.keys[0]), **said).username == username
 
 
 @pytest.mark.parametrize(
