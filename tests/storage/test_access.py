@@ -294,6 +294,25 @@ def test_a_caller_is_no_owner_where_the_api_is_connected_as_one(populated, call,
         assert len(populated.execute(call.encode()).fetchall()) == 2
 
 
+OF_THE_CALLER = {
+    "scope_can", "scope_is_national", "scope_operators", "scope_provider", "scope_person",
+    "scope_province", "scope_devices", "person_name", "registry_actor",
+}  # fmt: skip
+"""Functions that run as the owner and say what the caller may know anyway."""
+
+
+def test_what_runs_as_the_owner_looks_up_nothing_of_the_callers_and_is_not_for_everybody(populated):
+    found = populated.execute(
+        "SELECT p.proname, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE')"
+        " FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+        " AND p.prorettype <> 'trigger'::regtype"
+    ).fetchall()
+    assert len(found) > len(OF_THE_CALLER)
+    for name, settings, _ in found:
+        assert settings == ["search_path=public, pg_temp"], name
+    assert {name for name, _, is_public in found if is_public} == OF_THE_CALLER
+
+
 def test_fixes_are_read_with_their_extra_through_the_view_alone(populated):
     with As(populated, "operator", 2):
         found = populated.execute("SELECT vehicle_id, extra FROM visible_fixes ORDER BY time")
