@@ -294,6 +294,26 @@ def test_a_caller_is_no_owner_where_the_api_is_connected_as_one(populated, call,
         assert len(populated.execute(call.encode()).fetchall()) == 2
 
 
+@pytest.mark.parametrize(
+    ("stored_until", "heard"),
+    [
+        ("time - interval '1 hour'", "l.received"),
+        ("received + interval '1 hour'", "l.stored_until"),  # fixes since say no place
+        ("now() + interval '1 day'", "now()"),  # its clock is ahead
+    ],
+)
+def test_a_device_that_sends_fixes_without_a_place_is_heard_of(populated, stored_until, heard):
+    with populated.transaction(force_rollback=True):
+        populated.execute("UPDATE latest SET received = time + interval '1 second'")
+        populated.execute(f"UPDATE latest SET stored_until = {stored_until}".encode())
+        with As(populated, "operator", 1):
+            query = (
+                f"SELECT d.last_received_at = {heard}, d.last_fix_at BETWEEN l.time AND {heard}"
+                " FROM device_health d JOIN latest l USING (vehicle_id)"
+            )
+            assert populated.execute(query.encode()).fetchall() == [(True, True)]
+
+
 OF_THE_CALLER = {
     "scope_can", "scope_is_national", "scope_operators", "scope_provider", "scope_person",
     "scope_province", "scope_devices", "person_name", "registry_actor",
