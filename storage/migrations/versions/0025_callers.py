@@ -1,4 +1,4 @@
-"""No caller passes for the owner of the registry; a device without a place is not silent."""
+"""No caller passes for the owner; who sends no place is heard of; what is retired is shut out."""
 
 from storage.migrations.statements import available_flavour, run_file
 
@@ -7,7 +7,8 @@ down_revision = "0022"
 
 
 def upgrade() -> None:
-    """Replace the function that says who the owner is, and the view of devices' health."""
+    """Replace what says who the owner is and how devices are; end secrets with what is retired."""
     flavour = available_flavour()
     run_file("0025_owner.sql", flavour)
     run_file("0025_health.sql", flavour)
+    run_file("0025_retired.sql", flavour)
