@@ -108,7 +108,7 @@ class Provider:
         """Our username; None: the provider does not say it, or not that it looked into it."""
         claim = self.options.username_claim
         said = claims.get(claim)
-        is_unproven = claim == "email" and claims.get("email_verified") in {False, "false"}
+        is_unproven = claim == "email" and claims.get("email_verified") in (False, "false")
         return said.strip().lower() if isinstance(said, str) and not is_unproven else None
 
     def _begun(self, cookie: str | None) -> Begun:
