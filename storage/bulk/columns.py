@@ -17,6 +17,7 @@ _UNIT: Final = re.compile(r"(.*?)\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*")
 
 KG: Final[Mapping[str, float]] = {"kg": 1.0, "t": 1000.0, "tan": 1000.0, "tonnes": 1000.0}
 KMH: Final[Mapping[str, float]] = {"km h": 1.0, "kmh": 1.0}
+METRES: Final[Mapping[str, float]] = {"m": 1.0, "km": 1000.0}
 DEGREES: Final[Mapping[str, float]] = {"do": 1.0, "degrees": 1.0, "wgs84": 1.0}
 FRACTION: Final[Mapping[str, float]] = {"%": 0.01}
 
