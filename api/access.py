@@ -35,9 +35,10 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 
 PERSONAL: Final = frozenset({
     "list_positions", "show_vehicle", "show_journey", "list_violations", "show_violation",
-    "list_drivers", "show_driver", "export_driver", "show_driver_history",
+    "list_drivers", "show_driver", "export_driver", "show_driver_history", "list_weighings",
 })  # fmt: skip
-"""Handlers whose answers may name drivers. A test holds this against the OpenAPI document."""
+"""Handlers whose answers may name drivers, also in what formats carry beside fixes and weighings
+(`extra`). A test holds this against the OpenAPI document."""
 
 WRITTEN: Final = frozenset({"list_reviews", "list_attachments", "show_attachment"})
 """Handlers that show what people wrote and added in reviews to others who take part in them: it may
@@ -108,6 +109,7 @@ class ScopedRoute(APIRoute):
                         response = await handle(request)
                         if not is_safe:
                             await session.leave(conn)
+                            await _keep_alive(taken)
                             await audit.record(conn, self._act(request, taken, response))
                     if is_safe:
                         await self._write_down(request, taken, response)
@@ -125,8 +127,7 @@ class ScopedRoute(APIRoute):
             return
         async with taken.conn.transaction():
             await session.begin_at_gate(taken.conn)
-            if scope.kind == "session":
-                await sessions.touch(taken.conn, scope.id)
+            await _keep_alive(taken)
             if is_personal:
                 await audit.record(taken.conn, self._act(request, taken, response))
 
@@ -134,6 +135,12 @@ class ScopedRoute(APIRoute):
         subject = response.headers.get("location", request.url.path).removeprefix(ROOT)
         detail = {"query": request.url.query} if request.url.query else {}
         return Act(taken.scope.actor, address_of(request), self.name, subject, detail | taken.noted)
+
+
+async def _keep_alive(taken: Session) -> None:
+    """Note that a person's session is in use: it ends when it is not."""
+    if taken.scope.kind == "session":
+        await sessions.touch(taken.conn, taken.scope.id)
 
 
 async def _take(

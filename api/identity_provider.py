@@ -17,7 +17,7 @@ import msgspec
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from api.options import IdentityProvider
@@ -51,7 +51,10 @@ class Begun(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """Whom the provider means. subject: issuer and subject, never given to anybody else."""
+    """Whom the provider means. subject: issuer and subject, never given to anybody else.
+
+    username: ours, None where nobody can be bound by it.
+    """
 
     subject: str
     username: str | None
@@ -97,13 +100,16 @@ class Provider:
             claims = await self._claims(str(token["id_token"]))
         except (JoseError, httpx.HTTPError, KeyError, ValueError) as error:
             raise _refused() from error
-        if not secrets.compare_digest(str(claims.get("nonce", "")), begun.nonce):
+        if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), begun.nonce.encode()):
             raise _refused()
-        username = claims.get(self.options.username_claim)
-        return Claimed(
-            f"{claims['iss']}|{claims['sub']}",
-            username.strip().lower() if isinstance(username, str) else None,
-        )
+        return Claimed(f"{claims['iss']}|{claims['sub']}", self._username(claims))
+
+    def _username(self, claims: dict[str, Any]) -> str | None:
+        """Our username; None: the provider does not say it, or not that it looked into it."""
+        claim = self.options.username_claim
+        said = claims.get(claim)
+        is_unproven = claim == "email" and claims.get("email_verified") in (False, "false")
+        return said.strip().lower() if isinstance(said, str) and not is_unproven else None
 
     def _begun(self, cookie: str | None) -> Begun:
         try:
@@ -153,7 +159,7 @@ class Provider:
         assert self._keys is not None
         try:
             token = jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
-        except ValueError:  # signed by a key that was not there yet
+        except InvalidKeyIdError:  # signed by a key that was not there yet
             self._asked_s = float("-inf")
             await self._metadata()
             token = jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
@@ -161,6 +167,7 @@ class Provider:
             leeway=CLOCK_S,
             iss={"essential": True, "value": self.options.issuer},
             aud={"essential": True, "value": self.options.client_id},
+            azp={"value": self.options.client_id},
             sub={"essential": True},
             exp={"essential": True},
             iat={"essential": True},

@@ -59,7 +59,7 @@ class Metrics:
         )
         self.logins = Counter(
             "hanhtrinh_api_logins",
-            "People who came in by password (let_in), or the code of the problem that they met",
+            "People who came in (let_in), or the code of the problem that they met",
             ("outcome",),
             registry=self.registry,
         )

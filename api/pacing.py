@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
@@ -24,6 +25,9 @@ LONGEST_LINE: Final = 20
 
 PASSWORD_CHECKS: Final = 2
 """At once: each holds 64 MiB and one processor for a tenth of a second."""
+
+TABLES_READ: Final = 1
+"""At once: a body of 4 MiB that was made for it holds 400 MB while it is read."""
 
 
 class Buckets:
@@ -45,6 +49,20 @@ class Buckets:
         return wait_s
 
 
+def network_of(address: str) -> Hashable:
+    """Whom requests of an address are counted as: of IPv6 the network of 64 bits.
+
+    A customer of a provider has all of one, and another address of it for every request.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:  # a name that a test or a proxy gives
+        return address
+    if found.version == 4:
+        return found
+    return found.ipv4_mapped or found.packed[:8]
+
+
 class Turns:
     """Requests of one caller: `most` are under way, the others wait in a line."""
 
@@ -63,6 +81,7 @@ class Pacing:
         self.callers = Buckets(options.requests_per_s, options.requests_per_s * 5, clock)
         self.logins = Buckets(options.logins_per_minute / 60, options.logins_per_minute, clock)
         self.password_checks = asyncio.Semaphore(PASSWORD_CHECKS)
+        self.table_reads = asyncio.Semaphore(TABLES_READ)
         self._most_at_once = options.requests_at_once
         self._turns: dict[Hashable, Turns] = {}
 
@@ -108,7 +127,7 @@ class PacedByAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
-            wait_s = self.pacing.addresses.take(scope["client"][0])
+            wait_s = self.pacing.addresses.take(network_of(scope["client"][0]))
             if wait_s > 0:
                 answer = problem_response(too_many(wait_s), scope["path"])
                 await answer(scope, receive, send)

@@ -298,6 +298,7 @@ class AuditQuery(Query):
 
 class DriverQuery(Query):
     operator: OfOperator = None
+    retired: Retired = False
     limit: Annotated[int, Field(ge=1, le=5_000, description="Drivers on a page (count).")] = 500
     cursor: Cursor = None
 

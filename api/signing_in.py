@@ -1,4 +1,4 @@
-"""How people come in: by password, with a second factor where they have one.
+"""How people come in: by password and second factor, or by an identity provider.
 
 Whether there is somebody of a name is told by nothing: attempts are counted and locked by name
 whoever has it, an unknown name is checked against nobody's password, and all answers are the same.
@@ -6,7 +6,7 @@ whoever has it, an unknown name is checked against nobody's password, and all an
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from psycopg import AsyncConnection
 
 from api.access import Pool, address_of
 from api.credentials import check_origin, give_cookies, session_credential
+from api.identity_provider import COOKIE as OIDC_COOKIE
+from api.identity_provider import Provider
 from api.options import ApiOptions
-from api.pacing import Pacing, refuse
+from api.pacing import Pacing, network_of, refuse
 from api.problems import Problem
 from storage.access import audit, passwords, people, sealing, sessions, totp
 from storage.access.audit import Act
@@ -28,6 +30,9 @@ from storage.reading.session import Scope
 DAY_S: Final = 86_400
 FACTOR: Final = "second factor of {}"
 """What a sealed secret is bound to."""
+
+BY_PROVIDER: Final = {"proven_by": "identity_provider"}
+"""What the audit says of a login by the identity provider."""
 
 
 @asynccontextmanager
@@ -73,26 +78,32 @@ async def sign_in(
     """Open a session and give its cookies. Raises Problem."""
     check_origin(request)
     pacing: Pacing = request.app.state.pacing
-    refuse(pacing.logins.take(address_of(request)))
+    refuse(pacing.logins.take(network_of(address_of(request))))
     username = username.strip().lower()
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, username)
         found = await sessions.candidate(conn, username)
         if locked_s:
-            await _write_down(conn, request, "login_locked", found)
-    if locked_s:
-        after = str(round(locked_s + 0.5))
-        raise Problem("login_locked", f"try again in {after} s", headers={"Retry-After": after})
+            await _write_down(conn, request, "login_locked", _named(found))
+    refuse_locked(locked_s)
     async with pacing.password_checks:
         is_right = await asyncio.to_thread(
             passwords.matches, None if found is None else found.password, password
         )
     if found is None or not is_right:
         async with at_gate(request) as conn:
-            await _write_down(conn, request, "login_failed", found)
+            await _write_down(conn, request, "login_failed", _named(found))
         raise Problem("login_failed", "expected username and password of somebody who may come in")
     await _check_factor(request, found, code)
-    await _open(request, response, found, password, "password+code" if code else "password")
+    proven_by = "password" if found.factor is None else "password+code"
+    await _open(request, response, found, password, proven_by)
+
+
+def refuse_locked(locked_s: float) -> None:
+    """Raises Problem where a name is locked for so many seconds; 0: it is not."""
+    if locked_s:
+        after = str(round(locked_s + 0.5))
+        raise Problem("login_locked", f"try again in {after} s", headers={"Retry-After": after})
 
 
 async def _check_factor(request: Request, found: Candidate, code: str | None) -> None:
@@ -107,7 +118,7 @@ async def _check_factor(request: Request, found: Candidate, code: str | None) ->
         else:
             is_right = await use_code(conn, options, found.id, found.factor, code)
             if not is_right:
-                await _write_down(conn, request, "login_failed", found)
+                await _write_down(conn, request, "login_failed", _named(found))
     if code is None:
         raise Problem("second_factor_needed", "send `code`, too: six digits of the moment")
     if not is_right:
@@ -169,6 +180,29 @@ async def let_in(
     give_cookies(response, token, longest_s)
 
 
+async def come_back(request: Request, response: Response, provider: Provider) -> None:
+    """Open a session for whom the identity provider means, and give its cookies. Raises Problem."""
+    said = request.query_params
+    try:
+        claimed = await provider.finish(
+            said.get("code", ""), said.get("state", ""), request.cookies.get(OIDC_COOKIE)
+        )
+    except Problem as problem:
+        if problem.code == "login_failed":
+            async with at_gate(request) as conn:
+                await _write_down(conn, request, problem.code, detail=BY_PROVIDER)
+        raise
+    async with at_gate(request) as conn:
+        found = await sessions.by_subject(conn, claimed.subject, claimed.username)
+        if found is None:
+            detail = {**BY_PROVIDER, "identity": claimed.subject}
+            await _write_down(conn, request, "login_failed", detail=detail)
+        else:
+            await let_in(conn, request, response, found, BY_PROVIDER["proven_by"])
+    if found is None:
+        raise Problem("login_failed", "expected somebody whom an administrator has let in")
+
+
 async def prove_password(request: Request, given: str, place: str) -> tuple[Scope, list[str]]:
     """Who asks, with what is kept of its passwords, once it has shown the present one.
 
@@ -181,10 +215,11 @@ async def prove_password(request: Request, given: str, place: str) -> tuple[Scop
     # Counted and committed before it is checked: nobody guesses here either.
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, scope.name)
+    refuse_locked(locked_s)
     pacing: Pacing = request.app.state.pacing
     async with pacing.password_checks:
         present = past[0] if past else None
-        if not await asyncio.to_thread(passwords.matches, present, given) or locked_s:
+        if not await asyncio.to_thread(passwords.matches, present, given):
             raise Problem("login_failed", f"{place}: expected the present password")
     async with at_gate(request) as conn:
         await sessions.passed(conn, scope.name)
@@ -218,9 +253,17 @@ async def change_password(request: Request, old: str, new: str) -> None:
         await sessions.free(conn, scope.id)
 
 
+def _named(found: Candidate | None) -> str:
+    """Whom an attempt was about. A name that nobody has is not repeated: it may be a password."""
+    return "nobody" if found is None else f"person {found.username}"
+
+
 async def _write_down(
-    conn: AsyncConnection[Any], request: Request, action: str, found: Candidate | None
+    conn: AsyncConnection[Any],
+    request: Request,
+    action: str,
+    subject: str = "nobody",
+    detail: Mapping[str, str] | None = None,
 ) -> None:
-    """An attempt that failed. A name that nobody has is not repeated: it may be a password."""
-    subject = "nobody" if found is None else f"person {found.username}"
-    await audit.record(conn, Act("nobody", address_of(request), action, subject))
+    """An attempt that failed."""
+    await audit.record(conn, Act("nobody", address_of(request), action, subject, detail or {}))

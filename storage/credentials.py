@@ -131,15 +131,15 @@ async def _login(
 ) -> tuple[int, str]:
     """Id and client id of a login, made if need be."""
     found = await (await conn.execute(SQL["lock_login"], {"ident": ident})).fetchone()
-    if found is None:
-        client_id = client_id or ident.replace(".", "-")
-        params = {"ident": ident, "kind": kind or "device", "client_id": client_id}
-        known = await (await conn.execute(SQL["is_registered"], params)).fetchone()
-        if known is None or not known[0]:
-            raise NotThereError(f"{params['kind']} {ident!r}: expected a registered one")
-        found = await (await conn.execute(SQL["add_login"], params)).fetchone()
-    elif kind is not None and kind != found[1]:
+    if found is not None and kind not in (None, found[1]):
         raise AlreadyThereError(f"login {ident!r}: is a {found[1]}, expected a {kind}")
+    whose = {"ident": ident, "kind": kind or ("device" if found is None else found[1])}
+    known = await (await conn.execute(SQL["is_registered"], whose)).fetchone()
+    if known is None or not known[0]:
+        raise NotThereError(f"{whose['kind']} {ident!r}: expected a registered one, not retired")
+    if found is None:
+        params = whose | {"client_id": client_id or ident.replace(".", "-")}
+        found = await (await conn.execute(SQL["add_login"], params)).fetchone()
     elif client_id is not None and client_id != found[2]:
         change_to = {"login_id": found[0], "client_id": client_id}
         found = await (await conn.execute(SQL["set_client_id"], change_to)).fetchone()

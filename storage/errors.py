@@ -10,7 +10,9 @@ StorageError
 ├── CopyFormatError       bytes that are not the binary COPY they should be
 └── RegistryError         a change of the registry that contradicts what is there
     ├── AlreadyThereError     a code, plate, ident or licence that is taken
-    └── NotThereError         a code, plate, ident or licence that nobody has
+    ├── NotThereError         a code, plate, ident or licence that nobody has
+    ├── NotAllowedError       a row that the caller sees but may not change
+    └── FlawedError           records with all that is wrong with them (storage.registry.flaws)
 """
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from psycopg import AsyncConnection
 
+from devices.describe import rfc3339
 from storage.access import audit
 from storage.access.audit import Act
 from storage.arrays import Instant, Instants, Int4s, Int8s, cursor
@@ -347,27 +348,31 @@ async def groups(
 
 
 async def clean(conn: AsyncConnection, keep: Retention, now: int) -> Cleaned:
-    """Delete what has been kept for long enough, a few thousand entries in each transaction."""
-    removed = []
-    for statement, days in (
-        ("drop_released", keep.released_days),
-        ("drop_waiting", keep.waiting_days),
-        ("drop_counts", keep.counts_days),
-    ):
-        params = {"before": Instant(now - days * DAY_US), "limit": CLEAN_ROWS}
-        total = 0
-        while True:
+    """Delete what has been kept for long enough, a few thousand entries in each transaction.
+
+    Each says in the audit what it deletes: a run that is stopped halfway has told of all it did.
+    """
+    return Cleaned(
+        released=await _drop(conn, "drop_released", now - keep.released_days * DAY_US),
+        waiting=await _drop(conn, "drop_waiting", now - keep.waiting_days * DAY_US),
+        counts=await _drop(conn, "drop_counts", now - keep.counts_days * DAY_US),
+    )
+
+
+async def _drop(conn: AsyncConnection, statement: str, before: int) -> int:
+    """Delete what is older, in portions; how many rows."""
+    dropped = 0
+    while True:
+        async with conn.transaction():
             cur = cursor(conn)
-            await cur.execute(SQL[statement], params)
-            total += cur.rowcount
-            if cur.rowcount < CLEAN_ROWS:
-                break
-        removed.append(total)
-    cleaned = Cleaned(*removed)
-    if any(cleaned):
-        act = Act("retention", gethostname(), "clean_quarantine", "quarantine", cleaned._asdict())
-        await audit.record(conn, act)
-    return cleaned
+            await cur.execute(SQL[statement], {"before": Instant(before), "limit": CLEAN_ROWS})
+            if cur.rowcount:
+                detail = {"statement": statement, "before": rfc3339(before), "rows": cur.rowcount}
+                act = Act("retention", gethostname(), "clean_quarantine", "quarantine", detail)
+                await audit.record(conn, act)
+        dropped += cur.rowcount
+        if cur.rowcount < CLEAN_ROWS:
+            return dropped
 
 
 async def messages(conn: AsyncConnection, ids: Sequence[int]) -> list[Message]:

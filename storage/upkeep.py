@@ -94,6 +94,8 @@ async def keep(
         # First: no evidence is kept of what goes as well.
         violations = await deleted("delete_violations", keeping.violations_days)
         dropped, evidence = await retention.drop_fixes(conn, fixes_from, host)
+        # Chunks go whole: younger than the horizon are fixes whose extras are evidence yet to come.
+        hanging_before = await fixes.horizon(conn)
         return Round(
             compressed=compressed,
             chunks_dropped=dropped,
@@ -102,7 +104,7 @@ async def keep(
             # A day that is gone is nothing, though its hours be there: it stays no shorter.
             days_deleted=await deleted("delete_days", max(keeping.days_days, keeping.hours_days)),
             extras_deleted=await _delete_hanging(
-                conn, retention.HANGING if dropped else (), fixes_from
+                conn, retention.HANGING if dropped else (), hanging_before
             ),
             late_deleted=await _delete_hanging(conn, retention.WAITING, fixes_from),
             violations_deleted=violations,

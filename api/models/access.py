@@ -30,7 +30,8 @@ class Credentials(Model):
     model_config = _example(username="an", password=SENTENCE, code=None)
 
     username: Annotated[
-        str, Field(max_length=200, description="Name; capitals make no difference.")
+        str,
+        Field(max_length=200, pattern=TEXT, description="Name; capitals make no difference."),
     ]
     password: Annotated[Secret, Field(description="Password.")]
     code: Annotated[

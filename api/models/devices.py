@@ -24,8 +24,13 @@ class DeviceHealth(Model):
     ident: Annotated[str, Field(description="What its topic names.")]
     codec: Annotated[str | None, Field(description="The format that it speaks; null: any.")]
     provider: Annotated[str | None, Field(description="Code of the provider of devices.")]
-    last_fix_at: Annotated[Instant | None, Field(description="Time of its latest fix, UTC.")]
-    last_received_at: Annotated[Instant | None, Field(description="When that arrived, UTC.")]
+    last_fix_at: Annotated[
+        Instant | None, Field(description="Time of its latest fix, usable or not, UTC.")
+    ]
+    last_received_at: Annotated[
+        Instant | None,
+        Field(description="Last heard of, UTC: a usable fix came then, any one by then."),
+    ]
     refused_24h: Annotated[
         int, Field(description="Messages of the last 24 hours that were of no use (count).")
     ]

@@ -31,7 +31,12 @@ class MonthlyRate(Model):
     plate: Annotated[str, Field(description="Its plate.")]
     month: Annotated[str, Field(description="Local month, YYYY-MM.")]
     timezone: Annotated[str, Field(description="Of the month.")]
-    counted: Annotated[int, Field(description="Speeding from the band 5_10 up (count).")]
+    counted: Annotated[
+        int,
+        Field(
+            description="Speeding from the band 5_10 up, but what was excused or dismissed (count)."
+        ),
+    ]
     distance_m: Annotated[float, Field(description="Driven in the month, metres.")]
     rate: Annotated[
         float,

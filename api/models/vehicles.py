@@ -90,7 +90,7 @@ Heading = Annotated[
 ]
 Driver = Annotated[
     str | None,
-    Field(description="Licence number of the driver; null: unknown, or not the caller's to see."),
+    Field(description="Licence number of the driver, or its end; null: unknown, or not yours."),
 ]
 FixTime = Annotated[Instant, Field(description="When the position was taken, UTC.")]
 Received = Annotated[Instant, Field(description="When the server got it, UTC.")]

@@ -71,7 +71,7 @@ class Violation(Model):
     operator: Annotated[str, Field(description="Code of the operator.")]
     driver: Annotated[
         str | None,
-        Field(description="Licence number of the driver; null: unknown, or not the caller's."),
+        Field(description="Licence number of the driver, or its end; null: unknown, or not yours."),
     ]
     started_at: Annotated[Instant, Field(description="First fix, UTC.")]
     ended_at: Annotated[Instant, Field(description="Last fix so far, UTC.")]

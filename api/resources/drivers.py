@@ -52,6 +52,7 @@ async def list_drivers(session: Asked, query: Annotated[DriverQuery, Query()]) -
     page = await drivers.drivers(
         session.conn,
         operator=query.operator,
+        retired=query.retired,
         after=id_cursor("drivers", query.cursor),
         limit=query.limit,
     )
@@ -102,7 +103,8 @@ async def export_driver(session: Asked, driver_id: ThisDriver) -> Response:
             found, driving[:MOST_ROWS], violations[:MOST_ROWS], reviews[:MOST_ROWS],
             files[:MOST_ROWS], marks[:MOST_ROWS],
             None if messages is None else messages[:MOST_MESSAGES], changes.rows,
-            max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS
+            changes.last is not None
+            or max(len(driving), len(violations), len(reviews), len(files), len(marks)) > MOST_ROWS
             or len(messages or ()) > MOST_MESSAGES,
         )
     )  # fmt: skip

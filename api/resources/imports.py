@@ -15,6 +15,7 @@ from api.access import Asked, closed_router
 from api.encoding import json_answer
 from api.models.imports import ImportReport
 from api.openapi import problems
+from api.pacing import Pacing
 from api.problems import Flaw, Problem
 from api.queries import ImportQuery
 from api.registering import raise_refused
@@ -44,8 +45,10 @@ def _handler(what: str) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         if what == "drivers":
             session.require("personal")
+        pacing: Pacing = request.app.state.pacing
         try:
-            table = await asyncio.to_thread(read_table, await request.body(), query.sheet or "")
+            async with pacing.table_reads:
+                table = await asyncio.to_thread(read_table, await request.body(), query.sheet or "")
         except TableError as error:
             place = f"row {error.row}" if error.row else "body"
             raise Problem(
@@ -66,6 +69,7 @@ def _handler(what: str) -> Callable[..., Awaitable[Response]]:
             ]
             detail = f"{found.refused} values are wrong, nothing was written"
             raise Problem("invalid_request", detail, flaws=flaws)
+        session.noted.update(asdict(outcome))
         report = {
             "rows": len(table.rows),
             **asdict(outcome),

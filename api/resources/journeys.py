@@ -1,7 +1,7 @@
 """A vehicle's journey: its fixes in a window, and what it did there."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -30,6 +30,8 @@ router = closed_router("vehicles")
 
 UNCLEAN: Final = frozenset(quality_names(int(DISQUALIFYING)))
 A_DAY: Final = timedelta(days=1)
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+"""The first instant that there is."""
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -89,7 +91,7 @@ class Summary(msgspec.Struct, frozen=True):
 def window(session: Session, vehicle: int, query: WindowQuery) -> Stretch:
     """The stretch that was asked for. Raises Problem."""
     end = query.end or EPOCH + timedelta(microseconds=session.scope.now_us)
-    start = query.start or end - A_DAY
+    start = query.start or end - min(A_DAY, end - EARLIEST)
     most = session.options.most_window_days
     if start >= end:
         flaw = Flaw("query.from", "an instant before `to`")

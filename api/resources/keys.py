@@ -49,6 +49,8 @@ async def make_key(session: Asked, given: NewKey) -> Response:
         session.conn, given.name, scope.role, scope.reach,
         days=given.days, scopes=given.scopes, person_id=scope.person_id,
     )  # fmt: skip
+    may = sorted(scope.abilities if given.scopes is None else given.scopes)
+    session.noted.update(key=made.id, scopes=may, days=given.days)
     return json_answer(made._asdict(), 201)
 
 

@@ -15,7 +15,7 @@ from api.problems import Flaw, Problem
 from storage.access import passwords, people
 from storage.access.people import Person
 from storage.access.roles import Reach
-from storage.errors import NotThereError, RegistryError
+from storage.errors import AlreadyThereError, NotThereError, RegistryError
 from storage.reading import changes
 
 router = closed_router("people", reads="people", changes="people")
@@ -49,14 +49,14 @@ async def make_person(session: Asked, given: NewPerson) -> Response:
     kept = None if first is None else await asyncio.to_thread(passwords.hashed, first)
     try:
         await people.create(session.conn, new, kept)
-    except NotThereError:
+    except (AlreadyThereError, NotThereError):
         raise
-    except RegistryError as error:
-        if "reach" not in str(error) and "people_check" not in str(error):
-            raise
+    except RegistryError as error:  # the username was checked: what is left is the reach
         expected = "an operator, province or provider that fits the role (docs/access.md)"
         flaw = Flaw("body.role", expected)
         raise Problem("invalid_request", f"role: expected {expected}", flaws=[flaw]) from error
+    said = given.model_dump(include={"role", "operator", "province", "provider"})
+    session.noted.update({name: value for name, value in said.items() if value is not None})
     [made] = await people.people(session.conn, given.username)
     shown = PersonWithPassword(**msgspec.structs.asdict(made), first_password=first)
     return json_answer(shown, 201, headers={"Location": f"{ROOT}/people/{given.username}"})

@@ -46,8 +46,8 @@ async def show_rate(
 ) -> Response:
     """Speeding violations per 1,000 km in a local month, as far as it is known.
 
-    Late data may change it. Reviews make no difference. All registrations of the vehicle count that
-    the same operator had.
+    Late data may change it. What people excused or dismissed does not count. All registrations of
+    the vehicle count that the same operator had.
     """
     vehicle = await found_vehicle(session, vehicle_id)
     options = session.options

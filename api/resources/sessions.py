@@ -1,5 +1,7 @@
 """Sessions of people: coming in, one's own password and second factor, going out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -22,15 +24,16 @@ from api.models.access import (
 )
 from api.openapi import problems
 from api.options import ApiOptions
-from api.pacing import refuse
+from api.pacing import network_of, refuse
 from api.problems import Problem
 from api.signing_in import (
     FACTOR,
     at_gate,
     change_password,
+    come_back,
     end_factor,
-    let_in,
     own_session,
+    refuse_locked,
     sign_in,
     use_code,
 )
@@ -59,13 +62,8 @@ async def open_session(request: Request, given: Credentials) -> Response:
     each further one, whether there is somebody of that name or not.
     """
     response = json_answer({"done": True})
-    metrics: Metrics = request.app.state.metrics
-    try:
+    with _counted(request):
         await sign_in(request, response, given.username, given.password, given.code)
-    except Problem as problem:
-        metrics.logins.labels(problem.code).inc()
-        raise
-    metrics.logins.labels("let_in").inc()
     return response
 
 
@@ -99,7 +97,7 @@ async def close_session(request: Request) -> Response:
     summary="Change one's password",
     response_model=Done,
     responses=problems("login_failed", "token_missing", "token_invalid", "password_refused",
-                       "invalid_request", "malformed_request"),
+                       "invalid_request", "login_locked", "too_many_requests", "malformed_request"),
 )  # fmt: skip
 async def put_password(request: Request, given: PasswordChange) -> Response:
     """Change the password. All other sessions of the person end."""
@@ -142,13 +140,14 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
         name = scope.name
     async with at_gate(request) as conn:
         locked_s = await sessions.attempt(conn, name)
+    refuse_locked(locked_s)
     async with own_session(request, "prove_factor") as (conn, scope):
         assert scope.person_id is not None
         sealed, _ = await sessions.factor(conn, scope.person_id)
         is_right = sealed is not None and await use_code(
             conn, options, scope.person_id, sealed, given.code
         )
-        if locked_s or not is_right:
+        if not is_right:
             raise Problem("login_failed", "code: expected the six digits of the moment")
         await sessions.passed(conn, name)
     return json_answer({"done": True})
@@ -159,7 +158,8 @@ async def prove_factor(request: Request, given: FactorCode) -> Response:
     summary="End the second factor",
     response_model=Done,
     responses=problems("login_failed", "token_missing", "token_invalid", "not_set_up",
-                       "password_change_needed", "malformed_request"),
+                       "password_change_needed", "csrf_refused", "login_locked",
+                       "too_many_requests", "malformed_request"),
 )  # fmt: skip
 async def remove_factor(request: Request, given: PasswordProof) -> Response:
     """From now on the password alone is asked for. All other sessions of the person end."""
@@ -173,7 +173,7 @@ async def remove_factor(request: Request, given: PasswordProof) -> Response:
 )
 async def go_to_identity_provider(request: Request) -> Response:
     """Send the browser to the identity provider (OpenID Connect), which sends it back."""
-    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    refuse(request.app.state.pacing.logins.take(network_of(address_of(request))))
     address, kept = await _provider(request).begin()
     response = RedirectResponse(address, 303)
     # Lax: it has to come along when the identity provider sends the browser back.
@@ -192,21 +192,25 @@ async def come_from_identity_provider(request: Request) -> Response:
 
     Nobody is made by this: it is somebody who was let in by an administrator.
     """
-    refuse(request.app.state.pacing.logins.take(address_of(request)))
+    refuse(request.app.state.pacing.logins.take(network_of(address_of(request))))
     provider = _provider(request)
-    said = request.query_params
-    claimed = await provider.finish(
-        said.get("code", ""), said.get("state", ""), request.cookies.get(OIDC_COOKIE)
-    )
     response = RedirectResponse(f"{provider.options.public_url}/", 303)
-    async with at_gate(request) as conn:
-        found = await sessions.by_subject(conn, claimed.subject, claimed.username)
-        if found is not None:
-            await let_in(conn, request, response, found, "identity_provider")
-    if found is None:
-        raise Problem("login_failed", "expected somebody whom an administrator has let in")
+    with _counted(request):
+        await come_back(request, response, provider)
     response.delete_cookie(OIDC_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
+
+
+@contextmanager
+def _counted(request: Request) -> Iterator[None]:
+    """Count what comes of a login."""
+    metrics: Metrics = request.app.state.metrics
+    try:
+        yield
+    except Problem as problem:
+        metrics.logins.labels(problem.code).inc()
+        raise
+    metrics.logins.labels("let_in").inc()
 
 
 def _provider(request: Request) -> Provider:

@@ -122,29 +122,29 @@ async def page(
 
 
 async def verify(conn: AsyncConnection[Any], anchor: Anchor | None = None) -> Anchor:
-    """Walk the chain from its beginning. Returns its end.
+    """Walk the chain from its beginning, while others add to it. Returns an end that it had.
 
-    In one transaction of one snapshot. Raises AuditError at the first row that is missing, altered,
-    out of its order or put in, where the chain does not pass through `anchor`, and where rows were
-    taken out and none of the others says so.
+    Raises AuditError at the first row that is missing, altered, out of its order or put in, where
+    the chain does not pass through `anchor`, and where rows were taken out and none of the others
+    says so.
     """
     seq, last = await _row_of(conn, "start")
     taken_out = Anchor(seq, last.hex())
     is_told = seq == 0
     _compare(anchor, taken_out)
-    async for row in rows(conn):
-        if row.seq != seq + 1:
-            raise AuditError(f"audit row {seq + 1}: expected one, got row {row.seq}")
-        if row.previous != last:
-            raise AuditError(f"audit row {row.seq}: does not follow the row before it")
-        if row.digest() != row.hash:
-            raise AuditError(f"audit row {row.seq}: has been altered")
-        seq, last = row.seq, row.hash
-        _compare(anchor, Anchor(seq, last.hex()))
-        is_told |= row.action == REMOVAL and row.subject == str(taken_out)
+    while True:
+        walked_from = seq
+        async for row in rows(conn, seq):
+            _check_follows(row, seq, last)
+            seq, last = row.seq, row.hash
+            _compare(anchor, Anchor(seq, last.hex()))
+            is_told |= row.action == REMOVAL and row.subject == str(taken_out)
+        found = await (await conn.execute(SQL["head"])).fetchone()
+        # A row and the end that it moves are committed at once: what is beyond was added meanwhile.
+        if found is None or int(found[0]) <= seq or seq == walked_from:
+            break
     if not is_told:
         raise AuditError(f"audit row {taken_out.seq}: has been taken out, and no row says so")
-    found = await (await conn.execute(SQL["head"])).fetchone()
     if found is None or (int(found[0]), bytes(found[1])) != (seq, last):
         at = "no end" if found is None else f"an end at row {found[0]}"
         raise AuditError(f"audit row {seq + 1}: expected none, got {at}")
@@ -153,6 +153,16 @@ async def verify(conn: AsyncConnection[Any], anchor: Anchor | None = None) -> An
     if anchor is not None and anchor.seq < taken_out.seq:
         raise AuditError(f"audit row {anchor.seq}: expected an anchor from {taken_out.seq} on")
     return Anchor(seq, last.hex())
+
+
+def _check_follows(row: Row, seq: int, last: bytes) -> None:
+    """Refuse a row that is not the next one after that number and hash. Raises AuditError."""
+    if row.seq != seq + 1:
+        raise AuditError(f"audit row {seq + 1}: expected one, got row {row.seq}")
+    if row.previous != last:
+        raise AuditError(f"audit row {row.seq}: does not follow the row before it")
+    if row.digest() != row.hash:
+        raise AuditError(f"audit row {row.seq}: has been altered")
 
 
 def _compare(anchor: Anchor | None, passed: Anchor) -> None:

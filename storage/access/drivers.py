@@ -123,11 +123,17 @@ class Found(msgspec.Struct, frozen=True):
 
 
 async def drivers(
-    conn: AsyncConnection[Any], *, operator: str | None, after: int | None, limit: int
+    conn: AsyncConnection[Any],
+    *,
+    operator: str | None,
+    retired: bool,
+    after: int | None,
+    limit: int,
 ) -> Page[Driver, int]:
-    """A page of drivers in order of their number."""
+    """A page of drivers in order of their number; retired: those who drive no longer, too."""
     found = rows_of(conn, with_key(Driver))
-    await found.execute(SQL["page"], {"operator": operator, "after": after, "rows": limit + 1})
+    values = {"operator": operator, "retired": retired, "after": after, "rows": limit + 1}
+    await found.execute(SQL["page"], values)
     return page_of(await found.fetchall(), limit)
 
 

@@ -71,12 +71,17 @@ async def people(conn: AsyncConnection[Any], username: str | None = None) -> lis
 
 
 async def set_disabled(conn: AsyncConnection[Any], username: str, *, disabled: bool) -> None:
-    """Let somebody in no longer (sessions and keys end with it), or again. Raises NotThereError."""
+    """Let somebody in no longer, or again. Raises NotThereError.
+
+    Sessions and keys end with it, for good: who is let in again makes new ones.
+    """
     params = {"username": username, "disabled": disabled}
     row = await (await conn.execute(SQL["set_disabled"], params)).fetchone()
     if row is None:
         raise NotThereError(f"person {username!r}: expected one that there is")
     await end_sessions(conn, int(row[0]))
+    if disabled:
+        await conn.execute(SQL["end_keys"], {"person_id": int(row[0])})
 
 
 async def end_sessions(conn: AsyncConnection[Any], person_id: int, *, but: int = 0) -> None:

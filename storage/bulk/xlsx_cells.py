@@ -12,6 +12,9 @@ from typing import Final, Literal
 from storage.bulk.tables import MOST_COLUMNS, MOST_ROWS, Cell, Row, Table, TableError, letter_of
 
 MOST_CELLS: Final = 4_000_000
+MOST_WRONG: Final = 100_000
+"""Cells without a value that could be used: a file with more is another one, not one with mistakes.
+A few bytes of a workbook can merge millions, each of which would be remembered with its reason."""
 _ADDRESS: Final = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6})")
 _NOT_OF_DATES: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
 _OF_DATES: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
@@ -97,7 +100,7 @@ class SheetCells:
         self._parts: list[str] = []
         self._takes = False
         self._is_formula = False
-        self._count = 0
+        self._count = self._count_wrong = 0
 
     def begin(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "c":
@@ -137,13 +140,21 @@ class SheetCells:
         try:
             value = self._value(raw)
         except ValueError as error:
-            self.wrong[self._row][self._column] = str(error)
+            self._spoil(str(error))
             return
         if value != "":
             self.rows[self._row][self._column] = value
         elif self._is_formula:
-            said = "expected a value, got a formula without one: open the file, save it again"
-            self.wrong[self._row][self._column] = said
+            self._spoil("expected a value, got a formula without one: open the file, save it again")
+
+    def _spoil(self, said: str) -> None:
+        self._check_wrong(self._row, 1)
+        self.wrong[self._row][self._column] = said
+
+    def _check_wrong(self, row: int, more: int) -> None:
+        self._count_wrong += more
+        if self._count_wrong > MOST_WRONG:
+            raise TableError(f"expected at most {MOST_WRONG:,} cells without a value", row=row)
 
     def _value(self, raw: str) -> Cell:
         """The value of a cell; "" for none. Raises ValueError: what was expected instead."""
@@ -178,9 +189,7 @@ class SheetCells:
         if one and other:
             rows = range(int(one[2]), min(int(other[2]), MOST_ROWS) + 1)
             columns = range(_column_of(one[1]), min(_column_of(other[1]), MOST_COLUMNS) + 1)
-            self._count += len(rows) * len(columns)
-            if self._count > MOST_CELLS:
-                raise TableError(f"expected at most {MOST_CELLS:,} cells", row=int(one[2]))
+            self._check_wrong(int(one[2]), len(rows) * len(columns))
             self.merged += [(row, column, first) for row in rows for column in columns][1:]
 
 

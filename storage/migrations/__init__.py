@@ -12,7 +12,7 @@ import psycopg
 
 from storage.errors import SchemaForeignError, SchemaTooNewError
 
-HEAD: Final = "0023"
+HEAD: Final = "0024"
 """The newest revision in `versions/`; a test keeps the two together. Written down here so that a
 start on a database that is up to date need not load Alembic (half a second)."""
 

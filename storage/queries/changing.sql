@@ -2,27 +2,6 @@
 -- When this transaction began.
 SELECT (extract(epoch FROM now()) * 1000000)::bigint
 
--- name: operator_numbers
--- Numbers of operators, by code.
-SELECT code, id FROM operators WHERE code = ANY (%(keys)s::text[])
-
--- name: vehicle_numbers
--- Numbers of the registrations in force, by plate.
-SELECT plate, id FROM vehicles
-WHERE plate = ANY (%(keys)s::text[]) AND valid_from <= now() AND valid_to > now()
-
--- name: device_numbers
--- Numbers of devices, by ident.
-SELECT ident, id FROM devices WHERE ident = ANY (%(keys)s::text[])
-
--- name: station_numbers
--- Numbers of weigh stations, by code.
-SELECT code, id FROM weigh_stations WHERE code = ANY (%(keys)s::text[])
-
--- name: driver_numbers
--- Numbers of drivers, by licence; for the owner of the database.
-SELECT licence, id FROM drivers WHERE licence = ANY (%(keys)s::text[])
-
 -- name: operator_change_flaws
 -- Operators that are retired.
 SELECT r.place, 'code', o.code, 'an operator that is not retired'

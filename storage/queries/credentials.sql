@@ -1,7 +1,9 @@
 -- name: is_registered
--- Whether the registry knows a device or a weigh station by that name.
-SELECT CASE WHEN %(kind)s = 'device' THEN EXISTS (SELECT FROM devices WHERE ident = %(ident)s)
-            WHEN %(kind)s = 'station' THEN EXISTS (SELECT FROM weigh_stations WHERE code = %(ident)s)
+-- Whether the registry knows a device or a weigh station by that name that is not retired.
+SELECT CASE WHEN %(kind)s = 'device'
+            THEN EXISTS (SELECT FROM devices WHERE ident = %(ident)s AND retired_at IS NULL)
+            WHEN %(kind)s = 'station'
+            THEN EXISTS (SELECT FROM weigh_stations WHERE code = %(ident)s AND retired_at IS NULL)
             ELSE true END
 
 -- name: lock_login

@@ -4,6 +4,7 @@ SELECT d.id, d.licence, d.name, o.code, d.licence_class, d.licence_until::text, 
        d.erased_at, d.version, d.id
 FROM visible_drivers d LEFT JOIN operators o ON o.id = d.operator_id
 WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
+  AND (%(retired)s OR d.retired_at IS NULL)
   AND (%(after)s::bigint IS NULL OR d.id > %(after)s)
 ORDER BY d.id LIMIT %(rows)s
 

@@ -24,6 +24,10 @@ WHERE username = %(username)s RETURNING id
 UPDATE sessions SET ended_at = now()
 WHERE person_id = %(person_id)s AND ended_at IS NULL AND id <> %(but)s
 
+-- name: end_keys
+-- End every key of somebody.
+UPDATE api_keys SET revoked_at = now() WHERE person_id = %(person_id)s AND revoked_at IS NULL
+
 -- name: person_id
 -- Number of somebody.
 SELECT id FROM people WHERE username = %(username)s

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from devices.batch import Input, Quality, inputs_states
+from devices.batch import Quality, inputs_states
 
 WORD: Final = 0xFFFF_FFFF
 
@@ -21,7 +21,3 @@ def input_states(word: int) -> dict[str, bool]:
     word: `FixBatch.inputs`, as the signed integer that the database stores.
     """
     return {str(bit.name).lower(): on for bit, on in inputs_states(word & WORD).items()}
-
-
-QUALITY_NAMES: Final = tuple(str(bit.name).lower() for bit in Quality)
-INPUT_NAMES: Final = tuple(str(bit.name).lower() for bit in Input)

@@ -8,13 +8,14 @@ FROM (
     SELECT DISTINCT ON (y.code) y.*, o.code AS operator
     FROM zones y
     LEFT JOIN operators o ON o.id = y.operator_id
-    WHERE (%(kind)s::text IS NULL OR y.kind = %(kind)s)
-      AND (%(operator)s::text IS NULL OR o.code = %(operator)s)
+    WHERE (%(operator)s::text IS NULL OR o.code = %(operator)s)
       AND (%(at)s::timestamptz IS NULL OR (y.valid_from <= %(at)s AND y.valid_to > %(at)s))
       AND (%(after)s::text IS NULL OR y.code > %(after)s)
     ORDER BY y.code, y.version DESC
 ) z
-WHERE %(retired)s OR %(at)s::timestamptz IS NOT NULL OR z.valid_to > now()
+WHERE (%(retired)s OR %(at)s::timestamptz IS NOT NULL OR z.valid_to > now())
+  -- Of the version that is shown: an earlier one may have been of another kind.
+  AND (%(kind)s::text IS NULL OR z.kind = %(kind)s)
 ORDER BY z.code
 LIMIT %(rows)s;
 

@@ -109,16 +109,6 @@ async def retire(
     return ended
 
 
-async def numbers_of(
-    conn: AsyncConnection[Any],
-    noun: Literal["operator", "vehicle", "device", "station", "driver"],
-    names: Sequence[str],
-) -> dict[str, int]:
-    """Numbers by code, plate (in force now, letters and digits), ident or licence."""
-    found = await conn.execute(SQL[f"{noun}_numbers"], {"keys": list(names)})
-    return dict(await found.fetchall())
-
-
 async def _change_vehicles(
     conn: AsyncConnection[Any], numbers: Sequence[int], text: str
 ) -> list[int]:

@@ -1,5 +1,6 @@
 """People come in by an OpenID Connect provider, which is a process of its own here."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from api.identity_provider import CALLBACK
 from api.options import IdentityProvider
 from hanhtrinh.embedded.ports import free_port
-from storage.access import people
+from storage.access import audit, people
 from tests.api.people import Browser
 from tests.api.server import LIMITLESS, running
 from tests.api.world import do
@@ -97,15 +98,25 @@ def test_somebody_who_was_let_in_comes_in_and_is_known_again(served):
 
 
 def test_nobody_else_comes_in_whoever_the_provider_knows(served):
-    _, base = served
+    dsn, base = served
     browser = Browser(base)
     answer = browser.ask("GET", go_there(browser, "stranger@example.vn"))
     assert answer.json()["code"] == "login_failed"
     assert not browser.is_in
+    last = do(dsn, _audited)[-1]
+    assert (last.actor, last.action, last.subject) == ("nobody", "login_failed", "nobody")
+    said = json.loads(last.detail)
+    assert said["proven_by"] == "identity_provider"
+    assert said["identity"].endswith("|stranger@example.vn")
+
+
+async def _audited(conn):
+    return [row async for row in audit.rows(conn)]
 
 
 def test_a_way_back_that_was_not_begun_here_or_is_over_leads_nowhere(served):
-    _, base = served
+    dsn, base = served
+    before = len(do(dsn, _audited))
     browser, other = Browser(base), Browser(base)
     back = go_there(browser, "an@example.vn")
     other.ask("GET", "/session/identity-provider")  # has a cookie, of another journey
@@ -119,6 +130,9 @@ def test_a_way_back_that_was_not_begun_here_or_is_over_leads_nowhere(served):
         answer = who.ask("GET", path)
         assert (answer.status_code, answer.json()["code"]) == (401, "login_failed")
         assert not who.is_in
+    assert [row.action for row in do(dsn, _audited)[before:]] == ["login_failed"] * 5
+    counted = httpx.get(f"{base}/metrics", trust_env=False).text
+    assert 'hanhtrinh_api_logins_total{outcome="login_failed"}' in counted
     assert browser.ask("GET", back).status_code == 303
     assert browser.ask("GET", back).status_code == 401  # a code is good for once
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from api.options import ApiOptions
-from api.pacing import LONGEST_LINE, MOST_CALLERS, Buckets, Pacing
+from api.pacing import LONGEST_LINE, MOST_CALLERS, Buckets, PacedByAddress, Pacing
 from api.problems import Problem
 
 
@@ -50,6 +50,45 @@ def test_what_is_remembered_of_callers_is_bounded():
         bucket.take(caller)
     assert len(bucket._held) == MOST_CALLERS
     assert bucket.take(MOST_CALLERS + 9) > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "other", "is_one"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),  # as a socket of both kinds names it
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("a proxy's nonsense", "a proxy's nonsense", True),
+        ("a proxy's nonsense", "another's", False),
+    ],
+)
+def test_an_address_is_counted_with_those_that_the_same_customer_has(address, other, is_one):
+    served: list[str] = []
+
+    async def app(scope, receive, send):
+        served.append(scope["client"][0])
+
+    async def ask(client):
+        scope = {"type": "http", "client": (client, 1), "path": "/", "headers": []}
+        await paced(scope, receive, send)
+
+    async def receive():
+        raise AssertionError("no body is read")
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            assert message["status"] == 429
+
+    pacing = Pacing(ApiOptions(address_requests_per_s=1e-6))
+    pacing.addresses = Buckets(1e-6, 1.0, Clock())
+    paced = PacedByAddress(app, pacing)
+    for client in (address, other):
+        asyncio.run(ask(client))
+    assert served == ([address] if is_one else [address, other])
 
 
 def test_of_one_caller_so_many_are_under_way_and_the_others_wait_their_turn():

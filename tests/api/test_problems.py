@@ -48,6 +48,8 @@ WINDOW = {"from": "2026-05-04T08:00:00Z", "to": "2026-05-04T09:00:00Z"}
         ("/positions?format=kml", "query.format"),
         ("/weighings?min_gross_kg=inf", "query.min_gross_kg"),
         ("/zones/%00", "path.code"),
+        ("/vehicles/1/journey?to=0001-01-01T00:00:00Z", "query.from"),
+        ("/vehicles/1/hours?to=0001-01-01T00:00:00Z", "query.from"),
     ],
 )
 def test_a_value_that_is_not_what_it_should_be_is_named(api, path, location):

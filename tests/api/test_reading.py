@@ -1,5 +1,7 @@
 """What each resource shows."""
 
+from datetime import datetime, timedelta
+
 import pytest
 import shapely
 
@@ -238,3 +240,13 @@ def test_inspectors_see_who_sent_it(api):
 
 def test_the_world_began_when_the_tests_say():
     assert T0 // S == 1_777_881_600
+
+
+def test_devices_that_were_not_heard_of_since_an_instant_are_found(api):
+    heard = {
+        one["ident"]: one["last_received_at"] for one in api.inspector.get("/devices")["items"]
+    }
+    at = datetime.fromisoformat(heard["dev-n1"])
+    for since, is_silent in ((at, False), (at + timedelta(milliseconds=1), True)):
+        found = api.inspector.get("/devices", silent_since=since.isoformat())["items"]
+        assert ("dev-n1" in [one["ident"] for one in found]) == is_silent

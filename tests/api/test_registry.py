@@ -209,6 +209,9 @@ def test_a_driver_is_the_operators_own_and_masked_for_others_in_its_history_too(
     assert LICENCE in str(api.north.get(f"{page}/data")["history"])
     assert api.north.ask("POST", f"{page}/retirement").json()["retired_at"]
     assert api.north.problem("PUT", page, json={}) == (409, "retired")
+    for retired in (False, True):
+        listed = [one["id"] for one in api.north.get("/drivers", retired=retired)["items"]]
+        assert (made["id"] in listed) == retired
 
     # Who is erased is erased from the history, too; that something was done stays.
     assert api.north.ask("DELETE", page).status_code == 200

@@ -1,5 +1,6 @@
 """People come in, stay for a while, and go out; and nobody else comes in for them."""
 
+import json
 import time
 from base64 import b32decode
 from dataclasses import replace
@@ -137,6 +138,13 @@ def test_a_wrong_name_and_a_wrong_password_cannot_be_told_apart(person):
     assert "nobody-of-this-name" not in str(do(dsn, _everything))
 
 
+def test_a_code_that_nobody_asked_for_proves_nothing(person):
+    dsn, browser, name = person
+    assert browser.sign_in(name, code="000000").status_code == 200
+    [row] = [row for row in do(dsn, _everything) if row.subject == f"person {name}"]
+    assert json.loads(row.detail) == {"proven_by": "password"}
+
+
 def test_who_is_not_there_costs_as_much_to_refuse():
     def spent(kept):
         begun = time.process_time()
@@ -194,6 +202,23 @@ def test_a_changed_password_ends_other_sessions_and_does_not_come_back(person):
     assert change(PASSWORD, "a" * 40) == "password_refused"
     assert change(PASSWORD, PASSWORD) == "password_refused"
     assert change("wrong password", ANOTHER) == "login_failed"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "wrong"),
+    [
+        ("PUT", "/session/password", {"old": "wrong", "new": ANOTHER}),
+        ("PUT", "/session/factor", {"code": "000000"}),
+        ("POST", "/session/factor/removal", {"password": "wrong"}),
+    ],
+)
+def test_who_is_in_does_not_guess_either(person, method, path, wrong):
+    _, browser, name = person
+    browser.sign_in(name)
+    answers = [browser.ask(method, path, json=wrong) for _ in range(6)]
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes == ["login_failed"] * 5 + ["login_locked"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
 
 
 def test_a_second_factor_is_asked_for_once_it_is_proven_and_each_code_works_once(person):
@@ -268,6 +293,65 @@ def test_the_second_factor_is_ended_by_its_person_with_the_password_or_by_an_adm
     assert ended == [("revoke_factor", '{"ended":true}')]
 
 
+def test_a_change_keeps_a_session_alive_as_a_read_does(person):
+    dsn, browser, name = person
+    browser.sign_in(name)
+    for method, path, body in (("GET", "/keys", None), ("POST", "/keys", {"name": "screen"})):
+        age = "UPDATE sessions SET seen_at = now() - interval '20 minutes' WHERE ended_at IS NULL"
+        do(dsn, lambda conn, age=age: conn.execute(age))
+        assert browser.ask(method, path, json=body).is_success
+        query = "SELECT seen_at > now() - interval '1 minute' FROM sessions WHERE ended_at IS NULL"
+        assert (True,) in do(dsn, lambda conn, query=query: _fetch(conn, query)), method
+
+
+@pytest.fixture
+def boss(served):
+    """An administrator's browser."""
+    dsn, base = served
+    username = f"boss-{next(NUMBERS)}"
+    make_person(dsn, username, "administrator")
+    browser = Browser(base)
+    assert browser.sign_in(username).status_code == 200
+    return browser
+
+
+def test_somebody_who_cannot_be_let_in_is_refused_with_the_field_at_fault(served, boss):
+    dsn, _ = served
+    new = {"username": "reacher", "role": "inspector"}
+    assert boss.ask("POST", "/people", json=new).status_code == 201
+    last = do(dsn, _everything)[-1]
+    assert (last.action, last.subject) == ("make_person", "/people/reacher")
+    assert json.loads(last.detail) == {"role": "inspector"}
+    answer = boss.ask("POST", "/people", json=new)
+    assert (answer.status_code, answer.json()["code"]) == (409, "code_taken")
+    for change, location in (
+        ({"username": "Capital"}, "username"),
+        ({"username": "x\0y"}, "username"),
+        ({"role": "king"}, "role"),
+        ({"username": "no-operator", "role": "operator"}, "role"),
+        ({"username": "too-far", "role": "administrator", "province": "Hue"}, "role"),
+        ({"username": "whose", "role": "operator", "operator": "nobody"}, "operator"),
+        ({"username": "whose", "role": "provider", "provider": "nobody"}, "provider"),
+    ):
+        answer = boss.ask("POST", "/people", json=new | change)
+        assert answer.status_code == 422, answer.text
+        assert [flaw["location"] for flaw in answer.json()["errors"]] == [f"body.{location}"]
+
+
+def test_who_comes_in_by_the_identity_provider_gets_no_password(boss):
+    said = {"username": "by-provider", "role": "reader", "identity_provider": True}
+    assert boss.ask("POST", "/people", json=said).json()["first_password"] is None
+    made = boss.ask("POST", "/people", json={"username": "by-password", "role": "reader"}).json()
+    browser = Browser(boss.base)
+    assert browser.sign_in("by-password", made["first_password"]).status_code == 200
+    assert browser.ask("GET", "/vehicles").json()["code"] == "password_change_needed"
+
+
+def test_a_name_that_nobody_can_have_is_refused_as_a_value(served):
+    answer = Browser(served[1]).sign_in("a\0b")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
 async def _fetch(conn, query):
     return await (await conn.execute(query)).fetchall()
 
@@ -284,7 +368,7 @@ def test_codes_are_those_of_the_standard(seconds, code):
 
 
 def test_a_persons_key_can_do_no_more_than_was_asked_for_and_makes_no_other(person):
-    _, browser, name = person
+    dsn, browser, name = person
     browser.sign_in(name)
     refused = browser.ask("POST", "/keys", json={"name": "x", "scopes": ["people"]})
     assert refused.status_code == 422
@@ -301,6 +385,15 @@ def test_a_persons_key_can_do_no_more_than_was_asked_for_and_makes_no_other(pers
         number = made.json()["id"]
         assert browser.ask("DELETE", f"/keys/{number}").status_code == 200
         assert program.get("/vehicles").status_code == 401
+    said = [
+        (row.action, row.subject, json.loads(row.detail))
+        for row in do(dsn, _everything)
+        if row.actor == f"person {name}" and row.subject.startswith("/keys")
+    ]
+    assert said == [
+        ("make_key", "/keys", {"key": number, "scopes": ["read"], "days": 2}),
+        ("revoke_key", f"/keys/{number}", {}),
+    ]
 
 
 def test_too_many_requests_of_one_key_or_address_are_told_when_to_come_again(served):

@@ -309,3 +309,21 @@ def test_zones_are_listed_in_pages_by_kind_and_instant(api):
     assert len(api.inspector.get("/zones", kind="terminal")["items"]) == 2
     assert len(api.inspector.get("/zones", at="2020-01-01T00:00:00Z")["items"]) == 5
     assert len(api.inspector.get("/routes", limit=1)["items"]) == 1
+
+
+def test_a_zone_is_listed_under_the_kind_that_it_has_now(own_api):
+    client = own_api.inspector
+    watch = {"code": "yard", "kind": "watch", "geometry": EVERYBODYS}
+    banned = {"kind": "banned", "geometry": EVERYBODYS}
+    assert client.ask("POST", "/zones", json=watch).status_code == 201
+    assert client.ask("PUT", "/zones/yard", json=banned).status_code == 200
+    for retired in (False, True):
+        listed = {
+            kind: [
+                zone["version"]
+                for zone in client.get("/zones", kind=kind, retired=retired)["items"]
+                if zone["code"] == "yard"
+            ]
+            for kind in ("watch", "banned")
+        }
+        assert listed == {"watch": [], "banned": [2]}

@@ -276,6 +276,63 @@ def test_the_nation_is_seen_by_those_whose_reach_it_is(populated, table):
             assert national.count(table) == every
 
 
+@pytest.mark.parametrize(
+    ("call", "own"),
+    [
+        ("SELECT licence FROM drivers_by_licence(ARRAY['licence-1', 'licence-2'])", ["licence-1"]),
+        ("SELECT t FROM taken_names('operator', ARRAY['op-1', 'op-2']) t", []),
+        ("SELECT licence FROM claim_drivers(ARRAY['nobodys', 'nobodys-too'], ARRAY[1, 2])",
+         ["nobodys"]),
+    ],
+)  # fmt: skip
+def test_a_caller_is_no_owner_where_the_api_is_connected_as_one(populated, call, own):
+    """Without `api.dsn` its process is; functions that run as the owner ask who called."""
+    with populated.transaction(force_rollback=True):
+        populated.execute("INSERT INTO drivers (licence) VALUES ('nobodys'), ('nobodys-too')")
+        with As(populated, "operator", 1):
+            assert [row[0] for row in populated.execute(call.encode())] == own
+        assert len(populated.execute(call.encode()).fetchall()) == 2
+
+
+@pytest.mark.parametrize(
+    ("stored_until", "heard"),
+    [
+        ("time - interval '1 hour'", "l.received"),
+        ("received + interval '1 hour'", "l.stored_until"),  # fixes since say no place
+        ("now() + interval '1 day'", "now()"),  # its clock is ahead
+    ],
+)
+def test_a_device_that_sends_fixes_without_a_place_is_heard_of(populated, stored_until, heard):
+    with populated.transaction(force_rollback=True):
+        populated.execute("UPDATE latest SET received = time + interval '1 second'")
+        populated.execute(f"UPDATE latest SET stored_until = {stored_until}".encode())
+        with As(populated, "operator", 1):
+            query = (
+                f"SELECT d.last_received_at = {heard}, d.last_fix_at BETWEEN l.time AND {heard}"
+                " FROM device_health d JOIN latest l USING (vehicle_id)"
+            )
+            assert populated.execute(query.encode()).fetchall() == [(True, True)]
+
+
+OF_THE_CALLER = {
+    "scope_can", "scope_is_national", "scope_operators", "scope_provider", "scope_person",
+    "scope_province", "scope_devices", "person_name", "registry_actor",
+}  # fmt: skip
+"""Functions that run as the owner and say what the caller may know anyway."""
+
+
+def test_what_runs_as_the_owner_looks_up_nothing_of_the_callers_and_is_not_for_everybody(populated):
+    found = populated.execute(
+        "SELECT p.proname, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE')"
+        " FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
+        " AND p.prorettype <> 'trigger'::regtype"
+    ).fetchall()
+    assert len(found) > len(OF_THE_CALLER)
+    for name, settings, _ in found:
+        assert settings == ["search_path=public, pg_temp"], name
+    assert {name for name, _, is_public in found if is_public} == OF_THE_CALLER
+
+
 def test_fixes_are_read_with_their_extra_through_the_view_alone(populated):
     with As(populated, "operator", 2):
         found = populated.execute("SELECT vehicle_id, extra FROM visible_fixes ORDER BY time")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from storage.access import audit, audit_lines
 from storage.access.audit import Act, Anchor, Row
+from storage.database import connect
 from storage.errors import AuditError
 from tests.hanhtrinh.command import hanhtrinh
 from tests.storage.connected import connected
@@ -45,6 +46,25 @@ def test_a_chain_that_nobody_touched_is_whole(audited):
     end = connected(audited, audit.verify)
     assert end.seq == ROWS
     assert connected(audited, lambda conn: audit.verify(conn, end)) == end
+
+
+def test_rows_that_are_added_while_the_chain_is_walked_are_no_fault_of_it(audited, monkeypatch):
+    walk, late = audit.rows, iter(range(2))
+
+    async def work(conn):
+        async def walked(conn, after=0):
+            async for row in walk(conn, after):
+                yield row
+            for number in late:  # once each: after the last row was read, before the end is
+                async with await connect(audited, name="test") as other:
+                    await audit.record(other, Act("person late", "", "list_drivers", str(number)))
+                return
+
+        monkeypatch.setattr(audit, "rows", walked)
+        async with conn.transaction():
+            return await audit.verify(conn)
+
+    assert connected(audited, work).seq == ROWS + 2
 
 
 TWIN = """INSERT INTO audit SELECT 8, at, actor, address, action, subject, detail, previous, hash

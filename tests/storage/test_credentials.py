@@ -3,8 +3,10 @@ import time
 
 import pytest
 
+from geofence.registry import StationRule
 from storage import credentials, registry
 from storage.errors import AlreadyThereError, NotThereError, RegistryError
+from storage.registry import changing
 from storage.secret_hash import CHOSEN_ITERATIONS, MADE_ITERATIONS, hashed, matches, new_secret
 from tests.storage.connected import connected, rows
 
@@ -51,6 +53,33 @@ def test_a_new_secret_ends_the_one_before_at_once_unless_told_otherwise(database
 
     fits, second = with_device(database, work)
     assert fits == [[], [second.secret_id]]
+
+
+def test_what_is_retired_is_let_in_no_longer_and_gets_no_new_secret(database):
+    async def work(conn):
+        device = await registry.add_device(conn, IMEI)
+        other = await registry.add_device(conn, "another")
+        station = await registry.add_station(conn, StationRule(0, "scale", 105.0, 21.0))
+        names: dict[str, credentials.Kind] = {
+            IMEI: "device", "another": "device", "scale": "station", "vnet": "provider",
+        }  # fmt: skip
+        made = [await credentials.rotate(conn, name, kind=kind) for name, kind in names.items()]
+        await changing.retire(conn, "device", [device])
+        await changing.retire(conn, "station", [station.id])
+        fits = [
+            bool(await fitting(conn, name, one.secret or ""))
+            for name, one in zip(names, made, strict=True)
+        ]
+        for name in (IMEI, "scale"):
+            with pytest.raises(NotThereError, match="not retired"):
+                await credentials.rotate(conn, name)
+        assert await credentials.revoke(conn, IMEI) == 0
+        await changing.retire(conn, "device", [other])
+        return fits, set(await credentials.revoked_since(conn, 60))
+
+    fits, told = connected(database, work)
+    assert fits == [False, True, False, True]
+    assert told == {IMEI, "scale", "another"}
 
 
 def test_two_secrets_work_beside_each_other_until_the_chosen_time_and_never_three(database):

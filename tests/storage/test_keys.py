@@ -122,6 +122,23 @@ def test_a_persons_key_ends_with_the_person_and_with_its_role(database):
     assert connected(database, work) == [True, False, False, False, True]
 
 
+def test_keys_of_somebody_who_is_let_in_again_stay_ended(database):
+    """They may be why the person was disabled: nobody knows who has them."""
+
+    async def work(conn):
+        made = []
+        for name in ("an", "binh"):
+            await people.create(conn, people.NewPerson(name, "inspector"), None)
+            person = await people.person_id(conn, name)
+            made.append(await keys.create(conn, "x", "inspector", person_id=person))
+        made.append(await keys.create(conn, "a program's own", "inspector"))
+        for disabled in (True, False):
+            await people.set_disabled(conn, "an", disabled=disabled)
+        return [await holder(conn, one.key) is not None for one in made]
+
+    assert connected(database, work) == [False, True, True]
+
+
 def test_a_key_is_given_what_it_was_made_too_early_for_and_no_more_than_its_role_may(database):
     async def work(conn):
         made = await keys.create(conn, "x", "inspector", scopes=["read", "write"])

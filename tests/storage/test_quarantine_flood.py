@@ -1,5 +1,6 @@
 """What becomes of a flood: everything is counted, little is kept, others are not crowded out."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -130,14 +131,32 @@ def test_what_is_old_is_deleted_and_still_counted(database):
         left = [waiting.received for waiting in await quarantine.page(conn)]
         counted = sum(group.messages for group in await quarantine.groups(conn))
         last = await quarantine.clean(conn, keep, T0 + 105 * DAY_US)
-        acts = [row.action async for row in audit.rows(conn)]
-        assert set(acts) == {"clean_quarantine"}
-        return early, later, left, counted, last
+        acts = [(row.action, json.loads(row.detail)) async for row in audit.rows(conn)]
+        return early, later, left, counted, last, acts
 
-    early, later, left, counted, last = connected(database, work)
+    early, later, left, counted, last, acts = connected(database, work)
+    assert {action for action, _ in acts} == {"clean_quarantine"}
+    assert [(said["statement"], said["rows"]) for _, said in acts] == [
+        ("drop_released", 1), ("drop_waiting", 1), ("drop_waiting", 1), ("drop_counts", 1),
+    ]  # fmt: skip
     assert (early, later) == ((0, 0, 0), (1, 1, 0))
     assert (left, counted) == ([T0 + 9 * DAY_US], 3)
     assert last == (0, 1, 1)
+
+
+@pytest.mark.integration
+def test_nothing_is_deleted_that_the_audit_cannot_tell_of(database, monkeypatch):
+    async def refused(*_):
+        raise RuntimeError("no audit")
+
+    async def work(conn):
+        await quarantine.insert(conn, [entry(1)])
+        monkeypatch.setattr(audit, "record", refused)
+        with pytest.raises(RuntimeError, match="no audit"):
+            await quarantine.clean(conn, Retention(), T0 + 1000 * DAY_US)
+        return await quarantine.page(conn)
+
+    assert len(connected(database, work)) == 1
 
 
 @pytest.mark.integration

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from devices.batch import FixBatch
 from geofence.interval import Interval
 from geofence.rules.driving import KIND as DRIVING
-from storage import driving, fixes, upkeep, violations
+from storage import driving, fixes, progress, upkeep, violations
 from storage.flavour import HOUR_US
 from storage.wire import BEGINNING_US
 from tests.storage.connected import connected, rows
@@ -147,6 +148,40 @@ def found(started: int, ended: int) -> Interval:
     return Interval(
         "speeding", 1, "", "p", -1, started, ended, 1.0, 2, (105.0, 21.0), (105.0, 21.0), False, {}
     )
+
+
+def test_what_hangs_on_fixes_goes_with_them_and_no_hour_before(database):
+    """The bound of age lies within a day whose fixes are still there: so is what hangs on them."""
+    register(database, 1, 1)
+    midnight = NOW_US - 366 * DAY_US
+    gone, stays = midnight - HOUR_US, midnight + 3 * HOUR_US
+    batch = FixBatch.blank(
+        2, vehicle=[1, 1], time=[gone, stays], extra={0: b'{"rpm":800}', 1: b'{"rpm":900}'}
+    )
+
+    async def left(conn):
+        counts = [
+            (await rows(conn, f"SELECT count(*) FROM {table}"))[0][0]
+            for table in ("fixes", "fix_extras", "fix_repeats", "judge_marks")
+        ]
+        return counts, await rows(conn, "SELECT extra FROM evidence_fixes")
+
+    async def work(conn):
+        await fixes.ensure_days(conn, batch.time)
+        async with conn.transaction():
+            await fixes.insert_fixes(conn, batch)
+            await fixes.insert_repeats(conn, batch.with_columns(lon=batch.lon + 1.0))
+            await progress.add_marks(conn, batch.vehicle, batch.time, batch.time)
+        await violations.write(conn, [found(stays, stays)])
+        told = []
+        for hours in (6, 30):  # of the second day six are over, then all
+            await upkeep.keep(conn, KEEPING, NOW_US + hours * HOUR_US)
+            told.append(await left(conn))
+        return told
+
+    assert connected(database, work) == [
+        ([1, 1, 1, 1], []), ([0, 0, 0, 0], [({"rpm": 900},)]),
+    ]  # fmt: skip
 
 
 def test_judging_again_without_the_fixes_changes_nothing_that_was_found_in_them(database):

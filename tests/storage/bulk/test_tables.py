@@ -182,12 +182,29 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_while_it_is_unpacked(mon
         read_xlsx(archive(**parts))
 
 
-def test_merging_everything_costs_nothing():
+@pytest.mark.parametrize("merged", ["A1:GR1048576", "A2:GR600"])
+def test_merging_everything_costs_nothing(merged):
     parts = parts_of(workbook([["a"], ["b"]]))
     sheet = parts["xl/worksheets/sheet1.xml"]
-    merged = b'</sheetData><mergeCells><mergeCell ref="A1:GR1048576"/></mergeCells>'
-    parts["xl/worksheets/sheet1.xml"] = sheet.replace(b"</sheetData>", merged)
-    with pytest.raises(TableError, match="expected at most 4,000,000 cells"):
+    more = f'</sheetData><mergeCells><mergeCell ref="{merged}"/></mergeCells>'.encode()
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(b"</sheetData>", more)
+    with pytest.raises(TableError, match="expected at most 100,000 cells without a value"):
+        read_xlsx(archive(**parts))
+
+
+def test_a_small_file_does_not_unpack_to_a_large_one():
+    parts = parts_of(workbook([["a"], ["b"]]))
+    parts["xl/sharedStrings.xml"] = b"<sst><si><t>" + b"a" * (17 << 20) + b"</t></si></sst>"
+    with pytest.raises(TableError, match="unpacks to at most 16 MiB"):
+        read_xlsx(archive(**parts))
+
+
+def test_a_sheet_of_errors_is_refused_before_they_are_all_told():
+    parts = parts_of(workbook([["a"], ["b"]]))
+    row = b"<row>" + b"<c t='e'><v>#N/A</v></c>" * 200 + b"</row>"
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(b"</sheetData>", row * 501 + b"</sheetData>")
+    with pytest.raises(TableError, match="expected at most 100,000 cells without a value"):
         read_xlsx(archive(**parts))
 
 
