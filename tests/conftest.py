@@ -52,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """A module goes to one process, as xdist has it; these modules go to the same one."""
     from xdist.scheduler import LoadScopeScheduling  # not there where tests run in this process
 
-    class Scheduling(LoadScopeScheduling):
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # has no types
         def _split_scope(self, nodeid: str) -> str:
             scope = super()._split_scope(nodeid)
             return IN_ONE_PROCESS if scope.startswith(IN_ONE_PROCESS) else scope

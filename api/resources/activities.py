@@ -101,8 +101,8 @@ async def show_hours(
 ) -> Response:
     """Hours (UTC) that begin in the window, of at most 31 days; those with nothing are left out.
 
-    Kept for longer than fixes are. Late data may change them. An hour has the violations that began
-    in it, as they stand now: of a vehicle that sent nothing, those of weighings.
+    Kept for longer than fixes are. Late data may change them. Each has the violations that began in
+    it, as they stand now: it is listed, too, where a vehicle that sent nothing was weighed.
     """
     stretch = window(session, vehicle_id, query)
     vehicle = await found_vehicle(session, vehicle_id)

@@ -71,9 +71,7 @@ async def _counts(
     vehicles: Sequence[int], start: datetime, end: datetime, zone: str = "UTC",
 ) -> dict[Any, list[ViolationCount]]:  # fmt: skip
     """By what they are counted of, in its order; each list by kind and band."""
-    values = {
-        "of": of, "vehicles": list(vehicles), "from": start, "to": end, "zone": zone,
-    }  # fmt: skip
+    values = {"of": of, "vehicles": list(vehicles), "from": start, "to": end, "zone": zone}
     rows = await rows_of(conn, _keyed).execute(SQL["counts"], values)
     found: dict[Any, list[ViolationCount]] = {}
     for key, count in await rows.fetchall():

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from tests.storage.flavoured import as_inspector, register, seen_by
 pytestmark = pytest.mark.integration
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
+MONTH = date(2026, 5, 1), date(2026, 6, 1)
 OURS, OTHERS = [1, 2], [3, 4]
 ZONES = ["Asia/Ho_Chi_Minh", "UTC", "Pacific/Apia", "America/New_York"]
 AT_HALF_PAST = ["Asia/Kolkata", "America/St_Johns"]
@@ -72,7 +73,7 @@ async def store(conn, found):
 
 def slow(found, vehicles, start, end, key):
     """By key, sorted lists of (kind, band, number), counted one by one; key None: outside."""
-    keyed: dict[object, Counter] = {}
+    keyed: dict[object, Counter[tuple[str, str]]] = {}
     for one in found:
         if one.vehicle in vehicles and start <= one.at < end and (
             one.status != "withdrawn" and not one.kind.endswith("_warning")
@@ -128,13 +129,11 @@ def test_hours_come_to_days_and_days_to_the_month_and_vehicles_to_all_of_them(
     assert counts.added(vehicles.values()) == together
     assert plain_by(vehicles) == slow(found, [1, 2, 3, 4], start, end, lambda one: one.vehicle)
     # Hours are whole ones, of which a window, and a month of some zones, may begin within.
-    assert plain_by(of_window) == slow(found, [1], *map(next_hour, window), hour_of)
+    begin, until = map(next_hour, window)
+    assert plain_by(of_window) == slow(found, [1], begin, until, hour_of)
     assert plain_by(hours) == slow(found, [1], next_hour(start), next_hour(end), hour_of)
     if zone in ZONES:
         assert counts.added(hours.values()) == vehicles.get(1, [])
-
-
-MONTH = MAY.date(), datetime(2026, 6, 1, tzinfo=UTC).date()
 
 
 def next_hour(at):
