@@ -212,6 +212,41 @@ def test_a_round_of_upkeep_ends_what_is_kept_too_long_and_nothing_else(place, ve
     assert min(span.until_us for span in spans) > now_us - keeping.fixes_days * DAY_US
 
 
+def test_after_a_round_the_indexes_over_time_know_every_fix(place, vehicles):
+    if not place.is_whole:
+        pytest.skip("does not count what was written")
+    vehicle, start = next(vehicles), MARCH_US + 70 * DAY_US
+
+    seconds = np.arange(0, 20_000, 7)  # of one chunk, and more than the 32 pages of one range
+
+    async def unknown(conn):
+        """Ranges of pages that the indexes did not know: they do now."""
+        [(found,)] = await rows(
+            conn,
+            "SELECT sum(brin_summarize_new_values(i.indexrelid)) FROM pg_inherits h"
+            " JOIN pg_index i ON i.indrelid = h.inhrelid JOIN pg_class c ON c.oid = i.indexrelid"
+            " JOIN pg_am a ON a.oid = c.relam"
+            " WHERE h.inhparent = 'fixes'::regclass AND a.amname = 'brin'",
+        )
+        return found
+
+    async def work(conn):
+        for day in (0, 1):
+            await place.store(conn, journey(vehicle, start + day * DAY_US, seconds))
+            # What a session wrote is counted a second later, or when it says so.
+            await conn.execute("SELECT pg_stat_force_next_flush()")
+            if not day:
+                await round_of_upkeep(conn, upkeep.Keeping(), MARCH_US)
+            yield await unknown(conn)
+
+    async def told(conn):
+        return [found async for found in work(conn)]
+
+    known, left_to_itself = place.connected(told)
+    assert known == 0
+    assert left_to_itself > 0
+
+
 def test_rounds_of_upkeep_wait_for_nobody(place):
     if not place.is_whole:
         pytest.skip("takes one connection at a time")
