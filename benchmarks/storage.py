@@ -28,7 +28,7 @@ from storage.access import keys
 from storage.copying import Layout
 from storage.database import connect
 from storage.migrations import upgrade
-from storage.reading import areas, journeys, positions, rollups, violations
+from storage.reading import areas, counts, journeys, positions, rollups, violations
 
 MONDAY_US: Final = 1_763_337_600_000_000  # 2025-11-17
 ZONE: Final = "Asia/Ho_Chi_Minh"
@@ -164,12 +164,22 @@ async def ask(conn: AsyncConnection, taxis: Taxis, loaded: dict[str, Any]) -> di
         fleet = await rollups.fleet(conn, "op-1")
         first = monday.date()
         await rollups.vehicles_done(conn, fleet, first, first + timedelta(30), ZONE)
-        await rollups.violation_counts(conn, "op-1", monday, monday + timedelta(30))
+        await counts.together(conn, fleet, monday, monday + timedelta(30))
+        await counts.by_vehicle(conn, fleet[:100], monday, monday + timedelta(30))
+
+    async def vehicle_month(n: int) -> None:
+        vehicle, first, end = 1 + 37 * n % taxis.vehicles, monday.date(), monday + timedelta(30)
+        await rollups.vehicle_days(conn, vehicle, first, end.date(), ZONE)
+        await counts.by_day(conn, vehicle, monday, end, ZONE)
+        await rollups.vehicle_hours(conn, vehicle, monday, end)
+        await counts.by_hour(conn, vehicle, monday, end)
 
     async def latest(_: int) -> None:
         await positions.all_positions(conn)
 
-    questions = (vehicle_day, area, month_of_violations, operator_month, latest)
+    questions = (
+        vehicle_day, area, month_of_violations, operator_month, vehicle_month, latest,
+    )  # fmt: skip
     made = await keys.create(conn, "benchmark", "inspector")
     async with conn.transaction():
         digest = keys.digest_of(made.key).hex()

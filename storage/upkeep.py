@@ -5,11 +5,12 @@ PostgreSQL is storage.flavour's business, what is deleted how storage.retention'
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
+from psycopg.errors import LockNotAvailable
 
 from storage import days, fixes, forgetting, hours, retention
 from storage.flavour import compress_before
@@ -90,6 +91,7 @@ async def keep(
         # Before anything goes: a year may have been stored at once, or nobody have done rounds.
         await hours.refresh(conn, max(await fixes.horizon(conn), 0), now_us)
         await days.refresh(conn, zone, now_us)
+        await _summarize(conn)
         compressed = await compress_before(conn, before(keeping.compressed_after_days))
         # First: no evidence is kept of what goes as well.
         violations = await deleted("delete_violations", keeping.violations_days)
@@ -127,6 +129,20 @@ async def waiting(conn: AsyncConnection) -> int:
     row = await found.fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def _summarize(conn: AsyncConnection) -> None:
+    """Have the indexes over time know what was written since the last round.
+
+    What they do not know is read whatever time is asked for, and vacuum, which tells them, comes
+    when a fifth of a table is new. Where it is at work it is left alone.
+    """
+    found = await conn.execute(SQL["unsummarized"])
+    for (index,) in await found.fetchall():
+        with suppress(LockNotAvailable):
+            async with conn.transaction():
+                await conn.execute(SQL["hardly_wait"])
+                await conn.execute(SQL["summarize"], {"index": index})
 
 
 async def _delete_hanging(conn: AsyncConnection, statements: Sequence[str], before_us: int) -> int:

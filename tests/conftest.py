@@ -7,6 +7,7 @@ server to use instead of the embedded one) are the only names of ours that a tes
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -40,6 +41,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(places, len(WAITING_FIRST))
 
     items.sort(key=turn)
+
+
+IN_ONE_PROCESS = "tests/storage/flavours/"
+"""Modules that share a server which takes seconds to start, and one connection at a time."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A module goes to one process, as xdist has it; these modules go to the same one."""
+    from xdist.scheduler import LoadScopeScheduling  # not there where tests run in this process
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # has no types
+        def _split_scope(self, nodeid: str) -> str:
+            scope = super()._split_scope(nodeid)
+            return IN_ONE_PROCESS if scope.startswith(IN_ONE_PROCESS) else scope
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,11 @@ DONE: JsonDict = {
     "silent_s": 0.0,
     "max_speed_kmh": 78.4,
 }
-HOUR: JsonDict = {"hour": "2026-05-04T08:00:00.000Z", **DONE}
-DAY: JsonDict = {"day": "2026-05-04", **DONE}
-OF_VEHICLE: JsonDict = {"vehicle_id": 17, "plate": "51B12345"}
 COUNT: JsonDict = {"kind": "speeding", "band": "10_20", "violations": 3}
+COUNTED: JsonDict = {**DONE, "violations": [COUNT]}
+HOUR: JsonDict = {"hour": "2026-05-04T08:00:00.000Z", **COUNTED}
+DAY: JsonDict = {"day": "2026-05-04", **COUNTED}
+OF_VEHICLE: JsonDict = {"vehicle_id": 17, "plate": "51B12345"}
 PASSAGE: JsonDict = {
     **OF_VEHICLE,
     "operator": "phuong-nam",
@@ -45,7 +46,33 @@ class Done(Model):
     ]
 
 
-class HourDone(Done):
+class ViolationCount(Model):
+    """How many violations of a kind and band began."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [COUNT]})
+
+    kind: Annotated[str, Field(description="Kind of violation.")]
+    band: Annotated[
+        str, Field(description="Band, of kinds that have bands (speeding, overloads); else empty.")
+    ]
+    violations: Annotated[
+        int,
+        Field(description="Standing ones (count), whatever their reviews say; warnings are none."),
+    ]
+
+
+class DoneAndCounted(Done):
+    """The same, with the violations that began meanwhile."""
+
+    violations: Annotated[
+        list[ViolationCount],
+        Field(
+            description="Violations that began then, by kind and band; those with none left out."
+        ),
+    ]
+
+
+class HourDone(DoneAndCounted):
     """What a vehicle did in an hour."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [HOUR]})
@@ -54,7 +81,7 @@ class HourDone(Done):
 
 
 class Hours(Model):
-    """The hours of a window in which a vehicle sent anything."""
+    """The hours of a window in which a vehicle sent anything or a violation began."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**OF_VEHICLE, "items": [HOUR]}]})
 
@@ -63,7 +90,7 @@ class Hours(Model):
     items: Annotated[list[HourDone], Field(description="Hours, in order of time.")]
 
 
-class DayDone(Done):
+class DayDone(DoneAndCounted):
     """What a vehicle did on a local day."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [DAY]})
@@ -72,14 +99,14 @@ class DayDone(Done):
 
 
 class Days(Model):
-    """The days of a month on which a vehicle sent anything, and the month."""
+    """The days of a month on which a vehicle sent anything or a violation began, and the month."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {
                     **OF_VEHICLE, "month": "2026-05", "timezone": "Asia/Ho_Chi_Minh",
-                    "total": DONE, "items": [DAY],
+                    "total": COUNTED, "items": [DAY],
                 }
             ]
         }
@@ -89,27 +116,17 @@ class Days(Model):
     plate: Annotated[str, Field(description="Its plate.")]
     month: Annotated[str, Field(description="Local month, YYYY-MM.")]
     timezone: Annotated[str, Field(description="Of days and month.")]
-    total: Annotated[Done, Field(description="The days together.")]
+    total: Annotated[DoneAndCounted, Field(description="The days together.")]
     items: Annotated[list[DayDone], Field(description="Days, in order.")]
 
 
-class VehicleDone(Done):
+class VehicleDone(DoneAndCounted):
     """What one of the vehicles did in the month."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**OF_VEHICLE, **DONE}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**OF_VEHICLE, **COUNTED}]})
 
     vehicle_id: Annotated[VehicleId, Field(description="The vehicle (a number).")]
     plate: Annotated[str, Field(description="Its plate.")]
-
-
-class ViolationCount(Model):
-    """How many violations of a kind and band began."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [COUNT]})
-
-    kind: Annotated[str, Field(description="Kind of violation.")]
-    band: Annotated[str, Field(description="Band of speeding; empty for other kinds.")]
-    violations: Annotated[int, Field(description="Standing ones (count).")]
 
 
 class OperatorMonth(Model):
@@ -121,7 +138,7 @@ class OperatorMonth(Model):
                 {
                     "operator": "phuong-nam", "month": "2026-05", "timezone": "Asia/Ho_Chi_Minh",
                     "vehicles": 1, "total": DONE, "violations": [COUNT],
-                    "items": [{**OF_VEHICLE, **DONE}], "next_cursor": None,
+                    "items": [{**OF_VEHICLE, **COUNTED}], "next_cursor": None,
                 }
             ]
         }

@@ -1,7 +1,8 @@
-"""What vehicles did by hour, day and month, from roll-ups: the fixes themselves are not read."""
+"""What vehicles did by hour, day and month, from roll-ups, and the violations that began then."""
 
+from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,25 +20,32 @@ from api.problems import Problem
 from api.queries import FleetMonthQuery, MonthQuery, WindowQuery
 from api.resources.journeys import window
 from api.resources.vehicles import ThisVehicle, found_vehicle
-from storage.reading import registered, rollups, vehicles
-from storage.reading.rollups import NOTHING, Activity, ViolationCount
+from storage.reading import counts, registered, rollups, vehicles
+from storage.reading.counts import ViolationCount
+from storage.reading.rollups import NOTHING, Activity
 
 router = closed_router("activity")
+
+Key = TypeVar("Key")
 
 ThisOperator = Annotated[
     VehicleId, Path(description="Number of the operator (an identity, no unit).", examples=[3])
 ]
 
 
-class HourShown(Activity, frozen=True):
+class ActivityShown(Activity, frozen=True):
+    violations: list[ViolationCount]
+
+
+class HourShown(ActivityShown, frozen=True):
     hour: str
 
 
-class DayShown(Activity, frozen=True):
+class DayShown(ActivityShown, frozen=True):
     day: str
 
 
-class VehicleShown(Activity, frozen=True):
+class VehicleShown(ActivityShown, frozen=True):
     vehicle_id: int
     plate: str
 
@@ -53,7 +61,7 @@ class DaysShown(msgspec.Struct, frozen=True):
     plate: str
     month: str
     timezone: str
-    total: Activity
+    total: ActivityShown
     items: list[DayShown]
 
 
@@ -75,6 +83,13 @@ def bounds(month: str, timezone: str) -> tuple[datetime, datetime]:
     return datetime.combine(first, time(), zone), datetime.combine(last, time(), zone)
 
 
+def _both(
+    done: Mapping[Key, Activity], counted: Mapping[Key, list[ViolationCount]], key: Key
+) -> dict[str, Any]:
+    """The columns of an ActivityShown: either may be missing."""
+    return {**asdict(done.get(key, NOTHING)), "violations": counted.get(key, [])}
+
+
 @router.get(
     "/vehicles/{vehicle_id}/hours",
     summary="Show what a vehicle did by hour",
@@ -84,14 +99,19 @@ def bounds(month: str, timezone: str) -> tuple[datetime, datetime]:
 async def show_hours(
     session: Asked, vehicle_id: ThisVehicle, query: Annotated[WindowQuery, Query()]
 ) -> Response:
-    """Hours (UTC) that begin in the window, of at most 31 days; those with no fix are left out.
+    """Hours (UTC) that begin in the window, of at most 31 days; those with nothing are left out.
 
-    Kept for longer than fixes are. Late data may change them.
+    Kept for longer than fixes are. Late data may change them. Each has the violations that began in
+    it, as they stand now: it is listed, too, where a vehicle that sent nothing was weighed.
     """
     stretch = window(session, vehicle_id, query)
     vehicle = await found_vehicle(session, vehicle_id)
-    done = await rollups.vehicle_hours(session.conn, vehicle_id, stretch.start, stretch.end)
-    items = [HourShown(**asdict(one), hour=hour) for hour, one in done.items()]
+    span = vehicle_id, stretch.start, stretch.end
+    done = await rollups.vehicle_hours(session.conn, *span)
+    counted = await counts.by_hour(session.conn, *span)
+    items = [
+        HourShown(**_both(done, counted, hour), hour=hour) for hour in sorted({*done, *counted})
+    ]
     return json_answer(HoursShown(vehicle.id, vehicle.plate, items))
 
 
@@ -104,13 +124,19 @@ async def show_hours(
 async def show_days(
     session: Asked, vehicle_id: ThisVehicle, query: Annotated[MonthQuery, Query()]
 ) -> Response:
-    """The local days of a month; those with no fix are left out."""
+    """The local days of a month, with the violations that began on them, and all of it together.
+
+    Days with neither a fix nor a violation are left out.
+    """
+    conn, zone = session.conn, session.options.timezone
     vehicle = await found_vehicle(session, vehicle_id)
-    timezone = session.options.timezone
-    done = await rollups.vehicle_days(session.conn, vehicle_id, *month_of(query.month), timezone)
-    items = [DayShown(**asdict(one), day=day) for day, one in done.items()]
-    total = rollups.total(done.values())
-    return json_answer(DaysShown(vehicle.id, vehicle.plate, query.month, timezone, total, items))
+    done = await rollups.vehicle_days(conn, vehicle_id, *month_of(query.month), zone)
+    counted = await counts.by_day(conn, vehicle_id, *bounds(query.month, zone), zone)
+    items = [DayShown(**_both(done, counted, day), day=day) for day in sorted({*done, *counted})]
+    total = ActivityShown(
+        **asdict(rollups.total(done.values())), violations=counts.added(counted.values())
+    )
+    return json_answer(DaysShown(vehicle.id, vehicle.plate, query.month, zone, total, items))
 
 
 @router.get(
@@ -132,20 +158,21 @@ async def show_operator_month(
     if operator is None:
         raise Problem("operator_not_found", "operator_id: expected an operator that you may see")
     fleet = await rollups.fleet(conn, operator)
-    start, end = bounds(query.month, options.timezone)
     later = fleet if after is None else [one for one in fleet if one > after]
     page = later[: query.limit]
     is_first = after is None
     is_whole = is_first and len(fleet) <= options.most_fleet_vehicles
     asked = fleet if is_whole else page
     done = await rollups.vehicles_done(conn, asked, *month_of(query.month), options.timezone)
+    span = bounds(query.month, options.timezone)
+    counted = await counts.by_vehicle(conn, page, *span)
     names = await vehicles.names(conn, page)
     shown = MonthShown(
         operator, query.month, options.timezone, len(fleet),
         rollups.total(done.values()) if is_whole else None,
-        await rollups.violation_counts(conn, operator, start, end) if is_first else None,
+        await counts.together(conn, fleet, *span) if is_first else None,
         [
-            VehicleShown(**asdict(done.get(one, NOTHING)), vehicle_id=one, plate=names[one][0])
+            VehicleShown(**_both(done, counted, one), vehicle_id=one, plate=names[one][0])
             for one in page
         ],
         encode_cursor("operator_month", page[-1]) if len(later) > len(page) else None,

@@ -6,6 +6,25 @@ SELECT pg_try_advisory_lock(%(key)s)
 -- Let others.
 SELECT pg_advisory_unlock(%(key)s)
 
+-- name: unsummarized
+-- The indexes over time of partitions or chunks of fixes that were written to since their last vacuum.
+SELECT i.indexrelid::regclass::text
+FROM pg_inherits h
+JOIN pg_index i ON i.indrelid = h.inhrelid
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_am a ON a.oid = c.relam
+WHERE h.inhparent = 'fixes'::regclass AND a.amname = 'brin'
+  AND pg_stat_get_ins_since_vacuum(h.inhrelid) > 0
+ORDER BY 1
+
+-- name: hardly_wait
+-- In this transaction: who waits for a second for what a vacuum holds has it cancelled.
+SET LOCAL lock_timeout = '200ms'
+
+-- name: summarize
+-- Have such an index know the times in pages that were added.
+SELECT brin_summarize_new_values(%(index)s::regclass)
+
 -- name: delete_extras
 -- What the formats carried with fixes that are gone.
 DELETE FROM fix_extras WHERE ctid IN

@@ -33,14 +33,6 @@ class Activity(msgspec.Struct, frozen=True):
     max_speed_kmh: float | None
 
 
-class ViolationCount(msgspec.Struct, frozen=True):
-    """band: of speeding, "" for other kinds."""
-
-    kind: str
-    band: str
-    violations: int
-
-
 NOTHING: Final = Activity(0, 0, 0.0, 0.0, 0.0, None)
 """What a vehicle did that sent nothing."""
 
@@ -90,15 +82,6 @@ async def vehicles_done(
         found = await rows_of(conn, _keyed).execute(SQL["vehicles_done"], values)
         done.update(await found.fetchall())
     return done
-
-
-async def violation_counts(
-    conn: AsyncConnection[Any], operator: str, start: datetime, end: datetime
-) -> list[ViolationCount]:
-    """The standing violations of an operator's vehicles that began in [start, end), counted."""
-    values = {"operator": operator, "from": start, "to": end}
-    counts = await rows_of(conn, ViolationCount).execute(SQL["violation_counts"], values)
-    return await counts.fetchall()
 
 
 def total(activities: Iterable[Activity]) -> Activity:

@@ -23,14 +23,3 @@ SELECT d.vehicle_id, sum(d.fixes)::bigint, sum(d.clean_fixes)::bigint, sum(d.dis
 FROM vehicle_days(%(vehicles)s::integer[], %(first)s, %(until)s, %(zone)s) d
 GROUP BY 1
 ORDER BY 1;
-
--- name: violation_counts
--- Standing violations of an operator's vehicles that began in a span, by kind and band.
-SELECT v.kind, coalesce(v.details ->> 'band', ''), count(*)
-FROM violations v
-WHERE v.vehicle_id = ANY (ARRAY(SELECT h.id FROM vehicles h JOIN operators o ON o.id = h.operator_id
-                                WHERE o.code = %(operator)s))
-  AND v.started_at >= %(from)s AND v.started_at < %(to)s
-  AND v.status <> 'withdrawn' AND right(v.kind, 8) <> '_warning'
-GROUP BY 1, 2
-ORDER BY 1, 2;

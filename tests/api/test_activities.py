@@ -51,6 +51,19 @@ def test_hours_add_up_to_the_journey(driven):
     assert driven.inspector.get(f"/vehicles/{n1}/hours", **later)["items"] == hours[1:]
 
 
+def test_hours_have_the_violations_that_began_in_them_though_there_was_no_fix(driven):
+    shown = driven.north.get(f"/vehicles/{driven.world.n2}/hours", **WINDOW)["items"]
+    assert [(one["hour"][11:16], one["fixes"]) for one in shown] == [("08:00", 0), ("09:00", 0)]
+    slightly = {"kind": "speeding", "band": "5_10", "violations": 1}
+    overload = {"kind": "overload_gross", "band": "", "violations": 1}
+    assert [one["violations"] for one in shown] == [[overload, slightly], [slightly]]
+    assert shown[0]["max_speed_kmh"] is None
+    # Nine hours on it drove, and nothing was wrong.
+    evening = {"from": "2026-05-04T11:00:00Z", "to": "2026-05-04T18:00:00Z"}
+    [late, later] = driven.north.get(f"/vehicles/{driven.world.n2}/hours", **evening)["items"]
+    assert (late["fixes"], late["violations"], later["violations"]) == (5, [], [])
+
+
 def test_hours_of_too_long_a_window_or_of_somebody_elses_are_refused(api):
     path = f"/vehicles/{api.world.n1}/hours"
     year = {"from": "2025-05-04T08:00:00Z", "to": "2026-05-04T08:00:00Z"}
@@ -66,9 +79,12 @@ def test_days_are_local_and_add_up_to_the_month(driven):
     assert shown["total"]["distance_m"] == pytest.approx(
         sum(one["distance_m"] for one in shown["items"])
     )
+    assert [len(one["violations"]) for one in shown["items"]] == [3, 0]
+    assert shown["total"]["violations"] == shown["items"][0]["violations"]
     nothing = driven.north.get(f"/vehicles/{driven.world.n2}/days", month="2026-06")
     assert nothing["items"] == []
     assert nothing["total"]["max_speed_kmh"] is None
+    assert nothing["total"]["violations"] == []
 
 
 def test_a_month_of_an_operator_has_its_vehicles_one_by_one_and_together(driven):
@@ -89,6 +105,9 @@ def test_a_month_of_an_operator_has_its_vehicles_one_by_one_and_together(driven)
         {"kind": "speeding", "band": "", "violations": 1},
         {"kind": "speeding", "band": "35_up", "violations": 1},
         {"kind": "speeding", "band": "5_10", "violations": 2},
+    ]  # fmt: skip
+    assert [one["violations"] for one in whole["items"]] == [
+        whole["violations"][1:2], [whole["violations"][0], *whole["violations"][2:]],
     ]  # fmt: skip
     assert (rest["total"], rest["violations"], rest["next_cursor"]) == (None, None, None)
 

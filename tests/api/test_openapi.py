@@ -27,6 +27,7 @@ from api.models import (
 from api.options import ApiOptions
 from api.problems import CODES, MEDIA_TYPE, Flaw
 from api.resources.activities import (
+    ActivityShown,
     DayShown,
     DaysShown,
     HourShown,
@@ -45,10 +46,11 @@ from api.resources.zones import ZoneWithVersions
 from storage.access.devices import DeviceHealth
 from storage.access.drivers import Driver
 from storage.reading import registered
+from storage.reading.counts import ViolationCount
 from storage.reading.journeys import EvidenceFix, Fix
 from storage.reading.positions import Position
 from storage.reading.quarantine import QuarantineGroup, QuarantineReason
-from storage.reading.rollups import Activity, ViolationCount
+from storage.reading.rollups import Activity
 from storage.reading.routes import Route
 from storage.reading.vehicles import BoundRoute, CarriedDevice, Vehicle, Visit
 from storage.reading.violations import Version, Violation
@@ -183,6 +185,7 @@ def test_examples_have_the_form_that_they_are_examples_of():
         (Route, routes.Route),
         (RouteWithVersions, routes.RouteDetail),
         (Activity, activities.Done),
+        (ActivityShown, activities.DoneAndCounted),
         (HourShown, activities.HourDone),
         (DayShown, activities.DayDone),
         (VehicleShown, activities.VehicleDone),

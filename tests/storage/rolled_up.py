@@ -1,4 +1,4 @@
-"""What an inspector is told of hours and days, in the form in which drives.py works them out."""
+"""Hours and days: made, and told to an inspector in the form in which drives.py works them out."""
 
 import math
 from datetime import UTC, date, datetime, time
@@ -6,14 +6,24 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from storage import days, hours
 from storage.reading import rollups
 from tests.storage.flavoured import as_inspector
 
 ZONE = "Asia/Ho_Chi_Minh"
+DAY_US = 86_400_000_000
+MARCH_US = 1_772_323_200_000_000  # 2026-03-01
+NOW_US = MARCH_US + 300 * DAY_US
 
 
 def at(us: int) -> datetime:
     return datetime.fromtimestamp(us / 1e6, UTC)
+
+
+async def roll_up(conn) -> None:
+    """Store all hours and days that are over at NOW_US."""
+    await hours.refresh(conn, 0, NOW_US)
+    await days.refresh(conn, ZONE, NOW_US)
 
 
 async def told_hours(conn, vehicle: int, start_us: int, end_us: int) -> dict[int, list[float]]:
