@@ -22,7 +22,7 @@ from benchmarks.parts.rows import arrived, batches
 from benchmarks.parts.servers import new_database, new_folder
 from benchmarks.parts.taxis import DAY_US, Taxis, square
 from benchmarks.report import machine
-from storage import days, flavour, hours
+from storage import days, flavour, hours, upkeep
 from storage import fixes as fix_table
 from storage.access import keys
 from storage.copying import Layout
@@ -253,6 +253,7 @@ async def measure(dsn: str, rows: int, say: Callable[[str], None]) -> dict[str, 
         started = time.perf_counter()
         await days.refresh(conn, ZONE, MONDAY_US + 40 * DAY_US)
         report["days_s"] = round(time.perf_counter() - started, 2)
+        await upkeep.summarize(conn)
         say("asking of rows")
         report["uncompressed"] = await ask(conn, taxis, loaded)
         say("compressing")

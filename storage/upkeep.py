@@ -91,7 +91,7 @@ async def keep(
         # Before anything goes: a year may have been stored at once, or nobody have done rounds.
         await hours.refresh(conn, max(await fixes.horizon(conn), 0), now_us)
         await days.refresh(conn, zone, now_us)
-        await _summarize(conn)
+        await summarize(conn)
         compressed = await compress_before(conn, before(keeping.compressed_after_days))
         # First: no evidence is kept of what goes as well.
         violations = await deleted("delete_violations", keeping.violations_days)
@@ -131,7 +131,7 @@ async def waiting(conn: AsyncConnection) -> int:
     return int(row[0])
 
 
-async def _summarize(conn: AsyncConnection) -> None:
+async def summarize(conn: AsyncConnection) -> None:
     """Have the indexes over time know what was written since the last round.
 
     What they do not know is read whatever time is asked for, and vacuum, which tells them, comes
