@@ -94,6 +94,24 @@ def test_topics_come_back_as_they_were_published_and_others_do_not_come(broker):
     assert [t.encode() for t in topics] == payloads(batches)
 
 
+# What separates words or lines for Python, and that NATS takes in a topic.
+ODD_SIGNS = "\v\x1c\x1d\x1e\x1f\x85\xa0\u2028\u3000"
+
+
+def test_odd_signs_in_a_topic_hold_up_nothing(broker):
+    odd = [f"gsht/v1/js{sign}on/imei-1" for sign in ODD_SIGNS]
+
+    async def go():
+        await make_stream(broker)
+        await publish(broker, [(topic, b"odd") for topic in odd] + reports(5))
+        async with reading(broker) as source, asyncio.timeout(20):
+            return await receive(source, len(odd) + 5)
+
+    batches = asyncio.run(go())
+    assert [topic for batch in batches for topic in batch.topics][: len(odd)] == odd
+    assert payloads(batches)[len(odd) :] == [b"%d" % n for n in range(5)]
+
+
 def test_what_was_not_acknowledged_comes_again_to_the_next_reader_at_once(broker):
     async def go():
         await make_stream(broker)
