@@ -40,7 +40,7 @@ class Backlog(NamedTuple):
     """What a source has received from one broker and nobody has acknowledged yet.
 
     waiting: messages that no batch has taken. held: with those of the batch under way, and
-    held_bytes their payloads. window: of as many the source reads no further.
+    held_bytes their payloads and topics. window: of as many the source reads no further.
     """
 
     is_connected: bool

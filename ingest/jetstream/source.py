@@ -159,7 +159,7 @@ class JetStreamSource:
             # An even share of the room that is left, so that no partition starves another.
             taken = partition.take(-(-(room - len(messages)) // (len(filled) - number)))
             if taken:
-                size = sum(len(m.payload) for m in taken)
+                size = sum(m.size for m in taken)
                 parts.append(
                     _Part(partition.shard, partition.epoch, taken[-1].reply, len(taken), size)
                 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from contextlib import asynccontextmanager
 
 import pytest
@@ -22,6 +23,7 @@ from ingest.mqtt.wire import (
     puback_packets,
     subscribe_packet,
 )
+from ingest.topics import Address, TopicRouter
 from mqtt.options import Server
 from tests.ingest.publishing import until
 
@@ -107,6 +109,20 @@ def test_what_no_broker_sends_ends_the_connection(data):
 def test_a_topic_that_is_no_text_is_an_unknown_one():
     messages, _ = PacketReader(311).feed(b"\x30\x05\x00\x02\xff\xfex")
     assert messages == Messages(["\N{REPLACEMENT CHARACTER}"], [b"x"], [0])
+
+
+def test_topics_that_somebody_makes_up_fill_no_memory():
+    reader, router = PacketReader(311), TopicRouter()
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            topic = f"gsht/v1/{number:060000d}/352093081429150"
+            messages, _ = reader.feed(publish_packet(topic, b"", 1))
+            assert router.addresses(messages.topics) == [Address(topic[8:-16], topic[-15:])]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1 << 20, "30 MB of topics"
 
 
 def test_a_login_asks_for_a_session_that_is_kept():
