@@ -59,6 +59,10 @@ LATE = "late data or rebuilt state"
 DETAIL_LIMIT = 500
 """Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
 
+NAME_LIMIT = 256
+"""Characters of a sender's or somebody else's name that are kept: PostgreSQL indexes no long ones,
+and where nobody watches over topics one may be 64 KB."""
+
 log = structlog.get_logger(__name__)
 
 Finish = Callable[[AsyncConnection], Awaitable[None]]
@@ -421,8 +425,8 @@ class Pipeline:
                 reason=parts[0].reason,
                 at=parts[0].at,
                 detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
-                ident=parts[0].ident,
-                sender=self._sender(batch.topics[message]),
+                ident=parts[0].ident[:NAME_LIMIT],
+                sender=self._sender(batch.topics[message])[:NAME_LIMIT],
             )
             for message, parts in by_message.items()
         ]

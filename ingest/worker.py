@@ -21,6 +21,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.errors import (
     InsufficientPrivilege,
+    ProgramLimitExceeded,
     UndefinedColumn,
     UndefinedFunction,
     UndefinedTable,
@@ -299,6 +300,8 @@ class Worker:
                 conn = await self._holding.connected()
                 await self._refresh(conn)
                 done = await operation(conn)
+            except ProgramLimitExceeded:
+                raise  # an operational error by its class, but something of a message is too large
             except WAIT_OUT as error:
                 failures += 1
                 self._metrics.database_up.set(0)

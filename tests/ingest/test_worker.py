@@ -7,8 +7,10 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
+from psycopg.errors import ProgramLimitExceeded
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -78,6 +80,9 @@ async def registered(dsn):
         await register(conn)
 
 
+RANDOM = Random(7).randbytes(9000).hex()
+"""Longer than a row of any index may be, however it is compressed."""
+
 BAD = [
     ("gsht/v1/json/imei-0", b'{"time": 17600', "truncated"),
     ("gsht/v1/json/imei-0", b"\xff\xfe\x00", "bad_"),
@@ -91,6 +96,7 @@ BAD = [
     ("gsht/v1/nmea/imei-0", b"$GPRMC,120000,A,1045.0,N,10642.0,E,0,0,091025,,*00", "bad_checksum"),
     ("gsht/v1/ufms/provider", b"\x08\x64\xff\xff", "bad_"),
     ("gsht/v1/morse/imei-0", b"... --- ...", "unknown_codec"),
+    (f"gsht/v1/json/{RANDOM}", b'{"time":1760000000,"lat":10.7,"lon":106.6}', "unknown_device"),
     ("weigh/v1/json/QL9", b'{"time":1.76e9,"plate":"29C00000","gross_kg":1}', "unknown_station"),
     ("weigh/v1/csv/QL5", b"nonsense", "missing_field"),
 ]  # fmt: skip
@@ -174,12 +180,14 @@ def test_every_line_of_a_batch_carries_one_name_and_every_stage_is_timed(databas
     assert count(metrics, "hanhtrinh_last_commit_timestamp_seconds") > T0_S
 
 
-def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, broker, monkeypatch):
+def test_messages_that_break_the_transaction_are_set_aside_alone(database, broker, monkeypatch):
     real = take_in
 
     def explode(batch, *rest):
         if any(b"boom" in payload for payload in batch.payloads):
             raise RuntimeError("boom")
+        if any(b"large" in payload for payload in batch.payloads):
+            raise ProgramLimitExceeded("large")
         return real(batch, *rest)
 
     monkeypatch.setattr("ingest.pipeline.take_in", explode)
@@ -187,15 +195,21 @@ def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, brok
     async def go():
         await registered(database)
         sent = messages_of(drive(0, 10))
-        poison = ("gsht/v1/json/imei-1", json.dumps({"time": T0_S, "x": "boom"}).encode())
+        boom, large = (
+            ("gsht/v1/json/imei-1", json.dumps({"time": T0_S, "x": x}).encode())
+            for x in ("boom", "large")
+        )
         async with working(database, broker, batch_age_s=1.0) as metrics:
-            await publish(broker, [*sent[:5], poison, *sent[5:]])
+            await publish(broker, [*sent[:5], boom, *sent[5:], large])
             await until(lambda: count(metrics, "hanhtrinh_messages_total") == 10, "the others")
-        kept = await rows(database, "SELECT topic, reason, detail FROM quarantine")
+        kept = await rows(database, "SELECT topic, reason, detail FROM quarantine ORDER BY id")
         return kept, await rows(database, "SELECT count(*) FROM fixes")
 
     kept, fixes = asyncio.run(go())
-    assert kept == [("gsht/v1/json/imei-1", "internal_error", "RuntimeError: boom")]
+    assert kept == [
+        ("gsht/v1/json/imei-1", "internal_error", "RuntimeError: boom"),
+        ("gsht/v1/json/imei-1", "internal_error", "ProgramLimitExceeded: large"),
+    ]
     assert fixes == [(10,)]
 
 
