@@ -216,7 +216,6 @@ class Gateway:
         if isinstance(connection, HttpConnection):
             late = connection.late_answers(now - limits.answer_s, TOO_LATE)
             self._metrics.answers["503"] += late
-            self._metrics.answers["200"] -= late
         if connection.pauses:
             if connection.pauses & Pause.UNREAD and now - connection.unread_since > limits.slow_s:
                 connection.close("slow_reader")
