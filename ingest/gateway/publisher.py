@@ -38,14 +38,15 @@ _Held = tuple[str, bytes, Done]
 class Publisher:
     """Publishes over several links; each topic keeps to one, so that its messages keep their order.
 
-    on_release: called when `is_held` becomes false.
+    on_release: called when `is_held` becomes false. tasks: what keeps the links; none of them ends
+    by itself.
     """
 
     def __init__(self, broker: BrokerLink, limits: Limits, on_release: Done) -> None:
         self._limits = limits
         self._on_release = on_release
         self._links = [_Link(broker, number, self) for number in range(broker.links)]
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self._was_held = True
         self.held_messages = 0
         self.held_bytes = 0
@@ -74,7 +75,7 @@ class Publisher:
 
     def start(self) -> None:
         """Connect, and stay connected until `stop`."""
-        self._tasks = [
+        self.tasks = [
             asyncio.create_task(link.run(), name=f"gateway-broker-{number}")
             for number, link in enumerate(self._links)
         ]
@@ -95,9 +96,9 @@ class Publisher:
 
     async def stop(self) -> None:
         """Say goodbye."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def acknowledged(self, held: _Held) -> None:
         """A link's news: the broker has a message."""
