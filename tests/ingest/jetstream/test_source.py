@@ -172,6 +172,33 @@ def test_a_server_that_restarts_delivers_what_was_not_acknowledged(broker):
     assert waiting == {0: 0, 1: 0}
 
 
+def test_a_client_that_the_server_ended_for_good_is_replaced_and_what_it_held_comes_again(broker):
+    async def go():
+        await make_stream(broker, 2)
+        await publish(broker, reports(20))
+        async with reading(broker, (0, 1), 2, batch_messages=8) as source:
+            await until(lambda: backlog(source).waiting == 20, "the first")
+            first = await source.receive()
+            # The server says -ERR and hangs up; nats-py then never connects again by itself.
+            assert source._client is not None
+            source._client._transport.write(b"NONSENSE\r\n")
+            ended = source._client
+            await until(lambda: ended.is_closed, "its end")
+            source.acknowledge(first)
+            await publish(broker, reports(5, devices=5))
+            async with asyncio.timeout(20):
+                again = await receive(source, 25)
+            for batch in again:
+                source.acknowledge(batch)
+            await until(lambda: backlog(source).held == 0, "the acknowledgements")
+        async with admin(broker) as client:
+            return again, await pending(client, "HANHTRINH")
+
+    again, waiting = asyncio.run(go())
+    assert Counter(payloads(again)) == Counter(p for _, p in reports(20) + reports(5))
+    assert waiting == {0: 0, 1: 0}
+
+
 def test_messages_that_somebody_else_was_given_are_not_acknowledged_but_come(broker):
     async def go():
         await make_stream(broker)
