@@ -15,7 +15,7 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class MessageBatch:
-    """Messages in the order of their arrival, shape (n,) each.
+    """Messages, those of each topic in the order of their arrival, shape (n,) each.
 
     received: int64 microseconds since 1970-01-01 UTC.
     token: what the source needs to acknowledge exactly these messages; opaque to everybody else.

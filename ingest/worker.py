@@ -138,14 +138,15 @@ class Worker:
             Wanted(options.dsn, options.shards, options.is_standby, self._learn, self._tell), sleep
         )
         self._show_held(frozenset())
+        metrics.late.set_function(lambda: pipeline.waiting)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises ShardTakenError if another worker has a shard."""
         stopped = asyncio.create_task(stop.wait(), name="worker-stop")
         receiving: asyncio.Task[MessageBatch] | None = None
         try:
-            await self._holding.connected()
-            await self._source.start()
+            if await _unless_stopped(self._holding.connected(), stop) is not None:
+                await self._source.start()
             while not stop.is_set():
                 receiving = receiving or asyncio.create_task(
                     self._source.receive(), name="worker-receive"
@@ -194,29 +195,16 @@ class Worker:
                 conn, vehicles, lambda conn: self._in_hand.release(conn, digests)
             )
 
-        try:
-            with self._names.next():
-                outcome = await self._persist(take_up, len(vehicles), stop)
-        except ShardTakenError:
-            raise
-        except ShardsLostError:
-            return False
-        except Exception as error:
-            self._failed(error, len(vehicles), 1)
-            self._pace.failed(fixes)
-            if len(vehicles) == 1:
-                self._pipeline.postpone(vehicles, POSTPONE_S)
-                log.exception("late.postponed", vehicle=int(vehicles[0]))
-            return True
+        outcome = await self._persist_late(take_up, vehicles, fixes, stop)
         if outcome is None:
             return False
         seconds = time.monotonic() - began
-        self._pace.took(fixes, seconds)
+        self._pace.took(len(outcome.fixes) + outcome.repeats, seconds)
         self._committed(outcome, seconds)
         return True
 
     async def _set_aside_late(self, vehicles: I32, stop: asyncio.Event) -> bool:
-        """Quarantine what waits of a vehicle that has killed workers; False if stopped before."""
+        """Quarantine what waits of a vehicle that has killed workers; whether that was done."""
         digests, vehicle = digests_of_late(vehicles), int(vehicles[0])
 
         async def set_aside(conn: AsyncConnection) -> int:
@@ -225,22 +213,35 @@ class Worker:
                 lambda conn: self._in_hand.release(conn, digests),
             )  # fmt: skip
 
-        try:
-            fixes = await self._persist(set_aside, len(vehicles), stop)
-        except ShardTakenError:
-            raise
-        except ShardsLostError:
-            return False
-        except Exception as error:
-            self._failed(error, len(vehicles), 1)
-            self._pipeline.postpone(vehicles, POSTPONE_S)
-            log.exception("late.postponed", vehicle=vehicle)
-            return True
+        fixes = await self._persist_late(set_aside, vehicles, 1, stop)
         if fixes is None:
             return False
         self._metrics.quarantined.labels(Unusable.KILLED_WORKER).inc()
         log.warning("late.set_aside", vehicle=vehicle, fixes=fixes)
         return True
+
+    async def _persist_late(
+        self, operation: Callable[[AsyncConnection], Awaitable[T]], vehicles: I32, fixes: int,
+        stop: asyncio.Event,
+    ) -> T | None:  # fmt: skip
+        """Do one transaction with the late fixes of some vehicles; None if it was not done.
+
+        What raises an error of ours is tried in smaller pieces, and postponed when it stands alone.
+        """
+        try:
+            with self._names.next():
+                return await self._persist(operation, len(vehicles), stop)
+        except ShardTakenError:
+            raise
+        except ShardsLostError:
+            return None
+        except Exception as error:
+            self._failed(error, len(vehicles), 1)
+            self._pace.failed(fixes)
+            if len(vehicles) == 1:
+                self._pipeline.postpone(vehicles, POSTPONE_S)
+                log.exception("late.postponed", vehicle=int(vehicles[0]))
+            return None
 
     async def _work(self, batch: MessageBatch, stop: asyncio.Event) -> None:
         """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
@@ -297,7 +298,9 @@ class Worker:
         failures = conflicts = 0
         while not stop.is_set():
             try:
-                conn = await self._holding.connected()
+                conn = await _unless_stopped(self._holding.connected(), stop)
+                if conn is None:
+                    break
                 await self._refresh(conn)
                 done = await operation(conn)
             except ProgramLimitExceeded:
@@ -307,7 +310,7 @@ class Worker:
                 self._metrics.database_up.set(0)
                 self._failed(error, messages, failures)
                 await self._let_go()
-                await self._sleep(_delay_s(failures))
+                await _unless_stopped(self._sleep(_delay_s(failures)), stop)
             except UniqueViolation as error:
                 # Somebody else stored a fix of ours. What memory held of the vehicle has been
                 # forgotten, so the next try sees it.
@@ -342,8 +345,10 @@ class Worker:
             log.warning("batch.set_aside", topic=batch.topics[0], detail=detail)
             return True
 
+        if await self._persist(set_aside, 1, stop) is None:
+            return False
         self._metrics.quarantined.labels(reason).inc()
-        return await self._persist(set_aside, 1, stop) is not None
+        return True
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         """Once an hour: delete what is needed no more."""
@@ -429,7 +434,7 @@ class Worker:
                 log.warning("registry.doubtful", detail=warning)
 
     def _received(self, batch: MessageBatch) -> None:
-        waited_s = max(0.0, (self._clock() - int(batch.received[0])) / 1e6)
+        waited_s = max(0.0, (self._clock() - int(batch.received.min())) / 1e6)
         self._metrics.received.inc(len(batch))
         self._metrics.batch_messages.observe(len(batch))
         self._metrics.stage_s.labels("waited").observe(waited_s)
@@ -450,7 +455,6 @@ class Worker:
         metrics.messages.inc(outcome.messages)
         metrics.fixes.labels("stored").inc(len(fixes))
         metrics.fixes.labels("repeated").inc(outcome.repeats)
-        metrics.late.set(self._pipeline.waiting)
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
         metrics.batch_s.observe(seconds)
@@ -467,6 +471,19 @@ class Worker:
             held=outcome.held, refused=dict(refused), ms=round(seconds * 1e3, 1),
             lag_s=round(float(np.median(lag_us)) / 1e6, 3) if len(lag_us) else None,
         )  # fmt: skip
+
+
+async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T | None:
+    """What the work comes to; None if stopped while it went on, which ends it."""
+    doing = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.result() if doing.done() else None
+    finally:
+        doing.cancel()
+        stopped.cancel()
+        await asyncio.gather(doing, stopped, return_exceptions=True)
 
 
 def _delay_s(failures: int) -> float:

@@ -253,7 +253,8 @@ def test_a_revocation_while_nobody_answered_is_made_up_for(asking, enter):
 
 
 def test_a_client_that_the_server_ended_for_good_is_replaced(asking, enter, monkeypatch):
-    secret, made, connect = asking.login(IMEI), [], nats.connect
+    secret, connect = asking.login(IMEI), nats.connect
+    made: list[Any] = []
 
     async def noted(*args, **options):
         made.append(await connect(*args, **options))
