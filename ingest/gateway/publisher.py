@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -24,6 +25,8 @@ from ingest.gateway.options import BrokerLink, Limits
 
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
+STEADY_S: Final = 10.0
+"""A connection that held for so long came to something: the next one is made at once."""
 _CONNACK: Final = 0x20
 _PUBACK: Final = 0x40
 _PACKET_IDS: Final = 65_535
@@ -136,6 +139,7 @@ class _Link:
         self._packet_id = 0
         self._out: list[bytes] = []
         self._failures = 0
+        self._accepted_at = 0.0
 
     @property
     def is_up(self) -> bool:
@@ -150,6 +154,7 @@ class _Link:
     async def run(self) -> None:
         """Keep a connection, with a delay that grows while there is none."""
         while True:
+            self._accepted_at = float("inf")
             try:
                 await self._serve()
             except OSError as error:
@@ -157,7 +162,8 @@ class _Link:
                     "broker.unreachable", broker=str(self._server), error=str(error),
                     failures=self._failures,
                 )  # fmt: skip
-            self._failures += 1
+            is_steady = time.monotonic() - self._accepted_at > STEADY_S
+            self._failures = 1 if is_steady else self._failures + 1
             servers = self._broker.servers
             self._server = servers[(servers.index(self._server) + 1) % len(servers)]
             longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self._failures, 10))
@@ -202,7 +208,7 @@ class _Link:
 
     def accepted(self) -> None:
         """The broker took the login."""
-        self._failures = 0
+        self._accepted_at = time.monotonic()
         log.info("broker.connected", broker=str(self._server))
         self._send_waiting()
         self._publisher.changed()

@@ -184,6 +184,16 @@ def test_a_refused_login_says_why(capsys, caplog):
     assert "not authorized" in capsys.readouterr().out + caplog.text
 
 
+def test_a_broker_that_takes_us_and_throws_us_out_again_is_asked_less_and_less_often():
+    async def go():
+        # Another has our session, and takes it back whenever we have taken it.
+        thrown_out = b"\x90\x04\x00\x01\x00\x01\xe0\x01\x8e"
+        async with session({1: b"\x20\x03\x00\x00\x00", 8: thrown_out}, protocol=5) as (source, _):
+            await until(lambda: source.failures >= 3, "connections that came to nothing")
+
+    asyncio.run(go())
+
+
 def test_a_silent_worker_pings_and_leaves_a_broker_that_does_not_answer(capsys, caplog):
     async def go():
         # MQTT 5: the broker asks for a sign of life every second, and never answers one.
