@@ -22,6 +22,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import (
     InsufficientPrivilege,
     ProgramLimitExceeded,
+    StatementTooComplex,
     UndefinedColumn,
     UndefinedFunction,
     UndefinedTable,
@@ -83,6 +84,9 @@ WAIT_OUT = (
 """Errors that say something about the server, not about the messages: waiting can help. A schema
 that is not what it should be, or a right that was taken away, would else have every message set
 aside."""
+
+TOO_LARGE = (ProgramLimitExceeded, StatementTooComplex)
+"""Operational errors by their class, but what they say is said of something in a message."""
 
 T = TypeVar("T")
 
@@ -303,8 +307,8 @@ class Worker:
                     break
                 await self._refresh(conn)
                 done = await operation(conn)
-            except ProgramLimitExceeded:
-                raise  # an operational error by its class, but something of a message is too large
+            except TOO_LARGE:
+                raise
             except WAIT_OUT as error:
                 failures += 1
                 self._metrics.database_up.set(0)
