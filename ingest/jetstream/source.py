@@ -80,7 +80,7 @@ class JetStreamSource:
         backlog = Backlog(
             self.connected, self._waiting, sum(p.held for p in held),
             sum(p.held_bytes for p in held),
-            2 * self._options.batch_messages * len(self._partitions),
+            2 * self._options.batch_messages * len(self._held),
         )  # fmt: skip
         return {self._options.stream: backlog}
 

@@ -6,9 +6,10 @@ from collections import Counter
 import pytest
 
 from ingest.errors import StreamError
-from ingest.jetstream.connection import connect
+from ingest.jetstream.connection import JetStreamOptions, connect
 from ingest.jetstream.layout import MQTT_STREAM, Layout
 from ingest.jetstream.requests import ask
+from ingest.jetstream.source import JetStreamSource
 from ingest.jetstream.stream import partitions_of, pending
 from ingest.source import MessageBatch
 from tests.ingest.jetstream.streams import admin, make_stream, options, reading, receive
@@ -246,6 +247,20 @@ def test_memory_is_bounded_by_two_batches_of_a_partition(broker):
     held, after = asyncio.run(go())
     assert held.held <= held.window == 20
     assert after.held <= 20
+
+
+def test_the_window_is_that_of_the_partitions_that_are_held():
+    """A standby that may read eight and holds one is full when that one is."""
+
+    async def go():
+        source = JetStreamSource(JetStreamOptions("", (0, 1, 2), 3, batch_messages=10))
+        windows = []
+        for held in ((), (1,), (0, 1, 2)):
+            source.hold(frozenset(held))
+            windows.append(backlog(source).window)
+        return windows
+
+    assert asyncio.run(go()) == [0, 20, 60]
 
 
 def test_a_stream_that_is_not_there_or_has_more_partitions_is_refused_with_what_to_do(broker):
