@@ -32,7 +32,6 @@ from psycopg.errors import (
 from devices.batch import I32
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
-from geofence.registry import BEGINNING_US
 from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenError, Unusable
 from ingest.holding import Holding, Sleep, Wanted
 from ingest.in_hand import InHand, digests_of, digests_of_late
@@ -41,6 +40,7 @@ from ingest.pace import Pace
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
 from ingest.stages import BatchNames
+from ingest.thinning import spans
 from storage import progress as progress_table
 from storage import quarantine as quarantine_table
 
@@ -51,9 +51,6 @@ REFRESH_EVERY_S = 1.0
 """How often the registry's version is looked at: a registration or a new fence counts within it."""
 
 HOUSEKEEPING_EVERY_S = 3600.0
-MARKS_DENSE_US = 86_400_000_000
-"""Marks older than a day become one a day, so that they do not grow with every quarter of an hour
-for ever: a fix that comes later than that has up to a day replayed."""
 
 LOOK_EVERY_S = 1.0
 """How often a worker without work looks whether its connection is alive, a shard is free, and the
@@ -131,7 +128,6 @@ class Worker:
         self._loads = 0
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
-        self._thinned_until = BEGINNING_US
         self._in_hand = InHand()
         self._took_up_at = -np.inf
         self._pace = Pace(TAKE_UP_S, TAKE_UP_FIXES, TAKE_UP_MOST)
@@ -372,15 +368,12 @@ class Worker:
             log.info("quarantine.cleaned", **cleaned._asdict())
 
     async def _thin_marks(self, stop: asyncio.Event) -> None:
-        """Fixes that come late put down marks among old ones: look at both again."""
-        before = self._clock() - MARKS_DENSE_US
-        since = max(BEGINNING_US, self._thinned_until - 2 * MARKS_DENSE_US)
-
         async def thin(conn: AsyncConnection) -> int:
-            return await progress_table.thin_marks(conn, since, before)
+            return sum(
+                [await progress_table.thin_marks(conn, *span) for span in spans(self._clock())]
+            )
 
-        if await self._persist(thin, 0, stop) is not None:
-            self._thinned_until = before
+        await self._persist(thin, 0, stop)
 
     async def _look_at_shards(self, stop: asyncio.Event) -> None:
         """See that the connection, and so the locks, are there; take shards that are free now."""
