@@ -1,8 +1,8 @@
 """Which marks are thinned when: those of the last days each hour, the older ones in turns.
 
-A look at all marks of a year at once takes a worker of 50,000 vehicles the better part of an hour,
-in which it commits nothing. What comes late, or is judged again, puts marks down among old ones:
-so the past is gone through again and again, a little of it each hour, by whoever works then.
+A look at all marks of a year at once took 26 s for 500 vehicles on a busy machine, and a worker
+commits nothing meanwhile. What comes late, or is judged again, puts marks down among old ones: so
+the past is gone through again and again, a little of it each hour, by whoever works then.
 """
 
 from typing import Final
