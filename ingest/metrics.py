@@ -68,7 +68,7 @@ class BacklogCollector(Collector):
             ("broker_up", "1 while the broker delivers", "is_connected"),
             ("waiting_messages", "Messages received that no batch has taken", "waiting"),
             ("held_messages", "Messages received and not acknowledged", "held"),
-            ("held_bytes", "Their payloads", "held_bytes"),
+            ("held_bytes", "Their payloads and topics", "held_bytes"),
             ("window_messages", "Held messages at which reading pauses", "window"),
         ):
             family = GaugeMetricFamily(f"hanhtrinh_{name}", about, labels=["broker"])

@@ -59,6 +59,10 @@ LATE = "late data or rebuilt state"
 DETAIL_LIMIT = 500
 """Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
 
+NAME_LIMIT = 256
+"""Characters of a sender's or somebody else's name that are kept: PostgreSQL indexes no long ones,
+and where nobody watches over topics one may be 64 KB."""
+
 log = structlog.get_logger(__name__)
 
 Finish = Callable[[AsyncConnection], Awaitable[None]]
@@ -71,7 +75,10 @@ async def _nothing(_: AsyncConnection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch, for the log line and the metrics. held: late fixes that wait."""
+    """What became of a batch, for the log line and the metrics.
+
+    fixes, weighings: those that are new. repeats: fixes that were there. held: late ones that wait.
+    """
 
     messages: int
     fixes: FixBatch
@@ -338,7 +345,7 @@ class Pipeline:
         """Write all that the batch comes to; with the outcome, the fixes that wait to be judged."""
         vehicles = np.union1d(fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
         await self._take(conn, vehicles)
-        weighed, loads = await self._weigh(conn, intake)
+        weighed, loads, new_weighings = await self._weigh(conn, intake)
         fixes, held = await self._hold(conn, fixes)
         judgement, found = await self._judge(conn, fixes, loads, stages)
         refused = self._quarantined(batch, intake.refused)
@@ -348,7 +355,7 @@ class Pipeline:
             messages=len(batch),
             fixes=judgement.new,
             repeats=len(judgement.repeats),
-            weighings=len(intake.weighings),
+            weighings=new_weighings,
             intervals=found + weighed,
             refused=intake.refused,
             replayed=len(judgement.replayed),
@@ -422,8 +429,8 @@ class Pipeline:
                 reason=parts[0].reason,
                 at=parts[0].at,
                 detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
-                ident=parts[0].ident,
-                sender=self._sender(batch.topics[message]),
+                ident=parts[0].ident[:NAME_LIMIT],
+                sender=self._sender(batch.topics[message])[:NAME_LIMIT],
             )
             for message, parts in by_message.items()
         ]
@@ -453,8 +460,10 @@ class Pipeline:
         known = intake.fixes.driver >= 0
         return np.where(known, ids[np.where(known, intake.fixes.driver, 0)], -1).astype(np.int32)
 
-    async def _weigh(self, conn: AsyncConnection, intake: Intake) -> tuple[list[Interval], Loads]:
-        """Store and judge weighings. Returns the overloads, and what new weighings say.
+    async def _weigh(
+        self, conn: AsyncConnection, intake: Intake
+    ) -> tuple[list[Interval], Loads, int]:
+        """Store and judge weighings. Returns the overloads; what new weighings say; their number.
 
         Each verdict is a function of its weighing alone, so judging a redelivered one again
         writes what is there already.
@@ -463,7 +472,7 @@ class Pipeline:
         assert self._weigher is not None
         weighings = intake.weighings
         if not len(weighings):
-            return [], NO_LOADS
+            return [], NO_LOADS, 0
         is_new = await weighing_table.insert(
             conn, weighings, intake.weighing_vehicle, intake.weighing_station
         )
@@ -472,7 +481,7 @@ class Pipeline:
         )
         found, weighed = self._weigher.judge(weighings, intake.weighing_vehicle, stations)
         await violation_table.write(conn, found)
-        return found, Loads.of(compress(weighed, is_new.tolist()))
+        return found, Loads.of(compress(weighed, is_new.tolist())), int(is_new.sum())
 
 
 def _tell_decoded(batch: MessageBatch, intake: Intake) -> None:

@@ -133,7 +133,7 @@ def _timed(options: ReplayOptions, note: Callable[[Rows], None]) -> Iterator[_Du
     fixes, vehicles, drivers = _read_all(options, note)
     if not len(fixes):
         return
-    due = _running_latest(vehicles, fixes.time)
+    due = running_latest(vehicles, fixes.time)
     order = np.argsort(due, kind="stable")
     after_s = (due[order] - due[order[0]]) / 1e6 / options.speedup
     beats = np.floor(after_s / BEAT_S)
@@ -160,16 +160,17 @@ def _read_all(
     return FixBatch.concat(parts), vehicles, tuple(drivers)
 
 
-def _running_latest(vehicles: Sequence[str], times: I64) -> I64:
+def running_latest(vehicles: Sequence[str], times: I64) -> I64:
     """For each row the latest time of its vehicle so far: sent by it, no row overtakes another."""
     number = {name: n for n, name in enumerate(dict.fromkeys(vehicles))}
     whose = np.array([number[name] for name in vehicles], np.int64)
     by_vehicle = np.argsort(whose, kind="stable")
     # One ascending sequence for all vehicles: each one's times lie above those of the one before.
-    span = int(times.max() - times.min()) + 1
-    lifted = (times - times.min())[by_vehicle] + whose[by_vehicle] * span
+    # By rank: decades of microseconds times thousands of vehicles are more than 64 bits hold.
+    instants, rank = np.unique(times, return_inverse=True)
+    lift = whose[by_vehicle] * len(instants)
     latest = np.empty(len(times), np.int64)
-    latest[by_vehicle] = np.maximum.accumulate(lifted) - whose[by_vehicle] * span + times.min()
+    latest[by_vehicle] = instants[np.maximum.accumulate(rank[by_vehicle] + lift) - lift]
     return latest
 
 

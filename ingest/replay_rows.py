@@ -334,12 +334,14 @@ def _all_times(column: pa.Array, unit: str) -> I64:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             numbers = None  # text: dates
         if numbers is not None:
-            if unit == "utc" or not np.isfinite(numbers).all() or np.abs(numbers).max() >= 1e18:
+            if unit == "utc" or not np.isfinite(numbers).all():
                 raise ValueError("not all are instants")
             scale = np.full(len(numbers), 1e6 / _PER_SECOND.get(unit, 1.0))
             if unit == "auto":
                 scale[np.abs(numbers) >= _FAR_FUTURE_S] = 1e3
                 scale[np.abs(numbers) >= _FAR_FUTURE_S * 1e3] = 1.0
+            if (np.abs(numbers) >= 2.0**63 / scale).any():
+                raise ValueError("not all are instants")
             whole: I64 = np.round(numbers * scale).astype(np.int64)
             return whole
     if unit in _PER_SECOND:

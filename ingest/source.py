@@ -15,7 +15,7 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class MessageBatch:
-    """Messages in the order of their arrival, shape (n,) each.
+    """Messages, those of each topic in the order of their arrival, shape (n,) each.
 
     received: int64 microseconds since 1970-01-01 UTC.
     token: what the source needs to acknowledge exactly these messages; opaque to everybody else.
@@ -40,7 +40,7 @@ class Backlog(NamedTuple):
     """What a source has received from one broker and nobody has acknowledged yet.
 
     waiting: messages that no batch has taken. held: with those of the batch under way, and
-    held_bytes their payloads. window: of as many the source reads no further.
+    held_bytes their payloads and topics. window: of as many the source reads no further.
     """
 
     is_connected: bool

@@ -26,7 +26,10 @@ def subscriptions(patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 KNOWN_TOPICS: Final = 200_000
-"""Topics whose address is remembered, about 60 MB: a tracker keeps to one for years."""
+"""Topics that are remembered, about 60 MB: a tracker keeps to one for years."""
+
+KNOWN_LENGTH: Final = 256
+"""A longer topic is not remembered: whoever makes up topics of 64 KB must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,11 @@ class TopicRouter:
         """Where a topic leads, or Unusable.UNKNOWN_TOPIC."""
         found = self._known.get(topic)
         if found is None:
-            if len(self._known) >= KNOWN_TOPICS:
-                self._known.clear()
-            found = self._known[topic] = self._match(topic)
+            found = self._match(topic)
+            if len(topic) <= KNOWN_LENGTH:
+                if len(self._known) >= KNOWN_TOPICS:
+                    self._known.clear()
+                self._known[topic] = found
         return found
 
     def addresses(self, topics: Sequence[str]) -> list[Address | Unusable]:

@@ -21,6 +21,8 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.errors import (
     InsufficientPrivilege,
+    ProgramLimitExceeded,
+    StatementTooComplex,
     UndefinedColumn,
     UndefinedFunction,
     UndefinedTable,
@@ -30,7 +32,6 @@ from psycopg.errors import (
 from devices.batch import I32
 from devices.errors import DevicesError
 from geofence.errors import GeofenceError
-from geofence.registry import BEGINNING_US
 from ingest.errors import RegistryUnusableError, ShardsLostError, ShardTakenError, Unusable
 from ingest.holding import Holding, Sleep, Wanted
 from ingest.in_hand import InHand, digests_of, digests_of_late
@@ -39,6 +40,7 @@ from ingest.pace import Pace
 from ingest.pipeline import Outcome, Pipeline, is_live
 from ingest.source import Clock, MessageBatch, Source
 from ingest.stages import BatchNames
+from ingest.thinning import spans
 from storage import progress as progress_table
 from storage import quarantine as quarantine_table
 
@@ -49,9 +51,6 @@ REFRESH_EVERY_S = 1.0
 """How often the registry's version is looked at: a registration or a new fence counts within it."""
 
 HOUSEKEEPING_EVERY_S = 3600.0
-MARKS_DENSE_US = 86_400_000_000
-"""Marks older than a day become one a day, so that they do not grow with every quarter of an hour
-for ever: a fix that comes later than that has up to a day replayed."""
 
 LOOK_EVERY_S = 1.0
 """How often a worker without work looks whether its connection is alive, a shard is free, and the
@@ -82,6 +81,9 @@ WAIT_OUT = (
 """Errors that say something about the server, not about the messages: waiting can help. A schema
 that is not what it should be, or a right that was taken away, would else have every message set
 aside."""
+
+TOO_LARGE = (ProgramLimitExceeded, StatementTooComplex)
+"""Operational errors by their class, but what they say is said of something in a message."""
 
 T = TypeVar("T")
 
@@ -126,7 +128,6 @@ class Worker:
         self._loads = 0
         self._refreshed_at = -np.inf
         self._kept_house_at = -np.inf
-        self._thinned_until = BEGINNING_US
         self._in_hand = InHand()
         self._took_up_at = -np.inf
         self._pace = Pace(TAKE_UP_S, TAKE_UP_FIXES, TAKE_UP_MOST)
@@ -137,14 +138,15 @@ class Worker:
             Wanted(options.dsn, options.shards, options.is_standby, self._learn, self._tell), sleep
         )
         self._show_held(frozenset())
+        metrics.late.set_function(lambda: pipeline.waiting)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises ShardTakenError if another worker has a shard."""
         stopped = asyncio.create_task(stop.wait(), name="worker-stop")
         receiving: asyncio.Task[MessageBatch] | None = None
         try:
-            await self._holding.connected()
-            await self._source.start()
+            if await _unless_stopped(self._holding.connected(), stop) is not None:
+                await self._source.start()
             while not stop.is_set():
                 receiving = receiving or asyncio.create_task(
                     self._source.receive(), name="worker-receive"
@@ -193,29 +195,16 @@ class Worker:
                 conn, vehicles, lambda conn: self._in_hand.release(conn, digests)
             )
 
-        try:
-            with self._names.next():
-                outcome = await self._persist(take_up, len(vehicles), stop)
-        except ShardTakenError:
-            raise
-        except ShardsLostError:
-            return False
-        except Exception as error:
-            self._failed(error, len(vehicles), 1)
-            self._pace.failed(fixes)
-            if len(vehicles) == 1:
-                self._pipeline.postpone(vehicles, POSTPONE_S)
-                log.exception("late.postponed", vehicle=int(vehicles[0]))
-            return True
+        outcome = await self._persist_late(take_up, vehicles, fixes, stop)
         if outcome is None:
             return False
         seconds = time.monotonic() - began
-        self._pace.took(fixes, seconds)
+        self._pace.took(len(outcome.fixes) + outcome.repeats, seconds)
         self._committed(outcome, seconds)
         return True
 
     async def _set_aside_late(self, vehicles: I32, stop: asyncio.Event) -> bool:
-        """Quarantine what waits of a vehicle that has killed workers; False if stopped before."""
+        """Quarantine what waits of a vehicle that has killed workers; whether that was done."""
         digests, vehicle = digests_of_late(vehicles), int(vehicles[0])
 
         async def set_aside(conn: AsyncConnection) -> int:
@@ -224,22 +213,35 @@ class Worker:
                 lambda conn: self._in_hand.release(conn, digests),
             )  # fmt: skip
 
-        try:
-            fixes = await self._persist(set_aside, len(vehicles), stop)
-        except ShardTakenError:
-            raise
-        except ShardsLostError:
-            return False
-        except Exception as error:
-            self._failed(error, len(vehicles), 1)
-            self._pipeline.postpone(vehicles, POSTPONE_S)
-            log.exception("late.postponed", vehicle=vehicle)
-            return True
+        fixes = await self._persist_late(set_aside, vehicles, 1, stop)
         if fixes is None:
             return False
         self._metrics.quarantined.labels(Unusable.KILLED_WORKER).inc()
         log.warning("late.set_aside", vehicle=vehicle, fixes=fixes)
         return True
+
+    async def _persist_late(
+        self, operation: Callable[[AsyncConnection], Awaitable[T]], vehicles: I32, fixes: int,
+        stop: asyncio.Event,
+    ) -> T | None:  # fmt: skip
+        """Do one transaction with the late fixes of some vehicles; None if it was not done.
+
+        What raises an error of ours is tried in smaller pieces, and postponed when it stands alone.
+        """
+        try:
+            with self._names.next():
+                return await self._persist(operation, len(vehicles), stop)
+        except ShardTakenError:
+            raise
+        except ShardsLostError:
+            return None
+        except Exception as error:
+            self._failed(error, len(vehicles), 1)
+            self._pace.failed(fixes)
+            if len(vehicles) == 1:
+                self._pipeline.postpone(vehicles, POSTPONE_S)
+                log.exception("late.postponed", vehicle=int(vehicles[0]))
+            return None
 
     async def _work(self, batch: MessageBatch, stop: asyncio.Event) -> None:
         """Commit and acknowledge a batch; whatever is logged meanwhile carries its name."""
@@ -296,15 +298,19 @@ class Worker:
         failures = conflicts = 0
         while not stop.is_set():
             try:
-                conn = await self._holding.connected()
+                conn = await _unless_stopped(self._holding.connected(), stop)
+                if conn is None:
+                    break
                 await self._refresh(conn)
                 done = await operation(conn)
+            except TOO_LARGE:
+                raise
             except WAIT_OUT as error:
                 failures += 1
                 self._metrics.database_up.set(0)
                 self._failed(error, messages, failures)
                 await self._let_go()
-                await self._sleep(_delay_s(failures))
+                await _unless_stopped(self._sleep(_delay_s(failures)), stop)
             except UniqueViolation as error:
                 # Somebody else stored a fix of ours. What memory held of the vehicle has been
                 # forgotten, so the next try sees it.
@@ -339,8 +345,10 @@ class Worker:
             log.warning("batch.set_aside", topic=batch.topics[0], detail=detail)
             return True
 
+        if await self._persist(set_aside, 1, stop) is None:
+            return False
         self._metrics.quarantined.labels(reason).inc()
-        return await self._persist(set_aside, 1, stop) is not None
+        return True
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         """Once an hour: delete what is needed no more."""
@@ -360,15 +368,12 @@ class Worker:
             log.info("quarantine.cleaned", **cleaned._asdict())
 
     async def _thin_marks(self, stop: asyncio.Event) -> None:
-        """Fixes that come late put down marks among old ones: look at both again."""
-        before = self._clock() - MARKS_DENSE_US
-        since = max(BEGINNING_US, self._thinned_until - 2 * MARKS_DENSE_US)
-
         async def thin(conn: AsyncConnection) -> int:
-            return await progress_table.thin_marks(conn, since, before)
+            return sum(
+                [await progress_table.thin_marks(conn, *span) for span in spans(self._clock())]
+            )
 
-        if await self._persist(thin, 0, stop) is not None:
-            self._thinned_until = before
+        await self._persist(thin, 0, stop)
 
     async def _look_at_shards(self, stop: asyncio.Event) -> None:
         """See that the connection, and so the locks, are there; take shards that are free now."""
@@ -426,7 +431,7 @@ class Worker:
                 log.warning("registry.doubtful", detail=warning)
 
     def _received(self, batch: MessageBatch) -> None:
-        waited_s = max(0.0, (self._clock() - int(batch.received[0])) / 1e6)
+        waited_s = max(0.0, (self._clock() - int(batch.received.min())) / 1e6)
         self._metrics.received.inc(len(batch))
         self._metrics.batch_messages.observe(len(batch))
         self._metrics.stage_s.labels("waited").observe(waited_s)
@@ -447,7 +452,6 @@ class Worker:
         metrics.messages.inc(outcome.messages)
         metrics.fixes.labels("stored").inc(len(fixes))
         metrics.fixes.labels("repeated").inc(outcome.repeats)
-        metrics.late.set(self._pipeline.waiting)
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
         metrics.batch_s.observe(seconds)
@@ -464,6 +468,19 @@ class Worker:
             held=outcome.held, refused=dict(refused), ms=round(seconds * 1e3, 1),
             lag_s=round(float(np.median(lag_us)) / 1e6, 3) if len(lag_us) else None,
         )  # fmt: skip
+
+
+async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T | None:
+    """What the work comes to; None if stopped while it went on, which ends it."""
+    doing = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({doing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return doing.result() if doing.done() else None
+    finally:
+        doing.cancel()
+        stopped.cancel()
+        await asyncio.gather(doing, stopped, return_exceptions=True)
 
 
 def _delay_s(failures: int) -> float:

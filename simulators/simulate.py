@@ -25,7 +25,10 @@ from simulators.truth_file import FORMAT, TruthWriter, rfc3339
 from simulators.world import World, load_world
 
 PART_US = 900_000_000
-"""How much of the past is computed in one piece."""
+"""How much of the past is computed in one piece at most,"""
+
+PART_FIXES = 200_000
+"""and how many fixes, about: some seconds of work and 100 MB, however large the fleet is."""
 
 STEP_US = 1_000_000
 """How much of real time is computed in one piece."""
@@ -152,11 +155,14 @@ class Simulation:
     def backlog(self) -> Iterator[list[Message]]:
         """Everything up to `live_from_us`, packed as trackers pack what they have stored.
 
-        In parts of a quarter of an hour, each in order of time.
+        In parts of a quarter of an hour at most, each in order of time.
         """
+        interval_s = self.options.backlog_interval_s
+        turns = max(PART_FIXES // self.options.vehicles, 1)
+        part_us = min(turns * interval_s * 1_000_000, PART_US)
         while self._until_us < self.live_from_us:
-            to_us = min(self._until_us + PART_US, self.live_from_us)
-            yield self._part(to_us, self.options.backlog_interval_s, self.options.dirt, buffered)
+            to_us = min(self._until_us + part_us, self.live_from_us)
+            yield self._part(to_us, interval_s, self.options.dirt, buffered)
 
     def step(self, to_us: int) -> list[Message]:
         """What is to be sent from the end of the last step to `to_us`, in order of time."""
@@ -275,13 +281,14 @@ async def send_backlog(
     truth: TruthWriter | None = None,
 ) -> None:
     """Send what the trackers have stored, as fast as the broker takes it, until `stop` is set."""
-    parts = simulation.backlog()
+    parts, looked_at = simulation.backlog(), simulation.start_us
     while not stop.is_set():
         messages = await asyncio.to_thread(next, parts, None)
         if messages is None:
             return
-        if truth is not None:
+        if truth is not None and simulation.until_us >= looked_at + PART_US:
             truth.add(simulation.planned())
+            looked_at = simulation.until_us
         await publisher.send(messages)
         simulation.progress.messages += len(messages)
         on_progress(simulation.progress)
@@ -295,7 +302,8 @@ async def simulate(
 ) -> SimulateReport:
     """Run a fleet against the broker. Raises PublishError, ValueError for options that cannot be.
 
-    stop: set it to end the run within a second. register: is given the fleet before it sets out.
+    stop: set it to end the run within a second, or with the part of the past that is being sent.
+    register: is given the fleet before it sets out.
     The truth is written as the run goes on, and made whole however it ends.
     """
     fleet = Fleet(world_of(options), FleetOptions(options.vehicles, options.seed, options.codec))

@@ -14,7 +14,9 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from ingest.bridge.identity import Claims
 from ingest.bridge.ledger import Ledger
 
-CLOSE_S: Final = 5.0
+MOST_NAME: Final = 255
+"""Bytes of a name in AMQP. A provider with a longer one is none; and what is set aside says in a
+header what its body claimed, which may be megabytes."""
 
 Delivered = Callable[["Lane", DeliveredMessage], None]
 
@@ -76,13 +78,13 @@ class Lane:
 
 
 def claims_of(lane: Lane, message: DeliveredMessage, body: str | None) -> Claims:
-    """What a delivery says of its provider."""
+    """What a delivery says of its provider; of a body's name no more than there can be of one."""
     return Claims(
         lane.queue,
         message.exchange or "",
         message.routing_key or "",
         message.header.properties.user_id or None,
-        body,
+        body[: MOST_NAME + 1] if body else None,
     )
 
 

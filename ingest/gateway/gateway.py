@@ -80,15 +80,16 @@ class Gateway:
         stopped = asyncio.create_task(stop.wait(), name="gateway-stop")
         tasks = [stopped, *self._ask_the_registry()]
         try:
-            await self._know_the_registered(stopped)
+            await self._know_the_registered({*tasks, *publisher.tasks})
             if not stop.is_set():
                 for listener in self._options.listeners:
                     await self._open(listener, house)
                 tasks.append(asyncio.create_task(self._sweep(house), name="gateway-sweep"))
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in tasks:
-                    if task.done():
-                        task.result()
+                # Whatever ends but for the stop has failed: nothing goes on without one of them.
+                watched = {*tasks, *publisher.tasks}
+                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             await self._finish(house)
         finally:
             self._close_ports()
@@ -108,11 +109,14 @@ class Gateway:
             asking.append(asyncio.create_task(self._logins.run(), name="gateway-logins"))
         return asking
 
-    async def _know_the_registered(self, stopped: "asyncio.Task[Any]") -> None:
-        """Open no port before it is known who is registered: all would be turned away."""
+    async def _know_the_registered(self, tasks: "set[asyncio.Task[Any]]") -> None:
+        """Open no port before it is known who is registered: all would be turned away.
+
+        tasks: of which none ends before, but for a stop or a failure.
+        """
         if self._admission is not None:
             known = asyncio.create_task(self._admission.ready.wait())
-            await asyncio.wait({known, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({known, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             known.cancel()
 
     def _changed(self, idents: frozenset[str] | None) -> None:
@@ -216,7 +220,6 @@ class Gateway:
         if isinstance(connection, HttpConnection):
             late = connection.late_answers(now - limits.answer_s, TOO_LATE)
             self._metrics.answers["503"] += late
-            self._metrics.answers["200"] -= late
         if connection.pauses:
             if connection.pauses & Pause.UNREAD and now - connection.unread_since > limits.slow_s:
                 connection.close("slow_reader")

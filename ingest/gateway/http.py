@@ -11,7 +11,6 @@ published.
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -141,6 +140,11 @@ class HttpConnection(Connection):
 
     # Its own ---------------------------------------------------------------------------------
 
+    def _acknowledged(self, codec: str, due: Due | None) -> None:
+        if due is not None and not due.is_ready and self.transport is not None:
+            self.house.metrics.answers["200"] += 1
+        super()._acknowledged(codec, due)
+
     def _begin(self) -> None:
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
@@ -180,7 +184,6 @@ class HttpConnection(Connection):
             self._authorize(ident, shown)
         self._look_at(ident, payload)
         keeps = self._parser.should_keep_alive()
-        self.house.metrics.answers["200"] += 1  # until it is another one
         report = _Report(codec, ident, payload, shown, claimed, keeps, self.place())
         if logins is None:
             self._settle(report, None)
@@ -229,9 +232,7 @@ class HttpConnection(Connection):
             reply = accepted(keep_alive=report.keep_alive)
             self.publish(report.codec, report.ident, report.payload, reply, report.due)
             return
-        answers = self.house.metrics.answers
-        answers["200"] -= 1
-        answers[str(refused.status.value)] += 1
+        self.house.metrics.answers[str(refused.status.value)] += 1
         keeps = report.keep_alive
         self.settle(report.due, problem(refused.code, str(refused), keep_alive=keeps))
 
@@ -270,7 +271,7 @@ class HttpConnection(Connection):
         if kind.lower() == "basic":
             try:
                 plain = base64.b64decode(rest, validate=True).decode("utf-8")
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # no base64, or no UTF-8 in it
                 return "", ""
             name, _, password = plain.partition(":")
             return password, name

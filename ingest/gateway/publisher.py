@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -24,6 +25,8 @@ from ingest.gateway.options import BrokerLink, Limits
 
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
+STEADY_S: Final = 10.0
+"""A connection that held for so long came to something: the next one is made at once."""
 _CONNACK: Final = 0x20
 _PUBACK: Final = 0x40
 _PACKET_IDS: Final = 65_535
@@ -38,14 +41,15 @@ _Held = tuple[str, bytes, Done]
 class Publisher:
     """Publishes over several links; each topic keeps to one, so that its messages keep their order.
 
-    on_release: called when `is_held` becomes false.
+    on_release: called when `is_held` becomes false. tasks: what keeps the links; none of them ends
+    by itself.
     """
 
     def __init__(self, broker: BrokerLink, limits: Limits, on_release: Done) -> None:
         self._limits = limits
         self._on_release = on_release
         self._links = [_Link(broker, number, self) for number in range(broker.links)]
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self._was_held = True
         self.held_messages = 0
         self.held_bytes = 0
@@ -74,7 +78,7 @@ class Publisher:
 
     def start(self) -> None:
         """Connect, and stay connected until `stop`."""
-        self._tasks = [
+        self.tasks = [
             asyncio.create_task(link.run(), name=f"gateway-broker-{number}")
             for number, link in enumerate(self._links)
         ]
@@ -95,9 +99,9 @@ class Publisher:
 
     async def stop(self) -> None:
         """Say goodbye."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     def acknowledged(self, held: _Held) -> None:
         """A link's news: the broker has a message."""
@@ -135,6 +139,7 @@ class _Link:
         self._packet_id = 0
         self._out: list[bytes] = []
         self._failures = 0
+        self._accepted_at = 0.0
 
     @property
     def is_up(self) -> bool:
@@ -149,6 +154,7 @@ class _Link:
     async def run(self) -> None:
         """Keep a connection, with a delay that grows while there is none."""
         while True:
+            self._accepted_at = float("inf")
             try:
                 await self._serve()
             except OSError as error:
@@ -156,7 +162,8 @@ class _Link:
                     "broker.unreachable", broker=str(self._server), error=str(error),
                     failures=self._failures,
                 )  # fmt: skip
-            self._failures += 1
+            is_steady = time.monotonic() - self._accepted_at > STEADY_S
+            self._failures = 1 if is_steady else self._failures + 1
             servers = self._broker.servers
             self._server = servers[(servers.index(self._server) + 1) % len(servers)]
             longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self._failures, 10))
@@ -201,7 +208,7 @@ class _Link:
 
     def accepted(self) -> None:
         """The broker took the login."""
-        self._failures = 0
+        self._accepted_at = time.monotonic()
         log.info("broker.connected", broker=str(self._server))
         self._send_waiting()
         self._publisher.changed()

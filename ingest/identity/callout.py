@@ -10,12 +10,14 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import nats
 import psycopg
 import structlog
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from psycopg import AsyncConnection
 
@@ -41,6 +43,7 @@ ANSWER_WITHIN_S: Final = 5.0
 """Older questions are left unanswered; shorter than the server's `timeout`."""
 
 REPORT_EVERY_S: Final = 10.0
+RECONNECT_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -115,32 +118,68 @@ class Callout:
         self._metrics.slow = lambda: len(self._slow)
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
-        """Answer until `stop` is set; `ready` is set once questions are taken."""
+        """Answer until `stop` is set; `ready` is set once questions are taken.
+
+        nats-py connects again by itself, but not when the server has said what was wrong.
+        """
+        while not stop.is_set():
+            gone = asyncio.Event()
+            client = await self._connect(stop, gone)
+            if client is None:
+                return
+            self._metrics.is_broker_up = partial(getattr, client, "is_connected")
+            try:
+                await self._serve(client, stop, gone, ready or asyncio.Event())
+            finally:
+                await client.close()
+                await self._disconnect()
+            if not stop.is_set():
+                log.warning("auth.disconnected", detail=str(client.last_error or ""))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RECONNECT_S):
+                        await stop.wait()
+
+    async def _connect(self, stop: asyncio.Event, gone: asyncio.Event) -> Client | None:
+        """The connection, however long it takes; None: stopped first. gone: set when it is over."""
+
+        async def end() -> None:
+            gone.set()
+
         options = self._options
-        client = await nats.connect(
-            options.url,
-            user=options.username,
-            password=options.password,
-            name="hanhtrinh auth",
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,
-            error_cb=_log_error,
+        connecting = asyncio.create_task(
+            nats.connect(
+                options.url,
+                user=options.username,
+                password=options.password,
+                name="hanhtrinh auth",
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.5,
+                error_cb=_log_error,
+                closed_cb=end,
+            )
         )
-        kicker = Kicker(client, options.dsn, options.session_s, self._metrics)
-        self._metrics.is_broker_up = lambda: client.is_connected
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({connecting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if connecting.done():
+            return connecting.result()
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        return None
+
+    async def _serve(
+        self, client: Client, stop: asyncio.Event, gone: asyncio.Event, ready: asyncio.Event
+    ) -> None:
+        """Answer until `stop` or `gone` is set."""
+        kicker = Kicker(client, self._options.dsn, self._options.session_s, self._metrics)
         try:
             await kicker.prepare()
             await client.subscribe(QUESTIONS, queue=QUEUE, cb=self._take)
             await client.flush()
-            log.info("auth.listening", url=options.url, issuer=self._issuer.public)
-            if ready is not None:
-                ready.set()
-            await self._until(stop, kicker)
-        finally:
-            await client.close()
-            await self._disconnect()
-
-    async def _until(self, stop: asyncio.Event, kicker: Kicker) -> None:
+        except nats.errors.ConnectionClosedError:
+            return
+        log.info("auth.listening", url=self._options.url, issuer=self._issuer.public)
+        ready.set()
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -148,6 +187,7 @@ class Callout:
                 ("auth-kick", kicker.run()),
                 ("auth-report", self._report()),
                 ("auth-stop", stop.wait()),
+                ("auth-gone", gone.wait()),
             )
         ]
         try:

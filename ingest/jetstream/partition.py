@@ -44,6 +44,11 @@ class Received(NamedTuple):
     stored: int
     reply: str
 
+    @property
+    def size(self) -> int:
+        """Bytes of payload and topic."""
+        return len(self.payload) + len(self.topic)
+
 
 @dataclass(slots=True)
 class Partition:
@@ -106,8 +111,9 @@ class Partition:
             return True
         self.sequence = delivery.sequence
         self.held += 1
-        self.held_bytes += len(payload)
-        self.waiting.append(Received(topic, payload, delivery.stored, reply))
+        received = Received(topic, payload, delivery.stored, reply)
+        self.held_bytes += received.size
+        self.waiting.append(received)
         return True
 
     def take(self, most: int) -> list[Received]:

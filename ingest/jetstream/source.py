@@ -80,7 +80,7 @@ class JetStreamSource:
         backlog = Backlog(
             self.connected, self._waiting, sum(p.held for p in held),
             sum(p.held_bytes for p in held),
-            2 * self._options.batch_messages * len(self._partitions),
+            2 * self._options.batch_messages * len(self._held),
         )  # fmt: skip
         return {self._options.stream: backlog}
 
@@ -159,7 +159,7 @@ class JetStreamSource:
             # An even share of the room that is left, so that no partition starves another.
             taken = partition.take(-(-(room - len(messages)) // (len(filled) - number)))
             if taken:
-                size = sum(len(m.payload) for m in taken)
+                size = sum(m.size for m in taken)
                 parts.append(
                     _Part(partition.shard, partition.epoch, taken[-1].reply, len(taken), size)
                 )
@@ -201,9 +201,17 @@ class JetStreamSource:
             await _wait(self._woken, RETRY_MIN_S)
 
     async def _connected(self) -> Client:
-        """The connection, made if there is none. nats-py makes it again by itself afterwards."""
+        """The connection, made if there is none.
+
+        nats-py makes it again by itself afterwards, unless the server said what was wrong with it.
+        """
         if self._client is not None and not self._client.is_closed:
             return self._client
+        if self._client is not None:
+            log.warning("broker.disconnected", error=str(self._client.last_error or ""))
+            self._client = None
+            self._subscriptions.clear()  # they ended with it
+            self._end_all()
         client = await connect(self._options, "hanhtrinh worker", self._begin_all)
         try:
             found = await partitions_of(client, self._options.stream)
@@ -225,11 +233,14 @@ class JetStreamSource:
         return client
 
     async def _begin_all(self) -> None:
-        """A new connection: what was on its way in the old one is lost."""
         log.warning("broker.reconnected")
+        self._end_all()
+        self._woken.set()
+
+    def _end_all(self) -> None:
+        """A new connection: what was on its way in the old one is lost."""
         for partition in self._partitions.values():
             partition.end()
-        self._woken.set()
 
     async def _end_unheld(self) -> None:
         for shard in [s for s in self._subscriptions if s not in self._held]:

@@ -5,6 +5,7 @@ The network thread puts, the event loop takes and releases; they meet nowhere el
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ class Taken:
     """Messages that were taken, in their order, and what acknowledges them.
 
     received: int64 microseconds since 1970-01-01 UTC. epoch: the connection in which packet_ids
-    mean anything. size: bytes of the payloads.
+    mean anything. size: bytes of payloads and topics.
     """
 
     topics: list[str]
@@ -69,7 +70,7 @@ class Inbox:
                 held.packet_ids += new.packet_ids
                 self._received += [received] * len(new)
                 self.held_messages += len(new)
-                self.held_bytes += sum(map(len, new.payloads))
+                self.held_bytes += _size(new.topics, new.payloads)
             return before, len(self._messages)
 
     def take(self, most: int) -> Taken | None:
@@ -89,7 +90,7 @@ class Inbox:
         return Taken(
             held.topics, held.payloads, received, epoch,
             [packet_id for packet_id in held.packet_ids if packet_id != NOTHING_TO_ANSWER],
-            sum(map(len, held.payloads)),
+            _size(held.topics, held.payloads),
         )  # fmt: skip
 
     def release(self, taken: Taken) -> list[int]:
@@ -127,3 +128,8 @@ class Inbox:
             new.payloads.append(payload)
             new.packet_ids.append(packet_id)
         return new
+
+
+def _size(topics: Sequence[str], payloads: Sequence[bytes]) -> int:
+    """What is held of messages, about: a topic may be as long as 64 KB."""
+    return sum(map(len, topics)) + sum(map(len, payloads))

@@ -49,6 +49,10 @@ GOODBYE_S: Final = 2.0
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
 
+STEADY_S: Final = 10.0
+"""A connection that held for so long came to something. One that was taken and ended at once, as
+when two workers have one name, must not be made again five times a second for ever."""
+
 SESSION_EXPIRY_S: Final = 7 * 86_400
 """How long an MQTT 5 broker keeps the session of a worker that is away: the law gives a provider
 five days to send what a line break held back (docs/topics.md), and a week covers it."""
@@ -180,11 +184,13 @@ class MqttSession:
         options = self._options
         while not self._stopping.is_set():
             self.connected = False
+            began = time.monotonic()
             try:
                 line = Line.open(*self._server, options.tls, options.keepalive_s)
                 with contextlib.closing(line):
                     self._serve(line)
-                self.failures = 0 if self.connected else self.failures + 1
+                is_steady = self.connected and time.monotonic() - began > STEADY_S
+                self.failures = 0 if is_steady else self.failures + 1
             except ssl.SSLError as error:
                 self.failures += 1
                 self._log.error(

@@ -16,15 +16,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from devices.mqtt_packets import remaining_length, text_field
+from ingest.topics import KNOWN_LENGTH, KNOWN_TOPICS
 
 SUBSCRIPTION_ID: Final = 1
 """The packet id of the one SUBSCRIBE of a connection."""
 
 PACKET_BYTES: Final = 32 << 20
 """A packet that says it is longer ends the connection. Brokers allow less (MAX_PAYLOAD_BYTES)."""
-
-KNOWN_TOPICS: Final = 200_000
-"""Topics whose text is remembered, about 40 MB: a tracker keeps to one for years."""
 
 FROM_BROKERS: Final = frozenset({0x20, 0x30, 0x90, 0xD0, 0xE0})
 """CONNACK, PUBLISH, SUBACK, PINGRESP, DISCONNECT: what a subscriber at QoS 1 hears."""
@@ -206,9 +204,10 @@ class PacketReader:
             topic = encoded.decode()
         except UnicodeDecodeError:
             return "\N{REPLACEMENT CHARACTER}"
-        if len(self._topics) >= KNOWN_TOPICS:
-            self._topics.clear()
-        self._topics[encoded] = topic
+        if len(encoded) <= KNOWN_LENGTH:
+            if len(self._topics) >= KNOWN_TOPICS:
+                self._topics.clear()
+            self._topics[encoded] = topic
         return topic
 
     def _control(self, head: int, body: bytes) -> Control:

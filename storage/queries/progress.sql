@@ -47,7 +47,9 @@ DELETE FROM judge_marks m
 WHERE m.time >= %(since)s AND m.time < %(before)s AND EXISTS (
     SELECT FROM judge_marks n
     WHERE n.vehicle_id = m.vehicle_id AND n.time < m.time
-      AND n.time >= date_trunc('day', m.time, 'UTC'))
+      AND n.time >= date_trunc('day', m.time, 'UTC')
+      -- Follows from the line before, and spares a look at every mark that there is.
+      AND n.time >= date_trunc('day', %(since)s::timestamptz, 'UTC'))
 
 -- name: upsert_latest
 -- The newest fix of each vehicle and how far it is. A clean fix gives way only to a clean one at

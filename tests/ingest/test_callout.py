@@ -5,12 +5,15 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import nats
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.identity import kicking
+from ingest.identity.callout import Callout, CalloutOptions
 from ingest.identity.checking import Refused
+from ingest.identity.tokens import Issuer, issuer_seed
 from storage import credentials
 from tests.hanhtrinh.waiting import wait_until
 
@@ -247,6 +250,43 @@ def test_a_revocation_while_nobody_answered_is_made_up_for(asking, enter):
         wait_until(lambda: device.lost_at is not None, "the connection is closed")
     finally:
         again.stop()
+
+
+def test_a_client_that_the_server_ended_for_good_is_replaced(asking, enter, monkeypatch):
+    secret, connect = asking.login(IMEI), nats.connect
+    made: list[Any] = []
+
+    async def noted(*args, **options):
+        made.append(await connect(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(nats, "connect", noted)
+    asking.stop()
+    again = type(asking)(asking.broker, asking.dsn)
+    again.start()
+    try:
+        # The server says -ERR and hangs up; nats-py then never connects again by itself.
+        again._loop.call_soon_threadsafe(made[0]._transport.write, b"NONSENSE\r\n")
+        wait_until(lambda: made[0].is_closed and len(made) == 2, "another client")
+        wait_until(lambda: not enter(IMEI, secret).refusal, "an answer")
+    finally:
+        again.stop()
+
+
+def test_it_can_be_stopped_while_there_is_no_broker():
+    nobody = CalloutOptions("nats://127.0.0.1:1", "auth", "secret", "", {})
+
+    async def go():
+        stop = asyncio.Event()
+        running = asyncio.create_task(
+            Callout(nobody, Issuer(issuer_seed(bytes(32))), lambda: 0).run(stop)
+        )
+        await asyncio.sleep(0)
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+
+    asyncio.run(go())
 
 
 def test_what_was_answered_is_counted_for_prometheus(asking, enter):

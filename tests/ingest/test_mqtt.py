@@ -165,7 +165,18 @@ def test_a_batch_takes_the_oldest_and_leaves_the_rest():
     assert (second.topics, second.received) == (["c", "d"], [50, 60])
     assert third is None
     inbox.release(first)
-    assert (inbox.held_messages, inbox.held_bytes) == (2, 7)
+    assert (inbox.held_messages, inbox.held_bytes) == (2, 9)
+
+
+def test_a_window_of_bytes_counts_topics_as_well():
+    inbox = Inbox()
+    inbox.begin_connection()
+    inbox.put(Messages(["t" * 65_535] * 10, [b""] * 10, [*range(1, 11)]), 0)
+    assert inbox.held_bytes == 10 * 65_535
+    batch = inbox.take(10)
+    assert batch is not None
+    inbox.release(batch)
+    assert inbox.held_bytes == 0
 
 
 def test_packet_ids_of_an_old_connection_acknowledge_nothing():
@@ -177,7 +188,7 @@ def test_packet_ids_of_an_old_connection_acknowledge_nothing():
     inbox.begin_connection()
     inbox.put(Messages(["t"], [b"abc"], [7]), 0)
     assert inbox.release(batch) == []
-    assert (inbox.held_messages, inbox.held_bytes) == (1, 3)
+    assert (inbox.held_messages, inbox.held_bytes) == (1, 4)
 
 
 def test_a_window_that_is_full_pauses_reading_until_something_is_acknowledged(broker):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tracemalloc
 from contextlib import asynccontextmanager
 
 import pytest
@@ -22,6 +23,7 @@ from ingest.mqtt.wire import (
     puback_packets,
     subscribe_packet,
 )
+from ingest.topics import Address, TopicRouter
 from mqtt.options import Server
 from tests.ingest.publishing import until
 
@@ -109,6 +111,20 @@ def test_a_topic_that_is_no_text_is_an_unknown_one():
     assert messages == Messages(["\N{REPLACEMENT CHARACTER}"], [b"x"], [0])
 
 
+def test_topics_that_somebody_makes_up_fill_no_memory():
+    reader, router = PacketReader(311), TopicRouter()
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            topic = f"gsht/v1/{number:060000d}/352093081429150"
+            messages, _ = reader.feed(publish_packet(topic, b"", 1))
+            assert router.addresses(messages.topics) == [Address(topic[8:-16], topic[-15:])]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1 << 20, "30 MB of topics"
+
+
 def test_a_login_asks_for_a_session_that_is_kept():
     login = Login("w", "u", "p", 311, 60, 7, 100)
     assert login.packet() == b"\x10\x13\x00\x04MQTT\x04\xc0\x00\x3c\x00\x01w\x00\x01u\x00\x01p"
@@ -166,6 +182,16 @@ def test_a_refused_login_says_why(capsys, caplog):
 
     asyncio.run(go())
     assert "not authorized" in capsys.readouterr().out + caplog.text
+
+
+def test_a_broker_that_takes_us_and_throws_us_out_again_is_asked_less_and_less_often():
+    async def go():
+        # Another has our session, and takes it back whenever we have taken it.
+        thrown_out = b"\x90\x04\x00\x01\x00\x01\xe0\x01\x8e"
+        async with session({1: b"\x20\x03\x00\x00\x00", 8: thrown_out}, protocol=5) as (source, _):
+            await until(lambda: source.failures >= 3, "connections that came to nothing")
+
+    asyncio.run(go())
 
 
 def test_a_silent_worker_pings_and_leaves_a_broker_that_does_not_answer(capsys, caplog):

@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devices.batch import Input, inputs_states
 from ingest.errors import ReplayError
-from ingest.replay import ReplayOptions, replay
+from ingest.replay import ReplayOptions, replay, running_latest
 from ingest.replay_columns import ColumnMap
 from ingest.replay_rows import BadRow, read_rows
 from mqtt.options import BrokerOptions
@@ -22,6 +24,7 @@ from tests.simulators.listener import listening
 
 PLAIN = ColumnMap.parse("vehicle=v,time=t,lat=lat,lon=lon,speed=s:mps")
 T = 1_577_836_800  # 2020-01-01T00:00:00Z
+YEAR_9999 = 253_402_300_800_000_000
 
 
 def rows_of(path, columns=PLAIN):
@@ -36,6 +39,28 @@ def a_csv(folder: Path, *lines: str) -> Path:
     path = folder / "fixes.csv"
     path.write_text("\n".join(("v,t,lat,lon,s", *lines)) + "\n")
     return path
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-(2**61), 2**61)), min_size=1))
+def test_no_row_overtakes_another_of_its_vehicle_however_far_apart_times_are(rows):
+    latest: dict[str, int] = {}
+    slow = []
+    for vehicle, time in rows:
+        latest[vehicle] = max(time, latest.get(vehicle, time))
+        slow.append(latest[vehicle])
+    vehicles, times = zip(*rows, strict=True)
+    assert running_latest(vehicles, np.array(times, np.int64)).tolist() == slow
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "auto"])
+@pytest.mark.parametrize("number", ["1e13", "1e16", "-1e305", "9223372036854775807"])
+def test_an_instant_that_no_calendar_has_is_refused(tmp_path, unit, number):
+    columns = ColumnMap.parse(f"vehicle=v,time=t:{unit},lat=lat,lon=lon")
+    path = a_csv(tmp_path, f"a,{number},21,105,0", "b,1577836800,21,105,0")
+    fixes, bad = rows_of(path, columns)
+    assert all(abs(time) < YEAR_9999 for _, time in fixes), fixes
+    assert {name for name, _ in fixes} >= {"b"}
+    assert len(fixes) + len(bad) == 2
 
 
 @pytest.mark.parametrize(

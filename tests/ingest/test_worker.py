@@ -7,8 +7,12 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
+from psycopg import OperationalError
+from psycopg.errors import ProgramLimitExceeded
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
@@ -18,13 +22,14 @@ from ingest.intake import take_in
 from ingest.metrics import WorkerMetrics
 from ingest.mqtt.source import MqttSource
 from ingest.release import release
+from ingest.source import MessageBatch
 from ingest.stages import STAGES
 from ingest.worker import Worker, WorkerOptions
 from storage import registry
 from storage.database import connect
 from storage.migrations import upgrade
 from tests.ingest.fleet import T0_S, Sent, new_pipeline, register
-from tests.ingest.publishing import mqtt_options, publish, until
+from tests.ingest.publishing import DEADLINE_S, mqtt_options, publish, until
 
 pytestmark = pytest.mark.integration
 
@@ -78,6 +83,9 @@ async def registered(dsn):
         await register(conn)
 
 
+RANDOM = Random(7).randbytes(9000).hex()
+"""Longer than a row of any index may be, however it is compressed."""
+
 BAD = [
     ("gsht/v1/json/imei-0", b'{"time": 17600', "truncated"),
     ("gsht/v1/json/imei-0", b"\xff\xfe\x00", "bad_"),
@@ -91,6 +99,7 @@ BAD = [
     ("gsht/v1/nmea/imei-0", b"$GPRMC,120000,A,1045.0,N,10642.0,E,0,0,091025,,*00", "bad_checksum"),
     ("gsht/v1/ufms/provider", b"\x08\x64\xff\xff", "bad_"),
     ("gsht/v1/morse/imei-0", b"... --- ...", "unknown_codec"),
+    (f"gsht/v1/json/{RANDOM}", b'{"time":1760000000,"lat":10.7,"lon":106.6}', "unknown_device"),
     ("weigh/v1/json/QL9", b'{"time":1.76e9,"plate":"29C00000","gross_kg":1}', "unknown_station"),
     ("weigh/v1/csv/QL5", b"nonsense", "missing_field"),
 ]  # fmt: skip
@@ -174,12 +183,14 @@ def test_every_line_of_a_batch_carries_one_name_and_every_stage_is_timed(databas
     assert count(metrics, "hanhtrinh_last_commit_timestamp_seconds") > T0_S
 
 
-def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, broker, monkeypatch):
+def test_messages_that_break_the_transaction_are_set_aside_alone(database, broker, monkeypatch):
     real = take_in
 
     def explode(batch, *rest):
         if any(b"boom" in payload for payload in batch.payloads):
             raise RuntimeError("boom")
+        if any(b"large" in payload for payload in batch.payloads):
+            raise ProgramLimitExceeded("large")
         return real(batch, *rest)
 
     monkeypatch.setattr("ingest.pipeline.take_in", explode)
@@ -187,15 +198,23 @@ def test_a_message_that_breaks_the_transaction_is_set_aside_alone(database, brok
     async def go():
         await registered(database)
         sent = messages_of(drive(0, 10))
-        poison = ("gsht/v1/json/imei-1", json.dumps({"time": T0_S, "x": "boom"}).encode())
+        boom, large = (
+            ("gsht/v1/json/imei-1", json.dumps({"time": T0_S, "x": x}).encode())
+            for x in ("boom", "large")
+        )
         async with working(database, broker, batch_age_s=1.0) as metrics:
-            await publish(broker, [*sent[:5], poison, *sent[5:]])
+            await publish(broker, [*sent[:5], boom, *sent[5:], large])
             await until(lambda: count(metrics, "hanhtrinh_messages_total") == 10, "the others")
-        kept = await rows(database, "SELECT topic, reason, detail FROM quarantine")
+            aside = partial(count, metrics, "hanhtrinh_quarantined_total", reason="internal_error")
+            await until(lambda: aside() == 2, "these two")
+        kept = await rows(database, "SELECT topic, reason, detail FROM quarantine ORDER BY id")
         return kept, await rows(database, "SELECT count(*) FROM fixes")
 
     kept, fixes = asyncio.run(go())
-    assert kept == [("gsht/v1/json/imei-1", "internal_error", "RuntimeError: boom")]
+    assert kept == [
+        ("gsht/v1/json/imei-1", "internal_error", "RuntimeError: boom"),
+        ("gsht/v1/json/imei-1", "internal_error", "ProgramLimitExceeded: large"),
+    ]
     assert fixes == [(10,)]
 
 
@@ -244,6 +263,78 @@ def test_a_second_worker_of_the_same_shard_is_refused(database, broker):
                 await second.run(asyncio.Event())
 
     asyncio.run(go())
+
+
+def test_a_worker_that_waits_for_a_shard_or_a_database_can_be_stopped(
+    database, broker, monkeypatch
+):
+    async def stop_while_waiting():
+        waits, stop = asyncio.Event(), asyncio.Event()
+
+        async def for_ever(_seconds):
+            waits.set()
+            await asyncio.Event().wait()
+
+        source = MqttSource(mqtt_options(broker, client_id="second"), clock)
+        options, metrics = WorkerOptions(database), WorkerMetrics()
+        worker = Worker(options, source, new_pipeline(), metrics, clock, for_ever)
+        running = asyncio.create_task(worker.run(stop))
+        async with asyncio.timeout(DEADLINE_S):
+            await waits.wait()
+        stop.set()
+        async with asyncio.timeout(10):
+            await running
+
+    async def away(_pipeline, _conn):
+        raise OperationalError("the database is away")
+
+    async def one_after_the_other():
+        await registered(database)
+        async with working(database, broker):
+            await stop_while_waiting()
+        monkeypatch.setattr("ingest.pipeline.Pipeline.refresh", away)
+        await stop_while_waiting()
+
+    asyncio.run(one_after_the_other())
+
+
+def test_what_comes_twice_is_counted_once_and_the_oldest_message_waits_longest(database):
+    """As of a stream of several partitions, whose messages are in order within each alone."""
+    now = clock()
+    age_s = 30
+    body = json.dumps({"time": T0_S, "plate": "29C00000", "gross_kg": 1000}).encode()
+    weighing = MessageBatch(
+        ["weigh/v1/json/QL5"] * 2, [body] * 2, np.array([now, now - age_s * 1_000_000])
+    )
+
+    class Twice:
+        """A source that has one batch, twice, and then no more."""
+
+        def __init__(self):
+            self.left = [weighing, weighing]
+
+        async def start(self): ...
+        async def stop(self): ...
+        def acknowledge(self, _batch): ...
+
+        async def receive(self):
+            if not self.left:
+                await asyncio.Event().wait()
+            return self.left.pop()
+
+    async def go():
+        await registered(database)
+        metrics, stop = WorkerMetrics(), asyncio.Event()
+        worker = Worker(WorkerOptions(database), Twice(), new_pipeline(), metrics, clock)
+        running = asyncio.create_task(worker.run(stop))
+        await until(lambda: count(metrics, "hanhtrinh_messages_total") == 4, "both batches")
+        stop.set()
+        await running
+        return metrics
+
+    metrics = asyncio.run(go())
+    assert count(metrics, "hanhtrinh_weighings_total") == 1
+    assert count(metrics, "hanhtrinh_stage_seconds_sum", stage="waited") >= 2 * age_s
 
 
 @pytest.fixture

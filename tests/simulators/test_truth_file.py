@@ -1,6 +1,7 @@
 """The truth file: the same bytes for the same seed and start, and usable however a run ends."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_the_same_seed_and_start_give_the_same_payloads_and_the_same_truth(tmp_p
     assert same.read_bytes() == one.read_bytes()
     assert driven(other, seed=2) != payloads
     assert other.read_bytes() != one.read_bytes()
+
+
+def test_the_past_of_a_large_fleet_comes_in_pieces_that_are_no_larger(monkeypatch):
+    def sent(most_fixes):
+        monkeypatch.setattr("simulators.simulate.PART_FIXES", most_fixes)
+        options = SimulateOptions(BrokerOptions(), vehicles=60, codec="mix", backlog_s=900)
+        simulation = Simulation(options, START_US)
+        counts = [0, *(simulation.progress.fixes for _ in simulation.backlog())]
+        planned = sorted(map(repr, simulation.planned()))
+        return max(b - a for a, b in pairwise(counts)), counts[-1], planned
+
+    whole, fixes, planned = sent(10**6)
+    most, same_fixes, same_planned = sent(600)
+    assert whole == fixes > 5000
+    assert most <= 660
+    assert (same_fixes, same_planned) == (fixes, planned)
 
 
 def test_a_header_comes_first_and_then_one_object_for_each_planned_violation(tmp_path):

@@ -80,23 +80,26 @@ def test_a_stopped_bridge_has_acknowledged_what_the_broker_has(rabbitmq, broker)
 
 def test_a_message_whose_claims_contradict_is_set_aside_whole_and_with_the_reason(rabbitmq, broker):
     wrong = body(7, "somebody")
+    endless = body(7, "honest" * 100_000)  # more than a header of AMQP holds
 
     async def go():
         feed = options(rabbitmq, broker, "honest", aside_queue="aside.honest")
         async with worker(broker) as heard, running(feed) as m:
-            await send(rabbitmq, "honest", [wrong, body(8, "HONEST")])
+            await send(rabbitmq, "honest", [endless, wrong, body(8, "HONEST")])
             # "guest" is whom the test is connected as: RabbitMQ vouches for the property.
             await send(rabbitmq, "honest", [body(9)], user_id="guest")
             await heard.all_of([("gsht/v1/ufms/honest", body(8, "HONEST"))])
             where = {"queue": "hanhtrinh.honest", "reason": "identity_mismatch"}
-            await until(lambda: value(m, "aside_total", **where) == 2, "the set aside")
+            await until(lambda: value(m, "aside_total", **where) == 3, "the set aside")
             await empty(rabbitmq, "hanhtrinh.honest")
             assert len(heard) == 1
         async with channel_of(rabbitmq) as channel:
             queue = await channel.get_queue("aside.honest")
-            return [await queue.get(no_ack=True) for _ in range(2)]
+            return [await queue.get(no_ack=True) for _ in range(3)]
 
-    by_body, by_user = asyncio.run(go())
+    by_length, by_body, by_user = asyncio.run(go())
+    assert by_length.body == endless
+    assert by_length.headers["hanhtrinh-reason"] == "identity_mismatch"
     assert by_body.body == wrong
     assert by_body.headers["hanhtrinh-reason"] == "identity_mismatch"
     assert "body 'somebody'" in str(by_body.headers["hanhtrinh-detail"])

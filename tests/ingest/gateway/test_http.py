@@ -119,6 +119,7 @@ def test_without_the_secret_or_the_devices_token_nobody_is_let_in(broker):
             assert await browser.asks(path, FIX, Authorization="Bearer wrong") == 401
             assert await browser.asks(path, FIX, Authorization=f"Bearer {anothers}") == 401
             assert await browser.asks(path, FIX, Authorization="Basic rubbish") == 401
+            assert await browser.asks(path, FIX, Authorization="Basic \xe9\xe9") == 401
             assert await browser.asks(path, FIX, Authorization=f"Bearer {SECRET}") == 200
             assert await browser.asks(path, FIX, Authorization=f"Bearer {mine}") == 200
             assert await browser.asks(path, FIX, Authorization=f"Basic {basic}") == 200
@@ -154,7 +155,10 @@ def test_a_broker_that_stands_still_is_said_after_a_while(broker):
             browser = await Browser.of(served)
             assert await browser.asks(f"/v1/json/{IDENT}", FIX) == 200
             async with standing_still(broker):
-                assert await browser.asks(f"/v1/json/{IDENT}", FIX) == 503
+                browser.send(f"/v1/json/{IDENT}", FIX)
+                await until(lambda: served.house.publisher.held_messages == 1, "the request")
+                assert served.metrics.answers == {"200": 1}, "no answer is counted before it is one"
+                assert (await browser.status())[0] == 503
             assert await browser.asks(f"/v1/json/{IDENT}", FIX) == 200
             assert served.metrics.answers == {"200": 2, "503": 1}
             browser.writer.close()

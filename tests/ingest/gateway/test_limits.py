@@ -6,10 +6,16 @@ import socket
 import pytest
 
 from hanhtrinh.commands.state import run
-from tests.devices.streams.dialogues import GPS103, H02_TEXT, IMEI, PACKET
+from ingest.gateway.gateway import Gateway
+from ingest.gateway.metrics import GatewayMetrics
+from ingest.gateway.options import BrokerLink, GatewayOptions
+from mqtt.options import Server
+from tests.devices.streams.dialogues import GPS103, H02_TEXT, IMEI, PACKET, clock
 from tests.ingest.gateway.served import (
+    DEADLINE_S,
     LOGIN,
     limited,
+    listeners,
     listening,
     options,
     serving,
@@ -46,6 +52,19 @@ def test_a_tracker_that_breaks_the_rules_is_disconnected_and_counted(broker, sai
             assert heard is None or answers in {heard, b""}  # what is unread may be reset
             await until(lambda: not served.house.connections, "its end")
             assert closed(served) == {reason: 1}
+
+    run(work())
+
+
+def test_a_broker_whose_name_cannot_be_one_ends_the_gateway_and_does_not_leave_it_waiting():
+    made = GatewayOptions(
+        listeners("teltonika tcp"), BrokerLink((Server("broker..example", 1883),))
+    )
+
+    async def work():
+        with pytest.raises(UnicodeError):
+            async with asyncio.timeout(DEADLINE_S):
+                await Gateway(made, GatewayMetrics(), clock).run(asyncio.Event())
 
     run(work())
 

@@ -6,9 +6,10 @@ from collections import Counter
 import pytest
 
 from ingest.errors import StreamError
-from ingest.jetstream.connection import connect
+from ingest.jetstream.connection import JetStreamOptions, connect
 from ingest.jetstream.layout import MQTT_STREAM, Layout
 from ingest.jetstream.requests import ask
+from ingest.jetstream.source import JetStreamSource
 from ingest.jetstream.stream import partitions_of, pending
 from ingest.source import MessageBatch
 from tests.ingest.jetstream.streams import admin, make_stream, options, reading, receive
@@ -94,6 +95,24 @@ def test_topics_come_back_as_they_were_published_and_others_do_not_come(broker):
     assert [t.encode() for t in topics] == payloads(batches)
 
 
+# What separates words or lines for Python, and that NATS takes in a topic.
+ODD_SIGNS = "\v\x1c\x1d\x1e\x1f\x85\xa0\u2028\u3000"
+
+
+def test_odd_signs_in_a_topic_hold_up_nothing(broker):
+    odd = [f"gsht/v1/js{sign}on/imei-1" for sign in ODD_SIGNS]
+
+    async def go():
+        await make_stream(broker)
+        await publish(broker, [(topic, b"odd") for topic in odd] + reports(5))
+        async with reading(broker) as source, asyncio.timeout(20):
+            return await receive(source, len(odd) + 5)
+
+    batches = asyncio.run(go())
+    assert [topic for batch in batches for topic in batch.topics][: len(odd)] == odd
+    assert payloads(batches)[len(odd) :] == [b"%d" % n for n in range(5)]
+
+
 def test_what_was_not_acknowledged_comes_again_to_the_next_reader_at_once(broker):
     async def go():
         await make_stream(broker)
@@ -154,6 +173,33 @@ def test_a_server_that_restarts_delivers_what_was_not_acknowledged(broker):
     assert waiting == {0: 0, 1: 0}
 
 
+def test_a_client_that_the_server_ended_for_good_is_replaced_and_what_it_held_comes_again(broker):
+    async def go():
+        await make_stream(broker, 2)
+        await publish(broker, reports(20))
+        async with reading(broker, (0, 1), 2, batch_messages=8) as source:
+            await until(lambda: backlog(source).waiting == 20, "the first")
+            first = await source.receive()
+            # The server says -ERR and hangs up; nats-py then never connects again by itself.
+            assert source._client is not None
+            source._client._transport.write(b"NONSENSE\r\n")
+            ended = source._client
+            await until(lambda: ended.is_closed, "its end")
+            source.acknowledge(first)
+            await publish(broker, reports(5, devices=5))
+            async with asyncio.timeout(20):
+                again = await receive(source, 25)
+            for batch in again:
+                source.acknowledge(batch)
+            await until(lambda: backlog(source).held == 0, "the acknowledgements")
+        async with admin(broker) as client:
+            return again, await pending(client, "HANHTRINH")
+
+    again, waiting = asyncio.run(go())
+    assert Counter(payloads(again)) == Counter(p for _, p in reports(20) + reports(5))
+    assert waiting == {0: 0, 1: 0}
+
+
 def test_messages_that_somebody_else_was_given_are_not_acknowledged_but_come(broker):
     async def go():
         await make_stream(broker)
@@ -201,6 +247,20 @@ def test_memory_is_bounded_by_two_batches_of_a_partition(broker):
     held, after = asyncio.run(go())
     assert held.held <= held.window == 20
     assert after.held <= 20
+
+
+def test_the_window_is_that_of_the_partitions_that_are_held():
+    """A standby that may read eight and holds one is full when that one is."""
+
+    async def go():
+        source = JetStreamSource(JetStreamOptions("", (0, 1, 2), 3, batch_messages=10))
+        windows = []
+        for held in ((), (1,), (0, 1, 2)):
+            source.hold(frozenset(held))
+            windows.append(backlog(source).window)
+        return windows
+
+    assert asyncio.run(go()) == [0, 20, 60]
 
 
 def test_a_stream_that_is_not_there_or_has_more_partitions_is_refused_with_what_to_do(broker):
