@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.registry import in_transaction
 from hanhtrinh.commands.state import AsJson, state_of, write_json
 from hanhtrinh.errors import UsageError
@@ -58,8 +59,12 @@ def import_gtfs(
         ),
     ] = None,
     prefix: Annotated[str, typer.Option(help="Goes before every code.")] = "",
-    corridor_m: Annotated[float, typer.Option(help="How far off its path is off route.")] = 200.0,
-    terminal_m: Annotated[float, typer.Option(help="Radius around a route's ends.")] = 100.0,
+    corridor_m: Annotated[
+        float, typer.Option(callback=finite, help="How far off its path is off route.")
+    ] = 200.0,
+    terminal_m: Annotated[
+        float, typer.Option(callback=finite, help="Radius around a route's ends.")
+    ] = 100.0,
     local_times: Annotated[
         bool, typer.Option(help="Take times as local, whatever agency_timezone says.")
     ] = False,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.state import run, state_of, write_json
 from hanhtrinh.errors import UsageError
 
@@ -88,11 +89,15 @@ def add_vehicle(
         str, typer.Option(help="rigid, tractor_semi, rigid_trailer, bus or car.")
     ] = "rigid",
     speed_limit_kmh: Annotated[
-        float | None, typer.Option(help="Its own limit; else the profile's.")
+        float | None, typer.Option(callback=finite, help="Its own limit; else the profile's.")
     ] = None,
-    gross_kg: Annotated[float | None, typer.Option(help="Permitted gross mass.")] = None,
-    kerb_kg: Annotated[float | None, typer.Option(help="Kerb mass.")] = None,
-    cargo_kg: Annotated[float | None, typer.Option(help="Permitted cargo.")] = None,
+    gross_kg: Annotated[
+        float | None, typer.Option(callback=finite, help="Permitted gross mass.")
+    ] = None,
+    kerb_kg: Annotated[float | None, typer.Option(callback=finite, help="Kerb mass.")] = None,
+    cargo_kg: Annotated[
+        float | None, typer.Option(callback=finite, help="Permitted cargo.")
+    ] = None,
     axles: Annotated[int | None, typer.Option(help="Number of axles.")] = None,
 ) -> None:
     """Register a vehicle and the device that reports for it."""
