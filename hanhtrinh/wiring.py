@@ -105,6 +105,16 @@ def profiles(settings: Settings) -> tuple["Profile", ...]:
     return tuple(found)
 
 
+def vehicle_classes(settings: Settings) -> frozenset[str]:
+    """The classes of vehicles that the rule profiles name; zones may name others."""
+    from geofence.road_limits import ANY_CLASS  # noqa: PLC0415
+
+    found = profiles(settings)
+    named = {name for profile in found for name in profile.class_limits_kmh}
+    tables = (table for profile in found for table in profile.road_limits)
+    return frozenset(named | {name for table in tables for _, name in table.limits} - {ANY_CLASS})
+
+
 def region(settings: Settings) -> "Region":
     """Where vehicles can be."""
     from geofence.quality import Region  # noqa: PLC0415
@@ -296,7 +306,12 @@ def served(registry: Any, port: int | None) -> Iterator[None]:
         return
     from prometheus_client import start_http_server  # noqa: PLC0415
 
-    server, thread = start_http_server(port, "127.0.0.1", registry)
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", registry)
+    except OSError as error:
+        raise CommandError(
+            f"metrics_port: cannot listen on 127.0.0.1 port {port}: {error.strerror}"
+        ) from error
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """Verbs about who may use the API: people, keys of programs, providers of devices."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,6 +44,16 @@ def _role(role: str) -> "Role":
     if role not in ROLES:
         raise UsageError(f"--role: expected one of {', '.join(ROLES)}, got {role!r}")
     return role
+
+
+def _check_username(username: str) -> None:
+    from storage.access.people import USERNAME  # noqa: PLC0415
+
+    if not re.fullmatch(USERNAME, username):
+        raise UsageError(
+            "username: expected 2 to 64 small letters, digits and ._@-, a letter or digit first, "
+            f"got {username!r}"
+        )
 
 
 def _check_reach(
@@ -104,6 +115,7 @@ def create_user(
 
     kind = _role(role)
     _check_reach(kind, operator, province, provider)
+    _check_username(username)
     if identity_provider and password_stdin:
         raise UsageError("--identity-provider: expected without --password-stdin")
     password, kept = (

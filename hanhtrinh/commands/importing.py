@@ -258,8 +258,10 @@ def _import_table(
         problems.add(Problem(name, error.row, error.column, error.wrong))
         _finish({"rows": 0, "refused": True}, problems, dry_run, as_json)
         return
-    zone = ZoneInfo(state_of(context).settings.judge.timezone)
-    importing = TableImport(TABLES[what], table, name, zone, problems)
+    settings = state_of(context).settings
+    zone = ZoneInfo(settings.judge.timezone)
+    usual = {"vehicle_class": wiring.vehicle_classes(settings)} if what == "vehicles" else {}
+    importing = TableImport(TABLES[what], table, name, zone, problems, usual)
 
     async def work(connection: "AsyncConnection") -> dict[str, Any]:
         actor = wiring.act_of_command("registry_import", what).actor

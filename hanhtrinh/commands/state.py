@@ -78,7 +78,9 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        drawn = Table(*columns)
+        drawn = Table()
+        for name in columns:  # an ident that is cut is of no use to anybody
+            drawn.add_column(name, overflow="fold")
         for row in rows:
             drawn.add_row(*map(Text, row))
         console.print(drawn)

@@ -1,6 +1,7 @@
 """The command line: its exit codes, its messages, and the verbs that need no server."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_every_verb_explains_itself(cli, verb):
         ("keys", "create", "--name", "a", "--scope", "everything"),
         ("users", "create", "an", "--role", "reader", "--provider", "p"),
         ("users", "create", "an", "--role", "operator", "--province", "p"),
+        ("users", "create", "An Binh", "--role", "reader"),
         ("audit", "verify", "--anchor", "x"),
         ("audit", "export", "--format", "pdf"),
         ("audit", "remove", "--until", "x"),
@@ -190,6 +192,17 @@ def test_what_is_no_backup_is_refused_before_the_database_is_touched(cli, manife
     assert said.exit_code == 1
     assert "hanhtrinh: nightly.dump" in said.stderr
     assert what in said.stderr
+
+
+def test_a_port_for_metrics_that_somebody_has_is_named(cli):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = cli(
+            "bridge",
+            env={"HANHTRINH_BRIDGE__PROVIDERS": "a", "HANHTRINH_BRIDGE__METRICS_PORT": port},
+        )
+    assert said.exit_code == 1
+    assert f"metrics_port: cannot listen on 127.0.0.1 port {port}: " in said.stderr
 
 
 def test_a_collector_that_does_not_listen_is_named(cli):
