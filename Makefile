@@ -79,7 +79,7 @@ servers:
 	apt-get update -qq && apt-get install -qq --no-install-recommends mosquitto rabbitmq-server >/dev/null \
 		|| echo "make servers: the packages could not be installed; their tests will be skipped"; \
 	command -v promtool >/dev/null || { made=$$(mktemp -d) && chmod 755 $$made \
-		&& (cd $$made && apt-get download -qq prometheus && dpkg --fsys-tarfile prometheus_*.deb \
+		&& (cd $$made && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg --fsys-tarfile prometheus_*.deb \
 			| tar -x -C /usr/local --strip-components=2 ./usr/bin/promtool); got=$$?; rm -rf $$made; \
 		[ $$got = 0 ]; } || echo "make servers: promtool could not be had; its test will be skipped"
 
