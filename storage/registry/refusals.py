@@ -59,7 +59,7 @@ async def change(conn: AsyncConnection[Any], what: str) -> AsyncIterator[None]:
 
 def _words(error: CheckViolation) -> str:
     """What a trigger of ours says, or a table's own check; of that without the row."""
-    said = error.diag.message_primary or ""
-    if (error.diag.constraint_name or "") in said:
-        return said  # its detail is the whole row: digests of secrets are in some
-    return f"{said}: {error.diag.message_detail}"
+    name = error.diag.constraint_name or ""
+    if name in (error.diag.message_primary or ""):
+        return f"refused by {name}"  # the detail is the whole row: digests of secrets are in some
+    return f"refused by {name}: {error.diag.message_detail}"
