@@ -28,7 +28,7 @@ help:
 	@echo "make bench-faults     everything that can fail does (ARGS=\"--only replay --scale 0.1 --json\")"
 	@echo "make bench-storage    how fixes are kept and found (ARGS=\"--rows 5000000 --dsn DSN --json\")"
 	@echo "make fuzz             look for payloads that break a codec (ARGS=\"--seconds 60 --codec nmea\")"
-	@echo "make servers          install the brokers that some tests need (Debian, as root)"
+	@echo "make servers          install brokers and promtool for the tests (Debian, as root)"
 	@echo "make lock             resolve requirements.lock anew from pyproject.toml (needs uv)"
 	@echo "make clean            remove $(VENV) and caches"
 
@@ -66,16 +66,22 @@ test: check $(KERNELS)
 
 # For tests alone, which skip what is not there: so nothing that goes wrong here is a failure. The
 # packages would start their servers: a policy of Debian's forbids it for as long as they install.
+# Of Prometheus the checker of its rules is enough: out of the package, without what that depends on.
 servers:
-	@if command -v mosquitto >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server; then exit 0; fi; \
+	@if command -v mosquitto >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server \
+		&& command -v promtool >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "make servers installs mosquitto and rabbitmq-server as root, with apt-get: skipped"; exit 0; fi; \
+		echo "make servers installs mosquitto, rabbitmq-server and promtool as root, with apt-get: skipped"; exit 0; fi; \
 	policy=/usr/sbin/policy-rc.d; \
 	if [ ! -e $$policy ]; then trap "rm -f $$policy" EXIT; \
 		printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -qq && apt-get install -qq --no-install-recommends mosquitto rabbitmq-server >/dev/null \
-		|| echo "make servers: the packages could not be installed; their tests will be skipped"
+		|| echo "make servers: the packages could not be installed; their tests will be skipped"; \
+	command -v promtool >/dev/null || { made=$$(mktemp -d) && chmod 755 $$made \
+		&& (cd $$made && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg --fsys-tarfile prometheus_*.deb \
+			| tar -x -C /usr/local --strip-components=2 ./usr/bin/promtool); got=$$?; rm -rf $$made; \
+		[ $$got = 0 ]; } || echo "make servers: promtool could not be had; its test will be skipped"
 
 bench: $(KERNELS)
 	@for name in $(BENCHMARKS); do \

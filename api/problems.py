@@ -140,13 +140,18 @@ def problem_of_http(error: HTTPException) -> Problem:
     return Problem("malformed_request", "expected a body that is JSON")
 
 
+WORDS: Final = {"extra_forbidden": "nothing of this name", "missing": "a value, got none"}
+"""What was expected where pydantic says no such thing, by its types of errors."""
+
+
 def problem_of_validation(error: RequestValidationError) -> Problem:
     """Values that the models refused. What was sent is not repeated: it may be a secret."""
     flaws = []
     for flaw in error.errors():
         location = ".".join(str(part) for part in flaw["loc"])
-        expected = str(flaw["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-        flaws.append(Flaw(location, expected[:1].lower() + expected[1:]))
+        said = str(flaw["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+        expected = WORDS.get(flaw["type"]) or said[:1].lower() + said[1:]
+        flaws.append(Flaw(location, expected))
     named = "; ".join(f"{flaw.location}: expected {flaw.expected}" for flaw in flaws[:3])
     return Problem("invalid_request", named, flaws=flaws)
 

@@ -6,7 +6,7 @@ import ssl
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from hanhtrinh import wiring
+from hanhtrinh import schema, wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def api_dsn(settings: Settings) -> str:
     """The API's own connection string; the owner's where none is set."""
     own = settings.api.dsn
-    return wiring.dsn(settings) if own is None else own.get_secret_value()
+    if own is None:
+        return wiring.dsn(settings)
+    return schema.checked_dsn("api.dsn", own.get_secret_value())
 
 
 def make_api_login(settings: Settings) -> None:

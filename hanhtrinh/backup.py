@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from hanhtrinh.errors import CommandError
+from hanhtrinh.schema import schema_of
 from storage.flavour import Flavour
 
 TABLES: Final = """
@@ -48,7 +49,11 @@ def back_up(dsn: str, archive: Path) -> dict[str, int]:
         row = conn.execute("SELECT pg_export_snapshot()").fetchone()
         assert row is not None
         rows = _count(conn)
-        _run("pg_dump", dsn, ["--format=custom", f"--snapshot={row[0]}", f"--file={part}"])
+        try:
+            _run("pg_dump", dsn, ["--format=custom", f"--snapshot={row[0]}", f"--file={part}"])
+        except CommandError:
+            part.unlink(missing_ok=True)  # what there is of it: the disk may be full of it
+            raise
         timescale = conn.execute(IS_TIMESCALE).fetchone() == (True,)
     manifest = {"rows": rows, "timescaledb": timescale}
     manifest_of(archive).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -61,10 +66,10 @@ def restore(dsn: str, archive: Path) -> dict[str, int]:
 
     Raises CommandError for a database with tables, and where a table has other rows than saved.
     """
-    try:
-        manifest = json.loads(manifest_of(archive).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{manifest_of(archive)}: expected the list of a backup") from error
+    manifest = _manifest(archive)
+    if not archive.is_file():
+        raise CommandError(f"{archive}: expected the archive of a backup, there is none")
+    schema_of("database.dsn", dsn)  # says what is wrong if nobody answers
     with closing(psycopg.connect(dsn, autocommit=True)) as conn:
         if conn.execute(TABLES).fetchone() is not None:
             raise CommandError("the database has tables: expected an empty one to restore into")
@@ -85,6 +90,24 @@ def restore(dsn: str, archive: Path) -> dict[str, int]:
             f"{name}: expected {manifest['rows'][name]} rows as saved, got {found.get(name)}"
         )
     return found
+
+
+def _manifest(archive: Path) -> dict[str, Any]:
+    """What a restore is checked against: the rows of every table, and of which flavour they are."""
+    listed = manifest_of(archive)
+    try:
+        manifest = json.loads(listed.read_text("utf-8"))
+        rows = {str(name): int(count) for name, count in manifest["rows"].items()}
+        return {"rows": rows, "timescaledb": bool(manifest["timescaledb"])}
+    except OSError as error:
+        raise CommandError(
+            f"{listed}: expected the list that `hanhtrinh backup` writes beside the archive: "
+            f"{error.strerror}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CommandError(
+            f"{listed}: expected the list of a backup, got something else"
+        ) from error
 
 
 def _make_roles(conn: psycopg.Connection) -> None:

@@ -55,7 +55,10 @@ class Verbs(TyperGroup):
 def _plain(error: BaseException) -> str:
     from rich.markup import escape  # noqa: PLC0415
 
-    return escape(str(error).strip() or type(error).__name__)
+    said = str(error).strip()
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        said = f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
+    return escape(said or type(error).__name__)
 
 
 app = typer.Typer(

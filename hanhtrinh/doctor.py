@@ -16,7 +16,7 @@ from typing import Final, Literal, LiteralString
 
 import psycopg
 
-from hanhtrinh import connections, sharding, wiring
+from hanhtrinh import connections, schema, sharding, wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 from hanhtrinh.settings.showing import masked_dsn
@@ -117,14 +117,16 @@ async def check_stream(settings: Settings) -> Finding:
 
 async def check_database(settings: Settings) -> list[Finding]:
     """Whether there is a database, at which schema, of which kind, and what time it has."""
-    dsn = wiring.dsn(settings)
     try:
+        dsn = wiring.dsn(settings)
         connection = await psycopg.AsyncConnection.connect(
             dsn, autocommit=True, connect_timeout=int(PATIENCE_S)
         )
-    except psycopg.Error as error:
+    except (psycopg.Error, CommandError) as error:
         lines = str(error).strip().splitlines()
-        found = f"{masked_dsn(dsn)}: {lines[0] if lines else type(error).__name__}"
+        found = lines[0] if lines else type(error).__name__
+        if isinstance(error, psycopg.Error):
+            found = f"{masked_dsn(dsn)}: {found}"
         needs = "needs the database"
         return [
             Finding("database", "wrong", found, "start it, or set database.dsn"),
@@ -146,9 +148,7 @@ async def _check_schema(connection: psycopg.AsyncConnection) -> Finding:
     if at == HEAD:
         return Finding("schema", "ok", f"at {HEAD}")
     found = f"at {at or 'none'}, expected {HEAD}"
-    known = at is None or str(at) < HEAD
-    advice = "run `hanhtrinh migrate`" if known else "run the newer hanhtrinh that migrated it"
-    return Finding("schema", "wrong", found, advice)
+    return Finding("schema", "wrong", found, schema.schema_advice(str(at) if at else None))
 
 
 async def _check_extension(connection: psycopg.AsyncConnection) -> Finding:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hanhtrinh import connections, sharding
+from hanhtrinh import connections, schema, sharding
 from hanhtrinh.errors import CommandError
 from hanhtrinh.settings import Settings
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from ingest.rejudge import Rejudged
     from ingest.release import Release
     from ingest.replay import ReplayOptions
+    from ingest.replay_columns import ColumnMap
     from mqtt.options import BrokerOptions
     from storage.access.audit import Act
     from storage.quarantine import Cleaned, Retention
@@ -42,8 +43,8 @@ def clock() -> int:
 
 
 def dsn(settings: Settings) -> str:
-    """The database's connection string, with its password."""
-    return settings.database.dsn.get_secret_value()
+    """The database's connection string, with its password. Raises CommandError if it is none."""
+    return schema.checked_dsn("database.dsn", settings.database.dsn.get_secret_value())
 
 
 def act_of_command(command: str, subject: str) -> "Act":
@@ -102,6 +103,16 @@ def profiles(settings: Settings) -> tuple["Profile", ...]:
         except (ProfileError, UnicodeDecodeError) as error:
             raise CommandError(f"{file}: {error}") from error
     return tuple(found)
+
+
+def vehicle_classes(settings: Settings) -> frozenset[str]:
+    """The classes of vehicles that the rule profiles name; zones may name others."""
+    from geofence.road_limits import ANY_CLASS  # noqa: PLC0415
+
+    found = profiles(settings)
+    named = {name for profile in found for name in profile.class_limits_kmh}
+    tables = (table for profile in found for table in profile.road_limits)
+    return frozenset(named | {name for table in tables for _, name in table.limits} - {ANY_CLASS})
 
 
 def region(settings: Settings) -> "Region":
@@ -165,14 +176,18 @@ async def clean_quarantine(settings: Settings) -> "Cleaned":
 def require_schema(settings: Settings, as_user: str | None = None) -> None:
     """Refuse a database that is not migrated to what this code needs.
 
-    as_user: the connection string to look with; None: the owner's.
+    as_user: the connection string of the API's user, to look with it; None: the owner's.
     """
-    from storage.migrations import HEAD, current  # noqa: PLC0415
+    from storage.migrations import HEAD  # noqa: PLC0415
 
-    found = current(as_user or dsn(settings))
+    if as_user is None:
+        found = schema.schema_of("database.dsn", dsn(settings))
+    else:
+        found = schema.schema_of("api.dsn", as_user)
     if found != HEAD:
+        advice = schema.schema_advice(found)
         raise CommandError(
-            f"the database is at schema {found or 'none'}, expected {HEAD}: run `hanhtrinh migrate`"
+            f"the database is at schema {found or 'none'}, expected {HEAD}: {advice}"
         )
 
 
@@ -291,7 +306,12 @@ def served(registry: Any, port: int | None) -> Iterator[None]:
         return
     from prometheus_client import start_http_server  # noqa: PLC0415
 
-    server, thread = start_http_server(port, "127.0.0.1", registry)
+    try:
+        server, thread = start_http_server(port, "127.0.0.1", registry)
+    except OSError as error:
+        raise CommandError(
+            f"metrics_port: cannot listen on 127.0.0.1 port {port}: {error.strerror}"
+        ) from error
     try:
         yield
     finally:
@@ -320,15 +340,14 @@ def simulator_broker(settings: Settings) -> "BrokerOptions":
 
 
 def replay_options(
-    settings: Settings, file: Path, columns: str, speedup: float | None
+    settings: Settings, file: Path, columns: "ColumnMap", speedup: float | None
 ) -> "ReplayOptions":
     """What is replayed, how fast, and to which broker."""
     from ingest.replay import ReplayOptions  # noqa: PLC0415
-    from ingest.replay_columns import ColumnMap  # noqa: PLC0415
 
     return ReplayOptions(
         file=file,
-        columns=ColumnMap.parse(columns),
+        columns=columns,
         broker=connections.broker_options(settings, connections.publisher_access(settings)),
         speedup=speedup,
     )

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from api.models.base import TEXT, Instant, Model, NextCursor
+from storage.access.people import USERNAME
 from storage.access.roles import ABILITIES, ROLES, Ability, Role
 
-USERNAME = r"^[a-z0-9][a-z0-9._@-]{1,63}$"
 ONE_PAGE = Annotated[None, Field(description="Always null: there is one page.")]
 RoleField = Annotated[Role, Field(description=f"One of {', '.join(ROLES)} (docs/access.md).")]
 Abilities = Annotated[

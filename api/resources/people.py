@@ -9,11 +9,11 @@ from psycopg import AsyncConnection
 
 from api.access import ROOT, Asked, closed_router
 from api.encoding import Listed, json_answer
-from api.models.access import USERNAME, MadePerson, NewPerson, People
+from api.models.access import MadePerson, NewPerson, People
 from api.openapi import problems
 from api.problems import Flaw, Problem
 from storage.access import passwords, people
-from storage.access.people import Person
+from storage.access.people import USERNAME, Person
 from storage.access.roles import Reach
 from storage.errors import AlreadyThereError, NotThereError, RegistryError
 from storage.reading import changes

@@ -1,13 +1,14 @@
 """Verbs about who may use the API: people, keys of programs, providers of devices."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.registry import in_transaction
-from hanhtrinh.commands.state import AsJson, stderr, write_json
+from hanhtrinh.commands.state import AsLines, stderr, write_json, write_table
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ def _role(role: str) -> "Role":
     if role not in ROLES:
         raise UsageError(f"--role: expected one of {', '.join(ROLES)}, got {role!r}")
     return role
+
+
+def _check_username(username: str) -> None:
+    from storage.access.people import USERNAME  # noqa: PLC0415
+
+    if not re.fullmatch(USERNAME, username):
+        raise UsageError(
+            "username: expected 2 to 64 small letters, digits and ._@-, a letter or digit first, "
+            f"got {username!r}"
+        )
 
 
 def _check_reach(
@@ -104,6 +115,7 @@ def create_user(
 
     kind = _role(role)
     _check_reach(kind, operator, province, provider)
+    _check_username(username)
     if identity_provider and password_stdin:
         raise UsageError("--identity-provider: expected without --password-stdin")
     password, kept = (
@@ -121,7 +133,7 @@ def create_user(
 
 
 @users.command("list")
-def list_users(context: typer.Context, as_json: AsJson = False) -> None:
+def list_users(context: typer.Context, as_json: AsLines = False) -> None:
     """Show who may come in, and as what."""
     from storage.access import people  # noqa: PLC0415
 
@@ -194,7 +206,9 @@ def create_key(
         list[str] | None,
         typer.Option(help="What it may do (read, write, ...); several; none: all its role may."),
     ] = None,
-    days: Annotated[float, typer.Option(min=0.001, max=366, help="When it ends.")] = 365,
+    days: Annotated[
+        float, typer.Option(min=0.001, max=366, callback=finite, help="When it ends.")
+    ] = 365,
 ) -> None:
     """Make a key and print it: it can never be read again."""
     from storage.access import keys as key_table  # noqa: PLC0415
@@ -222,7 +236,7 @@ def _scopes(given: list[str] | None) -> "list[Ability] | None":
 
 
 @keys.command("list")
-def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
+def list_keys(context: typer.Context, as_json: AsLines = False) -> None:
     """Show every key there ever was."""
     from storage.access import keys as key_table  # noqa: PLC0415
 
@@ -235,8 +249,11 @@ def revoke_key(
 ) -> None:
     """End a key now."""
     from storage.access import keys as key_table  # noqa: PLC0415
+    from storage.errors import NotThereError  # noqa: PLC0415
 
     async def work(conn: "AsyncConnection") -> bool:
+        if number not in {key.id for key in await key_table.keys(conn)}:
+            raise NotThereError(f"key {number}: expected a number of `hanhtrinh keys list`")
         return await key_table.revoke(conn, number)
 
     write_json({"key": number, "revoked": in_transaction(context, work, f"key {number}")})
@@ -264,9 +281,11 @@ def grant_key(
 def rotate_key(
     context: typer.Context,
     number: Annotated[int, typer.Argument(help="Its number.")],
-    days: Annotated[float, typer.Option(min=0.001, max=366, help="When the new one ends.")] = 365,
+    days: Annotated[
+        float, typer.Option(min=0.001, max=366, callback=finite, help="When the new one ends.")
+    ] = 365,
     keep_old_hours: Annotated[
-        float, typer.Option(min=0, max=8784, help="The old one goes on so long.")
+        float, typer.Option(min=0, max=8784, callback=finite, help="The old one goes on so long.")
     ] = 0,
 ) -> None:
     """Make another key in place of one in force, which may do the same; print it.
@@ -315,8 +334,10 @@ def _show(rows: list[Any], *, as_json: bool, empty: str) -> None:
     if not rows:
         stderr().print(empty)
         return
-    shown = Table(*(name.replace("_", " ") for name in rows[0].__struct_fields__))
-    for row in rows:
-        values = msgspec.structs.astuple(row)
-        shown.add_row(*("" if value is None else str(value) for value in values))
-    stderr().print(shown)
+    write_table(
+        [name.replace("_", " ") for name in rows[0].__struct_fields__],
+        [
+            ["" if value is None else str(value) for value in msgspec.structs.astuple(row)]
+            for row in rows
+        ],
+    )

@@ -8,7 +8,7 @@ import typer
 
 from hanhtrinh.commands.registry import in_transaction
 from hanhtrinh.commands.state import state_of, write_json
-from hanhtrinh.errors import UsageError
+from hanhtrinh.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -113,4 +113,7 @@ def _connection(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
         raise UsageError(f"--syslog: expected HOST:PORT, got {address!r}")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=10)
+    try:
+        return socket.create_connection((host.strip("[]"), int(port)), timeout=10)
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"--syslog: {address}: {error}") from error

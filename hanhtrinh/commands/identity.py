@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.registry import in_transaction
-from hanhtrinh.commands.state import AsJson, state_of, stderr, write_json
+from hanhtrinh.commands.state import AsLines, state_of, stderr, write_json, write_table
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def show_credentials(
     ident: Annotated[
         str | None, typer.Argument(help="One login, with all secrets that it ever had.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: AsLines = False,
 ) -> None:
     """Show who may log in, and since when and until when each secret works."""
     from storage import credentials  # noqa: PLC0415
@@ -43,17 +43,19 @@ def show_credentials(
             secrets = [_dated(secret._asdict()) for secret in login.secrets]
             write_json(login._asdict() | {"secrets": secrets})
         return
-    shown = Table("login", "kind", "client id", "secret", "made", "works until", "revoked")
+    rows = []
     for login in found:
+        who = (login.ident, login.kind, login.client_id)
         if not login.secrets:
-            shown.add_row(login.ident, login.kind, login.client_id, "none")
+            rows.append((*who, "none", "", "", ""))
         for secret in login.secrets:
             said = _dated(secret._asdict())
-            shown.add_row(
-                login.ident, login.kind, login.client_id,
-                said["id"], said["created_at"], said["valid_until"], said["revoked_at"],
-            )  # fmt: skip
-    stderr().print(shown if found else "nobody may log in")
+            times = (said["created_at"], said["valid_until"], said["revoked_at"])
+            rows.append((*who, said["id"], *times))
+    if not rows:
+        stderr().print("nobody may log in")
+        return
+    write_table(("login", "kind", "client id", "secret", "made", "works until", "revoked"), rows)
 
 
 @devices.command("rotate")
@@ -67,7 +69,10 @@ def rotate(
         str | None, typer.Option(help="Its MQTT client id, if that is not its name.")
     ] = None,
     keep_old_hours: Annotated[
-        float, typer.Option(min=0, help="For so long the secret before works, too.")
+        float,
+        typer.Option(
+            min=0, max=87_840, callback=finite, help="For so long the secret before works, too."
+        ),
     ] = 0.0,
     password_stdin: Annotated[
         bool, typer.Option(help="Take a password from standard input in place of a new secret.")

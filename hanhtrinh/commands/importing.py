@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.registry import in_transaction
 from hanhtrinh.commands.state import AsJson, state_of, write_json
 from hanhtrinh.errors import UsageError
@@ -58,8 +59,12 @@ def import_gtfs(
         ),
     ] = None,
     prefix: Annotated[str, typer.Option(help="Goes before every code.")] = "",
-    corridor_m: Annotated[float, typer.Option(help="How far off its path is off route.")] = 200.0,
-    terminal_m: Annotated[float, typer.Option(help="Radius around a route's ends.")] = 100.0,
+    corridor_m: Annotated[
+        float, typer.Option(callback=finite, help="How far off its path is off route.")
+    ] = 200.0,
+    terminal_m: Annotated[
+        float, typer.Option(callback=finite, help="Radius around a route's ends.")
+    ] = 100.0,
     local_times: Annotated[
         bool, typer.Option(help="Take times as local, whatever agency_timezone says.")
     ] = False,
@@ -253,8 +258,10 @@ def _import_table(
         problems.add(Problem(name, error.row, error.column, error.wrong))
         _finish({"rows": 0, "refused": True}, problems, dry_run, as_json)
         return
-    zone = ZoneInfo(state_of(context).settings.judge.timezone)
-    importing = TableImport(TABLES[what], table, name, zone, problems)
+    settings = state_of(context).settings
+    zone = ZoneInfo(settings.judge.timezone)
+    usual = {"vehicle_class": wiring.vehicle_classes(settings)} if what == "vehicles" else {}
+    importing = TableImport(TABLES[what], table, name, zone, problems, usual)
 
     async def work(connection: "AsyncConnection") -> dict[str, Any]:
         actor = wiring.act_of_command("registry_import", what).actor

@@ -1,6 +1,6 @@
 """The verbs that judge: files with no server, and what is stored once more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -66,6 +66,7 @@ def judge(
     from hanhtrinh.offline.writing import Output  # noqa: PLC0415
 
     out = Output(form, output)
+    _check_profiles(profile or ())
     settings = state_of(context).with_overrides(
         {"judge.profiles": tuple(profile) if profile else None, "judge.timezone": timezone}
     )
@@ -117,6 +118,15 @@ def rejudge(
 
         done = run(wiring.rejudge(settings, since_us, plates, reason, show))
     write_json(asdict(done))
+
+
+def _check_profiles(named: Sequence[str]) -> None:
+    from geofence.profile import SHIPPED  # noqa: PLC0415
+
+    for name in named:
+        if name not in SHIPPED and not Path(name).is_file():
+            expected = ", ".join(SHIPPED)
+            raise UsageError(f"--profile: expected one of {expected} or a TOML file, got {name!r}")
 
 
 def _options(settings: "Settings") -> "Options":

@@ -34,7 +34,11 @@ def decode(
     Exits with 0 if all was decoded, 1 if any payload, or part of one, was refused, 2 if the
     command was not understood.
     """
+    from devices.catalogue import CODECS  # noqa: PLC0415
     from hanhtrinh.decoding import Form, decoded_lines, payloads  # noqa: PLC0415
+
+    if codec not in CODECS:
+        raise UsageError(f"--codec: expected one of {', '.join(sorted(CODECS))}, got {codec!r}")
 
     given: dict[Form, bool] = {"hex": is_hex, "base64": is_base64, "text": is_text}
     forms = [name for name, is_given in given.items() if is_given]

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from hanhtrinh.commands.state import AsJson, run, state_of, stderr, write_json
+from hanhtrinh.commands.numbers import finite
+from hanhtrinh.commands.state import AsLines, run, state_of, stderr, write_json, write_table
 from hanhtrinh.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def show_quarantine(
     sender: Annotated[str | None, typer.Option(help="Only what this one sent.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     after: Annotated[int, typer.Option(min=0, help="Only ids greater than this.")] = 0,
-    as_json: AsJson = False,
+    as_json: AsLines = False,
 ) -> None:
     """List the messages that wait, oldest first."""
     from hanhtrinh import wiring  # noqa: PLC0415
@@ -32,6 +32,7 @@ def show_quarantine(
     from storage import quarantine as table  # noqa: PLC0415
 
     settings = state_of(context).settings
+    wiring.require_schema(settings)
 
     async def read() -> tuple[list[table.Waiting], list[table.ReasonCount]]:
         async with await database.connect(wiring.dsn(settings), name="hanhtrinh quarantine") as db:
@@ -43,17 +44,19 @@ def show_quarantine(
         for entry in waiting:
             write_json(_dated(entry._asdict()))
         return
-    shown = Table("id", "last seen", "topic", "bytes", "reason", "seen", "detail")
-    for entry in waiting:
-        when = _dated(entry._asdict())["last_seen"]
-        shown.add_row(
-            str(entry.id), when, entry.topic, str(entry.payload_bytes), entry.reason,
-            str(entry.seen), entry.detail,
-        )  # fmt: skip
-    console = stderr()
-    console.print(shown if waiting else "the quarantine is empty")
+    if waiting:
+        rows = [
+            (
+                str(entry.id), _dated(entry._asdict())["last_seen"], entry.topic,
+                str(entry.payload_bytes), entry.reason, str(entry.seen), entry.detail,
+            )
+            for entry in waiting
+        ]  # fmt: skip
+        write_table(("id", "last seen", "topic", "bytes", "reason", "seen", "detail"), rows)
+    else:
+        stderr().print("nothing of this kind waits" if counts else "the quarantine is empty")
     for count in counts:
-        console.print(f"{count.messages:,} messages: {count.reason} (seen {count.seen:,} times)")
+        stderr().print(f"{count.messages:,} messages: {count.reason} (seen {count.seen:,} times)")
 
 
 @quarantine.command("release")
@@ -71,6 +74,7 @@ def release_quarantine(
     if sum((by_group, bool(ids), everything)) != 1:
         raise UsageError("release: expected --reason and --sender (or one), or --id, or --all")
     settings = state_of(context).settings
+    wiring.require_schema(settings)
     with stderr().status("releasing") as status:
 
         def show(count: int) -> None:
@@ -90,10 +94,13 @@ def show_groups(
     reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
     sender: Annotated[str | None, typer.Option(help="Only what this one sent.")] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0, help="Only what arrived in the last so many.")
+        float | None,
+        typer.Option(
+            min=0, max=876_000, callback=finite, help="Only what arrived in the last so many."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
-    as_json: AsJson = False,
+    as_json: AsLines = False,
 ) -> None:
     """Count what arrived by reason and sender, kept or not, the most frequent first."""
     from hanhtrinh import wiring  # noqa: PLC0415
@@ -102,6 +109,7 @@ def show_groups(
     from storage.wire import BEGINNING_US  # noqa: PLC0415
 
     settings = state_of(context).settings
+    wiring.require_schema(settings)
     since = BEGINNING_US if hours is None else wiring.clock() - int(hours * table.HOUR_US)
 
     async def read() -> list[table.Group]:
@@ -109,17 +117,21 @@ def show_groups(
             return await table.groups(db, reason=reason, sender=sender, since=since, limit=limit)
 
     groups = run(read())
-    shown = Table("reason", "sender", "messages", "bytes", "kept", "waiting", "last seen")
-    for group in groups:
-        values = _dated(group._asdict(), ("first", "last"))
-        if as_json:
-            write_json(values)
-        shown.add_row(
+    if as_json:
+        for group in groups:
+            write_json(_dated(group._asdict(), ("first", "last")))
+        return
+    if not groups:
+        stderr().print("nothing arrived that could not be used")
+        return
+    rows = [
+        (
             group.reason, group.sender, f"{group.messages:,}", f"{group.payload_bytes:,}",
-            f"{group.kept:,}", f"{group.waiting:,}", values["last"],
-        )  # fmt: skip
-    if not as_json:
-        stderr().print(shown if groups else "nothing arrived that could not be used")
+            f"{group.kept:,}", f"{group.waiting:,}", _dated(group._asdict(), ("last",))["last"],
+        )
+        for group in groups
+    ]  # fmt: skip
+    write_table(("reason", "sender", "messages", "bytes", "kept", "waiting", "last seen"), rows)
 
 
 @quarantine.command("clean")
@@ -127,7 +139,9 @@ def clean_quarantine(context: typer.Context) -> None:
     """Delete what was kept for long enough, as the worker does every hour (quarantine.*_days)."""
     from hanhtrinh import wiring  # noqa: PLC0415
 
-    cleaned = run(wiring.clean_quarantine(state_of(context).settings))
+    settings = state_of(context).settings
+    wiring.require_schema(settings)
+    cleaned = run(wiring.clean_quarantine(settings))
     write_json(cleaned._asdict())
 
 

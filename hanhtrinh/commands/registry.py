@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from hanhtrinh.commands.state import run, state_of, write_json
-from hanhtrinh.errors import UsageError
+from hanhtrinh.commands.numbers import finite
+from hanhtrinh.commands.state import run, state_of, stderr, write_json
+from hanhtrinh.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -66,9 +67,9 @@ async def _operator(connection: "AsyncConnection", code: str, name: str | None) 
 
     try:
         return await registry.operator_id(connection, code)
-    except NotThereError:
+    except NotThereError as error:
         if name is None:
-            raise
+            raise CommandError(f"{error}; --operator-name NAME registers it") from error
         return await registry.add_operator(connection, code, name)
 
 
@@ -88,14 +89,20 @@ def add_vehicle(
         str, typer.Option(help="rigid, tractor_semi, rigid_trailer, bus or car.")
     ] = "rigid",
     speed_limit_kmh: Annotated[
-        float | None, typer.Option(help="Its own limit; else the profile's.")
+        float | None, typer.Option(callback=finite, help="Its own limit; else the profile's.")
     ] = None,
-    gross_kg: Annotated[float | None, typer.Option(help="Permitted gross mass.")] = None,
-    kerb_kg: Annotated[float | None, typer.Option(help="Kerb mass.")] = None,
-    cargo_kg: Annotated[float | None, typer.Option(help="Permitted cargo.")] = None,
+    gross_kg: Annotated[
+        float | None, typer.Option(callback=finite, help="Permitted gross mass.")
+    ] = None,
+    kerb_kg: Annotated[float | None, typer.Option(callback=finite, help="Kerb mass.")] = None,
+    cargo_kg: Annotated[
+        float | None, typer.Option(callback=finite, help="Permitted cargo.")
+    ] = None,
     axles: Annotated[int | None, typer.Option(help="Number of axles.")] = None,
 ) -> None:
     """Register a vehicle and the device that reports for it."""
+    from hanhtrinh import wiring  # noqa: PLC0415
+    from storage.bulk.importing import unusual  # noqa: PLC0415
     from storage.registry import records, registering  # noqa: PLC0415
 
     letters = _plain_plate(plate)
@@ -120,7 +127,11 @@ def add_vehicle(
         await registering.register(connection, [inside])
         return {"vehicle": vehicle_id, "plate": letters, "device": device}
 
-    write_json(in_transaction(context, work, f"vehicle {letters}"))
+    done = in_transaction(context, work, f"vehicle {letters}")
+    usual = wiring.vehicle_classes(state_of(context).settings)
+    if vehicle_class not in usual:
+        stderr().print(f"noted: --class: {unusual(vehicle_class, usual)}", markup=False)
+    write_json(done)
 
 
 def _plain_plate(plate: str) -> str:

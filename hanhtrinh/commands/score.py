@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hanhtrinh.commands.state import AsJson, run, state_of, stderr, write_json
+from hanhtrinh.commands.numbers import finite
+from hanhtrinh.commands.state import AsJson, run, state_of, stderr, write_json, write_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from simulators.scoring import KindScore, Spread, Violation
+    from simulators.scoring import Score, Spread, Violation
 
 MOST_SHOWN = 20
 """Violations that a person is shown of those that are wrong; --json has them all."""
@@ -24,6 +23,8 @@ def score(
         typer.Option(
             "--slack",
             min=0,
+            max=86_400,
+            callback=finite,
             help="Seconds that a match may lie outside; else its interval and 1 s.",
         ),
     ] = None,
@@ -35,13 +36,6 @@ def score(
 
     scored = run(score_truth(state_of(context).settings, truth, slack_s))
     result = scored.score
-    console = stderr()
-    console.print(_table(result.kinds))
-    for what, wrong in (("missed", result.missed), ("never planned", result.false)):
-        for each in wrong[:MOST_SHOWN]:
-            console.print(f"{what}: {_text(each)}", markup=False, soft_wrap=True)
-        if len(wrong) > MOST_SHOWN:
-            console.print(f"{what}: {len(wrong) - MOST_SHOWN:,} more")
     if as_json:
         write_json(
             {
@@ -52,27 +46,27 @@ def score(
                 "false": [_object(each) for each in result.false],
             }
         )
+    else:
+        _show(result)
     if not result.is_perfect:
         raise typer.Exit(1)
 
 
-def _table(kinds: "dict[str, KindScore]") -> "Table":
-    from rich.table import Column, Table  # noqa: PLC0415
-
-    table = Table(
-        *(Column("kind", no_wrap=True), "planned", "found", "recall", "precision"),
-        *("start error", "end error", "delay"),
-        caption="errors and delays: median / largest, seconds",
-        box=None,
-        pad_edge=False,
-    )
-    for kind, one in kinds.items():
-        table.add_row(
-            *(kind, f"{one.planned:,}", f"{one.found:,}", _share(one.recall)),
-            *(_share(one.precision), _spread(one.start_error)),
-            *(_spread(one.end_error), _spread(one.delay)),
-        )
-    return table
+def _show(result: "Score") -> None:
+    """The figures of every kind, then what was wrong."""
+    columns = ("kind", "planned", "found", "recall", "precision")
+    rows = [
+        (kind, f"{one.planned:,}", f"{one.found:,}", _share(one.recall), _share(one.precision),
+         _spread(one.start_error), _spread(one.end_error), _spread(one.delay))
+        for kind, one in result.kinds.items()
+    ]  # fmt: skip
+    write_table((*columns, "start error", "end error", "delay"), rows)
+    stderr().print("errors and delays: median / largest, seconds")
+    for what, wrong in (("missed", result.missed), ("never planned", result.false)):
+        for each in wrong[:MOST_SHOWN]:
+            typer.echo(f"{what}: {_text(each)}")
+        if len(wrong) > MOST_SHOWN:
+            typer.echo(f"{what}: {len(wrong) - MOST_SHOWN:,} more")
 
 
 def _share(share: float | None) -> str:

@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 
 
 def demo(
     context: typer.Context,
     duration_s: Annotated[
-        float | None, typer.Option("--duration", min=1, help="Seconds; else until Ctrl-C.")
+        float | None,
+        typer.Option("--duration", min=1, callback=finite, help="Seconds; else until Ctrl-C."),
     ] = None,
     vehicles: Annotated[int, typer.Option(min=50, max=20_000, help="Size of the fleet.")] = 500,
     data_folder: Annotated[
@@ -64,7 +66,10 @@ def stream(
         int | None, typer.Option(min=1, max=1024, help="As many; else jetstream.partitions.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for the server and its first MQTT client.")
+        float,
+        typer.Option(
+            min=0, callback=finite, help="Seconds to wait for the server and its first MQTT client."
+        ),
     ] = 0.0,
 ) -> None:
     """Make the JetStream stream that workers share, or change it; doing so again does nothing."""
@@ -164,12 +169,12 @@ def gateway(
 
 def migrate(context: typer.Context) -> None:
     """Bring the database to the schema that this version needs."""
-    from hanhtrinh import api_service, wiring  # noqa: PLC0415
-    from storage.migrations import HEAD, current, upgrade  # noqa: PLC0415
+    from hanhtrinh import api_service, schema, wiring  # noqa: PLC0415
+    from storage.migrations import HEAD, upgrade  # noqa: PLC0415
 
     settings = state_of(context).settings
     dsn = wiring.dsn(settings)
-    before = current(dsn)
+    before = schema.schema_of("database.dsn", dsn)
     with stderr().status("migrating the database"):
         upgrade(dsn)
         api_service.make_api_login(settings)

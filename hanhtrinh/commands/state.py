@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from hanhtrinh.errors import UsageError
+
 if TYPE_CHECKING:  # a third of a second, which --help need not wait for
     from hanhtrinh.settings import Loaded, Settings
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, not a table.")]
+AsLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, not a table.")]
 
 
 @dataclass
@@ -38,10 +41,19 @@ class State:
         return self.loaded.settings
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "Settings":
-        """The settings with what this command's options say; None says nothing."""
-        from hanhtrinh.settings import load  # noqa: PLC0415
+        """The settings with what this command's options say; None says nothing.
 
-        return load(self.config, overrides=overrides).settings
+        Raises SettingsError, and UsageError where it is the options that are wrong.
+        """
+        from hanhtrinh.settings import SettingsError, load  # noqa: PLC0415
+
+        alone = self.settings  # what file and environment say is right by itself
+        if all(value is None for value in overrides.values()):
+            return alone
+        try:
+            return load(self.config, overrides=overrides).settings
+        except SettingsError as error:
+            raise UsageError(str(error)) from None
 
 
 def state_of(context: typer.Context) -> State:
@@ -54,6 +66,30 @@ def state_of(context: typer.Context) -> State:
 def stderr() -> Console:
     """For people: progress, hints, summaries. Never mixed into data."""
     return Console(stderr=True, highlight=False)
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows on standard output: drawn on a terminal, else in plain columns, neither cut nor wrapped.
+
+    What devices and people have named themselves may look like markup: nothing in a cell is any.
+    """
+    console = Console(highlight=False)
+    if console.is_terminal:
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        drawn = Table()
+        for name in columns:  # an ident that is cut is of no use to anybody
+            drawn.add_column(name, overflow="fold")
+        for row in rows:
+            drawn.add_row(*map(Text, row))
+        console.print(drawn)
+        return
+    lines = [[" ".join(cell.split()) for cell in line] for line in (columns, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
 def write_json(value: object) -> None:

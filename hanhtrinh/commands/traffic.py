@@ -1,11 +1,14 @@
 """Verbs that publish to the broker: simulate and replay."""
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.state import run, state_of, stderr, write_json
 from hanhtrinh.errors import UsageError
 
@@ -22,7 +25,8 @@ def simulate(
     codec: Annotated[str, typer.Option(help='One that has an encoder, or "mix": all.')] = "json",
     seed: Annotated[int, typer.Option(help="The same seed drives the same journeys.")] = 1,
     duration_s: Annotated[
-        float | None, typer.Option("--duration", min=0, help="Seconds; else until Ctrl-C.")
+        float | None,
+        typer.Option("--duration", min=0, callback=finite, help="Seconds; else until Ctrl-C."),
     ] = None,
     backlog: Annotated[
         str | None,
@@ -112,12 +116,15 @@ def replay(
 ) -> None:
     """Publish recorded positions over MQTT as if the vehicles sent them."""
     from hanhtrinh import wiring  # noqa: PLC0415
+    from hanhtrinh.offline.fixes import parse_map  # noqa: PLC0415
     from ingest.replay import ReplayReport  # noqa: PLC0415
     from ingest.replay import replay as publish  # noqa: PLC0415
 
-    options = wiring.replay_options(state_of(context).settings, file, columns, _speedup(speedup))
+    options = wiring.replay_options(
+        state_of(context).settings, file, parse_map(columns), _speedup(speedup)
+    )
     console = stderr()
-    with console.status(f"replaying {file}") as status:
+    with console.status(escape(f"replaying {file}")) as status:
 
         def show(report: ReplayReport) -> None:
             status.update(f"{report.messages:,} messages acknowledged")
@@ -163,6 +170,9 @@ def _speedup(text: str) -> float | None:
     if text == "max":
         return None
     try:
-        return float(text)
+        times = float(text)
     except ValueError:
-        raise UsageError(f"--speedup: expected a number or max, got {text!r}") from None
+        times = 0.0
+    if not 0 < times < math.inf:
+        raise UsageError(f"--speedup: expected a number over 0 or max, got {text!r}")
+    return times

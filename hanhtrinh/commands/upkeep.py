@@ -4,13 +4,17 @@ from typing import Annotated
 
 import typer
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.state import run, state_of, write_json
 
 
 def upkeep(
     context: typer.Context,
     every_s: Annotated[
-        float | None, typer.Option("--every", min=1, help="Seconds between rounds; else one.")
+        float | None,
+        typer.Option(
+            "--every", min=1, max=86_400, callback=finite, help="Seconds between rounds; else one."
+        ),
     ] = None,
 ) -> None:
     """Roll up hours, compress old fixes, delete what was kept for long enough (upkeep.*)."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hanhtrinh.commands.numbers import finite
 from hanhtrinh.commands.state import AsJson, run, state_of, stderr, write_json
 from hanhtrinh.errors import UsageError
 
@@ -26,7 +27,10 @@ def top(
     auth: Annotated[Urls, typer.Option(help="URL of the metrics of `hanhtrinh auth`.")] = None,
     upkeep: Annotated[Urls, typer.Option(help="URL of the metrics of `hanhtrinh upkeep`.")] = None,
     interval_s: Annotated[
-        float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between readings.")
+        float,
+        typer.Option(
+            "--interval", min=0.1, max=3600, callback=finite, help="Seconds between readings."
+        ),
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Show one interval, then end.")] = False,
     as_json: AsJson = False,

@@ -28,6 +28,7 @@ NOT_SETTINGS: Final = frozenset(
         CONFIG_VARIABLE,  # where the file is
         PREFIX + "DATA",  # real data for tests
         PREFIX + "TEST_DSN",  # a database server for tests
+        PREFIX + "TEST_DEEP",  # more of the same for a test of the API
     }
 )
 DEFAULT: Final = "default"
@@ -206,5 +207,8 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> Iterator[s
         name = ".".join(path) or ".".join(str(part) for part in problem["loc"])
         what = problem["msg"].removeprefix("Value error, ")
         what = what[:1].lower() + what[1:]
-        given = "" if name in secrets or not path else f", got {problem['input']!r}"
+        if problem["type"] == "too_short" and name in secrets:
+            what = f"expected at least {problem['ctx']['min_length']} letters"
+        is_said = name in secrets or not path or ", got " in what
+        given = "" if is_said else f", got {problem['input']!r}"
         yield f"{name} ({origins.get(name, 'several')}): {what}{given}"

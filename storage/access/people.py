@@ -1,7 +1,7 @@
 """People: made, let in or not, their passwords; and providers, who have people and devices."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from psycopg import AsyncConnection
@@ -14,6 +14,9 @@ from storage.reading.loading import rows_of
 from storage.registry.refusals import change
 
 SQL = queries("people")
+
+USERNAME: Final = r"^[a-z0-9][a-z0-9._@-]{1,63}$"
+"""What the database takes as a username."""
 
 
 class NewPerson(NamedTuple):

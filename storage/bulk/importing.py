@@ -65,6 +65,7 @@ class TableImport:
     """One table on its way into the registry.
 
     file: what messages call it. Problems are added to `problems`, in order of rows at the end.
+    usual: by field, the texts that something goes by; others are noted, for they may be misspelt.
     """
 
     kind: TableKind
@@ -72,6 +73,7 @@ class TableImport:
     file: str
     zone: ZoneInfo
     problems: Problems
+    usual: Mapping[str, frozenset[str]] = field(default_factory=dict)
     outcome: Outcome = field(default_factory=Outcome)
     _columns: dict[str, Found] = field(default_factory=dict)
     _wrong: list[Problem] = field(default_factory=list)
@@ -149,6 +151,8 @@ class TableImport:
             if found.factor != 1.0:
                 value = round(value * found.factor, 6)
             given.said[name] = value
+            if name in self.usual and value not in self.usual[name]:
+                self._note(row.number, found.at, unusual(cell, self.usual[name]))
         for name in self.kind.key:
             if name in given.cleared:
                 self._report(row.number, self._columns[name].at, "expected a value, got nothing")
@@ -259,9 +263,17 @@ class TableImport:
                 got = "nothing" if cell == "" else shown(cell)
                 self._report(row.number, found.at, f"expected {flaw.expected}, got {got}")
 
+    def _note(self, row: int, at: int, said: str) -> None:
+        self.problems.add(Problem(self.file, row, self.table.column(at), said, "noted"))
+
     def _report(self, row: int, at: int | None, said: str) -> None:
         column = "" if at is None else self.table.column(at)
         self._wrong.append(Problem(self.file, row, column, said))
+
+
+def unusual(value: object, usual: frozenset[str]) -> str:
+    """What is said of a text that nothing goes by."""
+    return f"nothing goes by {value!r}, but by {', '.join(sorted(usual))}"
 
 
 def _name(kind: TableKind, said: Mapping[str, Any]) -> tuple[Any, ...]:

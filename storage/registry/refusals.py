@@ -54,6 +54,12 @@ async def change(conn: AsyncConnection[Any], what: str) -> AsyncIterator[None]:
     except ForeignKeyViolation as error:
         raise NotThereError(f"{what}: {error.diag.message_detail}") from error
     except CheckViolation as error:
-        raise RegistryError(
-            f"{what}: refused by {error.diag.constraint_name}: {error.diag.message_detail}"
-        ) from error
+        raise RegistryError(f"{what}: {_words(error)}") from error
+
+
+def _words(error: CheckViolation) -> str:
+    """What a trigger of ours says, or a table's own check; of that without the row."""
+    name = error.diag.constraint_name or ""
+    if name in (error.diag.message_primary or ""):
+        return f"refused by {name}"  # the detail is the whole row: digests of secrets are in some
+    return f"refused by {name}: {error.diag.message_detail}"

@@ -6,16 +6,34 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from fastapi.exceptions import RequestValidationError
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from structlog.testing import capture_logs
 
 from api.cursors import MOST_INSTANT_US, encode_cursor
 from api.options import ApiOptions
-from api.problems import CODES, problem_of_database, problem_response
+from api.problems import CODES, problem_of_database, problem_of_validation, problem_response
 from tests.api.server import Client, running
 from tests.api.world import build
 
 WINDOW = {"from": "2026-05-04T08:00:00Z", "to": "2026-05-04T09:00:00Z"}
+
+
+def test_a_name_that_is_not_there_and_a_value_that_is_missing_are_said_in_plain_words():
+    errors = [
+        {"type": "extra_forbidden", "loc": ("query", "vehcile"), "msg": "Extra inputs are ..."},
+        {"type": "missing", "loc": ("body", "code"), "msg": "Field required"},
+        {
+            "type": "int_parsing",
+            "loc": ("query", "limit"),
+            "msg": "Input should be a valid integer",
+        },
+    ]
+    said = problem_of_validation(RequestValidationError(errors))
+    assert said.detail == (
+        "query.vehcile: expected nothing of this name; body.code: expected a value, got none; "
+        "query.limit: expected a valid integer"
+    )
 
 
 @pytest.mark.parametrize(

@@ -87,20 +87,44 @@ def test_no_secret_stands_in_a_file():
     assert "PRIVATE KEY" not in tracked
 
 
+SECRETS = {
+    "migrate": {"DATABASE__DSN", "API__DSN"}, "worker": {"DATABASE__DSN", "BROKER__PASSWORD"},
+    "api": {"API__DSN", "API__SECRET"}, "upkeep": {"DATABASE__DSN"},
+    "gateway": {"PUBLISHER__PASSWORD"},
+    "auth": {"DATABASE__DSN", "AUTH__PASSWORD", "AUTH__ISSUER_SEED"},
+    "bridge": {"BRIDGE__PASSWORD", "BRIDGE__AMQP_URL"}, "devices": {"DATABASE__DSN"},
+    "stream": {"JETSTREAM__PASSWORD"},
+}  # fmt: skip
+"""What each part needs, and is given."""
+
+
 def test_each_part_is_given_its_own_secrets_and_no_others():
-    allowed = {
-        "migrate": {"DATABASE__DSN", "API__DSN"}, "worker": {"DATABASE__DSN", "BROKER__PASSWORD"},
-        "api": {"API__DSN", "API__SECRET"}, "upkeep": {"DATABASE__DSN"},
-        "gateway": {"PUBLISHER__PASSWORD"},
-        "auth": {"DATABASE__DSN", "AUTH__PASSWORD", "AUTH__ISSUER_SEED"},
-        "bridge": {"BRIDGE__PASSWORD", "BRIDGE__AMQP_URL"}, "devices": {"DATABASE__DSN"},
-        "stream": {"JETSTREAM__PASSWORD"},
-    }  # fmt: skip
-    worker = {frozenset(allowed["worker"]), frozenset({"DATABASE__DSN", "JETSTREAM__PASSWORD"})}
+    worker = {frozenset(SECRETS["worker"]), frozenset({"DATABASE__DSN", "JETSTREAM__PASSWORD"})}
     secret = {row.variable.removeprefix("HANHTRINH_") for row in rows() if row.is_secret}
     for part in chain(compose_parts(), kubernetes_parts()):
         named = {name.removeprefix("HANHTRINH_") for name in part.given} & secret
         if part.command[0] == "worker":  # one of two ways for its messages, or (Kubernetes) either
             assert named in worker or named == set.union(*map(set, worker)), part.where
         else:
-            assert named == allowed[part.command[0]], part.where
+            assert named == SECRETS[part.command[0]], part.where
+
+
+def test_the_page_names_the_secrets_of_each_part():
+    _, _, section = (DEPLOY / "README.md").read_text("utf-8").partition("## Secrets of each part")
+    rows = [line.split("|")[1:3] for line in section.split("\n## ")[0].splitlines() if "`" in line]
+    named = {
+        part: set(re.findall(r"`HANHTRINH_([A-Z_]+)`", variables.partition("(")[0]))
+        for parts, variables in (row for row in rows if len(row) == 2)
+        for part in re.findall(r"`(\w+)`", parts)
+    }
+    assert named == SECRETS
+
+
+def test_a_part_has_its_metrics_at_the_same_port_wherever_it_runs(parts):
+    """So that one configuration of Prometheus serves all of them."""
+    example = load(DEPLOY / "hanhtrinh.toml", environment={}).settings
+    ports = {row.variable: row.value_in(example) for row in rows() if "metrics_port" in row.name}
+    for part in parts:
+        for name in ports.keys() & part.written.keys():
+            if part.where != "compose.yaml (nats,shards): worker-1":  # the second of a machine
+                assert int(part.written[name]) == ports[name], part.where

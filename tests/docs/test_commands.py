@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from hanhtrinh.cli import app
-from tests.docs.pages import PAGES, name_of, text_of
+from tests.docs.pages import PAGES, ROOT, name_of, text_of
 
 PROGRAM = typer.main.get_command(app)
 SHOWN = [
@@ -36,3 +36,10 @@ def test_a_command_of_the_documents_exists(line):
     known = {option for parameter in command.params for option in parameter.opts}
     asked = {word.split("=")[0] for word in words if re.match(r"--[a-z]", word)}
     assert asked - known == set()
+
+
+def test_every_command_has_a_row_in_the_table_of_all_commands():
+    _, _, section = text_of(ROOT / "docs" / "operations.md").partition("## All commands")
+    rows = "".join(re.findall(r"^\|.*", section.partition("## ")[0], flags=re.MULTILINE))
+    named = set(re.findall(r"`hanhtrinh ([a-z-]+)", rows))
+    assert {*PROGRAM.commands} - named == set()  # type: ignore[attr-defined]

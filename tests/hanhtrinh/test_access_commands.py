@@ -143,3 +143,10 @@ def test_users_keys_and_providers_are_made_listed_and_ended(database):
     assert factor.data == {"username": "the-operator", "ended": False}
     ended = [hanhtrinh("keys", "revoke", str(listed["id"]), settings=settings) for _ in range(2)]
     assert [one.data["revoked"] for one in ended] == [True, False]
+    unknown = hanhtrinh("keys", "revoke", "99", settings=settings)
+    assert (unknown.returncode, "key 99: expected a number" in unknown.stderr) == (1, True)
+    taken = hanhtrinh("users", "create", "the-operator", "--role", "reader", settings=settings)
+    assert (taken.returncode, "argon2" in taken.stderr) == (1, False)
+    header, *lines = hanhtrinh("users", "list", settings=settings).stdout.splitlines()
+    assert header.split()[:3] == ["username", "name", "role"]
+    assert {line.split()[0] for line in lines} == {"the-inspector", "the-operator", "the-provider"}

@@ -1,11 +1,14 @@
 """The command line: its exit codes, its messages, and the verbs that need no server."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from hanhtrinh.cli import app
@@ -15,6 +18,7 @@ VERBS = (
     "doctor", "warm", "quarantine", "vehicles", "devices", "users", "keys",
     "providers", "audit", "auth", "score",
     "top", "bridge", "gateway", "upkeep", "backup", "restore",
+    "stream", "registry", "zones", "roads",
 )  # fmt: skip
 NOWHERE = {
     "HANHTRINH_BROKER__HOST": "127.0.0.1",
@@ -55,9 +59,17 @@ def test_every_verb_explains_itself(cli, verb):
         ("rejudge", "--since", "yesterday"),
         ("rejudge", "--since", "2026-11-01T00:00:00"),
         ("decode", "--codec", "json", "--hex", "--text"),
+        ("decode", "--codec", "no-such-codec"),
+        ("judge", "--fixes", "f.csv", "--profile", "no-such-profile"),
+        ("judge", "--fixes", "f.csv", "--timezone", "Mars"),
+        ("replay", "f.csv", "--map", "vehicle"),
         ("replay", "file.csv"),
         ("replay", "file.csv", "--map", "x", "--speedup", "fast"),
+        ("replay", "file.csv", "--map", "x", "--speedup", "0"),
+        ("replay", "file.csv", "--map", "x", "--speedup", "inf"),
         ("api", "--port", "http"),
+        ("api", "--port", "99999"),
+        ("gateway", "--listen", "gt06 5023"),
         ("quarantine", "release"),
         ("quarantine", "release", "--all", "--id", "1"),
         ("keys", "create", "--name", "a", "--role", "king"),
@@ -65,6 +77,7 @@ def test_every_verb_explains_itself(cli, verb):
         ("keys", "create", "--name", "a", "--scope", "everything"),
         ("users", "create", "an", "--role", "reader", "--provider", "p"),
         ("users", "create", "an", "--role", "operator", "--province", "p"),
+        ("users", "create", "An Binh", "--role", "reader"),
         ("audit", "verify", "--anchor", "x"),
         ("audit", "export", "--format", "pdf"),
         ("audit", "remove", "--until", "x"),
@@ -73,6 +86,36 @@ def test_every_verb_explains_itself(cli, verb):
 )
 def test_wrong_use_exits_with_2(cli, arguments):
     assert cli(*arguments, env=NOWHERE).exit_code == 2
+
+
+def commands(command, *words):
+    """Every command that does something, with the words that lead to it."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *words, name)
+    if not hasattr(command, "commands"):
+        yield words, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+NUMBERS = [
+    (words, parameter.opts[-1])
+    for words, command in COMMANDS.items()
+    for parameter in command.params
+    if get_type_hints(command.callback).get(parameter.name) in {float, float | None}
+]
+
+
+def test_there_are_options_that_take_numbers():
+    assert len(NUMBERS) >= 15
+    assert (("quarantine", "groups"), "--hours") in NUMBERS
+
+
+@pytest.mark.parametrize(("words", "option"), NUMBERS)
+def test_what_is_no_number_is_refused_by_the_name_of_its_option(cli, words, option):
+    for number in ("nan", "inf", "-inf", "some"):
+        said = cli(*words, f"{option}={number}", env=NOWHERE)
+        assert said.exit_code == 2
+        assert option in said.stderr
 
 
 @pytest.mark.parametrize(
@@ -84,11 +127,12 @@ def test_wrong_use_exits_with_2(cli, arguments):
         ("upkeep",),
         ("simulate", "--duration", "1"),
         ("replay", "nowhere.csv", "--map", "vehicle=v,time=t,lat=a,lon=o"),
-        ("decode", "--codec", "no-such-codec"),
         ("decode", "--codec", "json", "nowhere.json"),
         ("judge", "--fixes", "nowhere.csv"),
         ("doctor",),
         ("quarantine", "list"),
+        ("quarantine", "clean"),
+        ("restore", "nowhere.dump"),
         ("keys", "create", "--name", "a"),
         ("--config", "nowhere.toml", "doctor"),
     ],
@@ -100,6 +144,71 @@ def test_what_cannot_be_done_exits_with_1_and_one_message_without_a_traceback(cl
     assert "s3cret" not in said.output
     if arguments != ("doctor",):
         assert said.stderr.startswith("hanhtrinh: ") or "hanhtrinh: " in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "setting", "dsn"),
+    [
+        (("users", "list"), "database.dsn", "mysql://u:s3cret@host/db"),
+        (("users", "list"), "database.dsn", "postgresql://u:s3cret@host:port/db"),
+        (("users", "list"), "database.dsn", NOWHERE["HANHTRINH_DATABASE__DSN"]),
+        (("migrate",), "database.dsn", NOWHERE["HANHTRINH_DATABASE__DSN"]),
+        (("api",), "api.dsn", "s3cret"),
+        (("api",), "api.dsn", NOWHERE["HANHTRINH_DATABASE__DSN"]),
+        (("doctor",), "database.dsn", "mysql://u:s3cret@host/db"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_by_its_setting(cli, arguments, setting, dsn):
+    variable = f"HANHTRINH_{setting.replace('.', '__').upper()}"
+    said = cli(*arguments, env=NOWHERE | {variable: dsn})
+    assert said.exit_code == 1
+    assert f"{setting}: " in said.output
+    assert "s3cret" not in said.output
+
+
+def test_files_that_are_not_there_are_named_in_plain_words(cli):
+    for arguments in (
+        ("registry", "import", "vehicles"), ("decode", "--codec", "json"), ("score",),
+    ):  # fmt: skip
+        said = cli(*arguments, "nowhere[/b].csv", env=NOWHERE)
+        assert said.exit_code == 1
+        assert said.stderr == "hanhtrinh: nowhere[/b].csv: no such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "what"),
+    [
+        (None, "expected the list that `hanhtrinh backup` writes beside the archive"),
+        ("[]", "expected the list of a backup, got something else"),
+        ("\0", "expected the list of a backup, got something else"),
+        ('{"rows": {"fixes": "many"}, "timescaledb": false}', "got something else"),
+        ('{"rows": {"fixes": 1}, "timescaledb": false}', "expected the archive of a backup"),
+    ],
+)
+def test_what_is_no_backup_is_refused_before_the_database_is_touched(cli, manifest, what):
+    if manifest is not None:
+        Path("nightly.dump.json").write_text(manifest)
+    said = cli("restore", "nightly.dump", env=NOWHERE)
+    assert said.exit_code == 1
+    assert "hanhtrinh: nightly.dump" in said.stderr
+    assert what in said.stderr
+
+
+def test_a_port_for_metrics_that_somebody_has_is_named(cli):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = cli(
+            "bridge",
+            env={"HANHTRINH_BRIDGE__PROVIDERS": "a", "HANHTRINH_BRIDGE__METRICS_PORT": port},
+        )
+    assert said.exit_code == 1
+    assert f"metrics_port: cannot listen on 127.0.0.1 port {port}: " in said.stderr
+
+
+def test_a_collector_that_does_not_listen_is_named(cli):
+    said = cli("audit", "export", "--syslog", "127.0.0.1:1", env=NOWHERE)
+    assert said.exit_code == 1
+    assert "--syslog: 127.0.0.1:1: " in said.stderr
 
 
 def test_an_unknown_setting_stops_the_start(cli):

@@ -55,7 +55,13 @@ def test_migrating_twice_says_that_there_is_nothing_to_do(empty_database):
 def test_a_device_is_registered_once(database):
     settings = {"HANHTRINH_DATABASE__DSN": database}
     arguments = ("vehicles", "add", "--plate", "29C12345", "--operator", "one")
-    first = hanhtrinh(*arguments, "--device", "1", "--operator-name", "One", settings=settings)
+    nobody = hanhtrinh(*arguments, "--device", "1", settings=settings)
+    assert (nobody.returncode, "--operator-name" in nobody.stderr) == (1, True)
+    first = hanhtrinh(
+        *arguments, "--device", "1", "--operator-name", "One", "--class", "lorry",
+        settings=settings,
+    )  # fmt: skip
+    assert "noted: --class: nothing goes by 'lorry', but by " in first.stderr
     again = hanhtrinh(*arguments, "--device", "1", settings=settings)
     assert (first.returncode, again.returncode) == (0, 1)
     assert "hanhtrinh: " in again.stderr

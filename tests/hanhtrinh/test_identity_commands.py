@@ -51,10 +51,10 @@ def test_a_secret_is_shown_once_and_its_life_whenever_asked(settings):
     [login] = shown.lines
     assert [bool(one["valid_until"]) for one in login["secrets"]] == [True, False]
     assert secret not in shown.stdout
-    assert IMEI in hanhtrinh("devices", "credentials", settings=settings).stderr
+    assert IMEI in hanhtrinh("devices", "credentials", settings=settings).stdout
     ended = [hanhtrinh("devices", "revoke", IMEI, settings=settings) for _ in range(2)]
     assert [done.data["revoked"] for done in ended] == [2, 0]
-    assert "none" in hanhtrinh("devices", "credentials", settings=settings).stderr
+    assert "none" in hanhtrinh("devices", "credentials", settings=settings).stdout
     [login] = hanhtrinh("devices", "credentials", IMEI, "--json", settings=settings).lines
     assert all(one["revoked_at"] for one in login["secrets"])
 

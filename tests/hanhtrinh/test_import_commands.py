@@ -207,6 +207,17 @@ def test_a_table_with_an_error_is_refused_by_row_and_column(command, database, t
     assert connected(database, lambda conn: rows(conn, "SELECT code FROM operators")) == []
 
 
+def test_a_class_that_no_profile_names_is_noted_and_written(command, database, tmp_path):
+    owners, file = tmp_path / "operators.csv", tmp_path / "vehicles.csv"
+    owners.write_text("code,name\none,One\n")
+    assert command("registry", "import", "operators", owners)[0] == 0
+    file.write_text("plate,operator,class\n29C11111,one,bus\n29C22222,one,lorry\n")
+    code, said, told = command("registry", "import", "vehicles", file)
+    assert (code, said["written"], said["problems"]) == (0, True, {"noted": 1})
+    (line,) = told
+    assert line.startswith(f"noted: {file}: row 3, column C (class): nothing goes by 'lorry'")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

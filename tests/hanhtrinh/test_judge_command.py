@@ -245,7 +245,7 @@ def test_nothing_is_written_for_a_wrong_file(tmp_path):
         (("--format", "parquet"), 2, "expected a file to write to"),
         (("--map", "vehicle"), 2, "--map: 'vehicle': expected name=column"),
         (("-o", "nowhere/out.jsonl"), 1, "expected a file in a folder that exists"),
-        (("--profile", "none"), 1, "expected one of qcvn31, tt09 or a TOML file"),
+        (("--profile", "none"), 2, "expected one of qcvn31, tt09 or a TOML file"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_read(tmp_path, options, code, says):

@@ -85,12 +85,24 @@ def test_unknown_keys_of_the_file_are_refused_with_its_name(here, text):
         ("HANHTRINH_JUDGE__WEST", "120", "judge"),
         ("HANHTRINH_JUDGE__WEST", "120", "expected west < east"),
         ("HANHTRINH_INGEST__TOPICS", "{", "HANHTRINH_INGEST__TOPICS: expected a JSON object"),
+        ("HANHTRINH_API__STATEMENT_TIMEOUT_S", "inf", "finite number, got 'inf'"),
+        ("HANHTRINH_API__SECRET", "short", "HANHTRINH_API__SECRET): expected at least 32 letters"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_where_it_came_from(here, variable, value, says):
     with pytest.raises(SettingsError) as refused:
         load(environment={variable: value})
     assert says in str(refused.value)
+
+
+def test_a_value_that_a_message_names_is_not_named_twice(here):
+    with pytest.raises(SettingsError) as refused:
+        load(environment={"HANHTRINH_GATEWAY__LISTENERS": "gt06 5023"})
+    assert str(refused.value).count("got 'gt06 5023'") == 1
+
+
+def test_a_variable_for_tests_is_no_setting_and_refused_by_none(here):
+    assert load(environment={"HANHTRINH_TEST_DEEP": "1"}).settings == load(environment={}).settings
 
 
 @pytest.mark.parametrize(
