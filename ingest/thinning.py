@@ -18,8 +18,8 @@ SPAN_US: Final = 2 * DAY_US
 """What is looked at at once."""
 
 TURNS: Final = 200
-"""After so many hours the past begins anew: 400 days, more than fixes are kept. A mark that was just
-missed is met 205 hours later, for it has grown older meanwhile."""
+"""After so many hours the past begins anew: 400 days, more than fixes are kept. A mark that was
+just missed is met 205 hours later, for it has grown older meanwhile."""
 
 
 def spans(now_us: int) -> tuple[tuple[int, int], tuple[int, int]]:
