@@ -174,7 +174,7 @@ def test_what_hangs_on_fixes_goes_with_them_and_no_hour_before(database):
             await progress.add_marks(conn, batch.vehicle, batch.time, batch.time)
         await violations.write(conn, [found(stays, stays)])
         told = []
-        for hours in (6, 30):  # of the second day six are over, then all
+        for hours in (5, 30):  # of the second day five are over, then all
             await upkeep.keep(conn, KEEPING, NOW_US + hours * HOUR_US)
             told.append(await left(conn))
         return told
