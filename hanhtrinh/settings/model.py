@@ -136,7 +136,9 @@ class Ingest(Section):
         ge=1,
         le=65_535,
     )
-    window_mib: int = setting(256, "and their payloads together", unit="MiB", ge=16, le=65_536)
+    window_mib: int = setting(
+        256, "and their payloads and topics together", unit="MiB", ge=16, le=65_536
+    )
     source: Literal["mqtt", "jetstream"] = setting(
         "mqtt",
         "mqtt: a session of the worker's own, with any broker; jetstream: partitions of a stream "
