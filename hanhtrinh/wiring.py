@@ -260,6 +260,7 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
             for server in settings.broker.servers
         ),
         window_messages=bridge.window_messages,
+        window_bytes=bridge.window_mib << 20,
         body_bytes=bridge.body_mib << 20,
     )
 
