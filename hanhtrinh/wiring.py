@@ -207,7 +207,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     own = sharding.shards(settings)
     options = WorkerOptions(dsn(settings), own.held, settings.ingest.standby, retention(settings))
     pipeline = Pipeline(
-        judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings), LateRoom()
+        judging_options(settings),
+        TopicRouter(settings.ingest.topics),
+        limits(settings),
+        LateRoom(),
+        settings.ingest.new_drivers,
     )
     source: MqttSource | JetStreamSource
     if settings.ingest.source == "mqtt":

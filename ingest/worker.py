@@ -454,6 +454,8 @@ class Worker:
         metrics.fixes.labels("repeated").inc(outcome.repeats)
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
+        metrics.drivers_added.inc(outcome.drivers_added)
+        metrics.drivers_doubted.inc(outcome.drivers_doubted)
         metrics.batch_s.observe(seconds)
         metrics.observe(outcome.stages)
         metrics.last_commit.set(self._clock() / 1e6)
