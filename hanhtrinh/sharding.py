@@ -141,6 +141,13 @@ async def _connected(settings: Settings) -> "AsyncIterator[Client]":
             await client.close()
     except StreamError as error:
         raise CommandError(str(error)) from error
+    except nats.errors.AuthorizationError as error:
+        who = settings.jetstream.username
+        raise CommandError(
+            f"jetstream.username: {settings.jetstream.url} refuses the login "
+            f"{f'of {who!r}' if who else 'of nobody'}: expected the name and jetstream.password of "
+            "a user of its configuration"
+        ) from error
     except (nats.errors.Error, OSError) as error:
         said = str(error) or type(error).__name__
         raise CommandError(f"jetstream.url: {settings.jetstream.url}: {said}") from error

@@ -64,9 +64,10 @@ async def counted(settings: Settings, metrics: UpkeepMetrics) -> None:
         else:
             log.info("upkeep.done", **done._asdict())
     with suppress(psycopg.Error):  # the next round says it
-        metrics.waiting_hours = await _waiting(settings)
+        await _look(settings, metrics)
 
 
-async def _waiting(settings: Settings) -> int:
+async def _look(settings: Settings, metrics: UpkeepMetrics) -> None:
     async with await database.connect(wiring.dsn(settings), name="hanhtrinh upkeep") as conn:
-        return await upkeep.waiting(conn)
+        metrics.waiting_hours = await upkeep.waiting(conn)
+        metrics.unregistered = await upkeep.unregistered(conn)

@@ -22,7 +22,7 @@ class UpkeepMetrics(Collector):
     rounds: by outcome. work: by the names of Round. last_done_s: when this process last did a
     round, seconds since 1970; 0: not yet. flagged: violations whose facts were revised under a
     review, by how it stands. waiting_hours: of vehicles, which changed and were not rolled up again
-    when a round had ended.
+    when a round had ended. unregistered: drivers whom feeds have named and nobody has registered.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,7 @@ class UpkeepMetrics(Collector):
         self.last_done_s = 0.0
         self.flagged: Mapping[Review, int] = {state: 0 for state in STATES if state != "new"}
         self.waiting_hours = 0
+        self.unregistered = 0
         self.round_s = Histogram(
             "hanhtrinh_upkeep_round_seconds", "A round, from its beginning to its end",
             buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600), registry=self.registry,
@@ -72,6 +73,11 @@ class UpkeepMetrics(Collector):
             "hanhtrinh_upkeep_waiting_hours",
             "Vehicles' hours that changed and were not rolled up again when the last round ended",
             self.waiting_hours,
+        )
+        yield GaugeMetricFamily(
+            "hanhtrinh_unregistered_drivers",
+            "Drivers whom feeds have named and nobody has registered",
+            self.unregistered,
         )
         yield GaugeMetricFamily(
             "hanhtrinh_upkeep_last_done_timestamp_seconds",

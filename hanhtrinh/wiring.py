@@ -207,7 +207,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     own = sharding.shards(settings)
     options = WorkerOptions(dsn(settings), own.held, settings.ingest.standby, retention(settings))
     pipeline = Pipeline(
-        judging_options(settings), TopicRouter(settings.ingest.topics), limits(settings), LateRoom()
+        judging_options(settings),
+        TopicRouter(settings.ingest.topics),
+        limits(settings),
+        LateRoom(),
+        settings.ingest.new_drivers,
     )
     source: MqttSource | JetStreamSource
     if settings.ingest.source == "mqtt":
@@ -260,6 +264,7 @@ def bridge_options(settings: Settings) -> "BridgeOptions":
             for server in settings.broker.servers
         ),
         window_messages=bridge.window_messages,
+        window_bytes=bridge.window_mib << 20,
         body_bytes=bridge.body_mib << 20,
     )
 

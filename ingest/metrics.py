@@ -139,6 +139,15 @@ class WorkerMetrics:
             "hanhtrinh_replayed_vehicles", "Vehicles replayed for late data or a rebuilt state",
             registry=self.registry,
         )  # fmt: skip
+        self.drivers_added = Counter(
+            "hanhtrinh_drivers_added", "Drivers whom feeds named and the registry did not know",
+            registry=self.registry,
+        )  # fmt: skip
+        self.drivers_doubted = Counter(
+            "hanhtrinh_drivers_doubted",
+            "Fixes whose driver was not added: the vehicle had named too many new ones that day",
+            registry=self.registry,
+        )
         self.registry_loads = Counter(
             "hanhtrinh_registry_loads", "Times the registry was loaded because it had changed",
             registry=self.registry,

@@ -35,6 +35,7 @@ from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
 from ingest.judging import Judgement, LiveJudge
 from ingest.late import LateRoom, messages_of
+from ingest.newcomers import Newcomers, with_doubted
 from ingest.source import MessageBatch
 from ingest.stages import Stages
 from ingest.storing import store
@@ -78,6 +79,8 @@ class Outcome:
     """What became of a batch, for the log line and the metrics.
 
     fixes, weighings: those that are new. repeats: fixes that were there. held: late ones that wait.
+    drivers_added: whom the registry did not know. drivers_doubted: fixes whose driver it still does
+    not, because the vehicle has named too many that day.
     """
 
     messages: int
@@ -89,6 +92,8 @@ class Outcome:
     replayed: int
     stages: Stages
     held: int = 0
+    drivers_added: int = 0
+    drivers_doubted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,12 @@ class Pipeline:
         router: TopicRouter,
         limits: Limits = quarantine_table.DEFAULT_LIMITS,
         late: LateRoom | None = None,
+        new_drivers: int = 32,
     ) -> None:
-        """limits: what the quarantine keeps of a flood. late: where late fixes wait, if they do."""
+        """limits: what the quarantine keeps of a flood. late: where late fixes wait, if they do.
+
+        new_drivers: of one vehicle and day, whom nobody has registered, at most.
+        """
         self.loads = 0
         self._late = late
         self._options = options
@@ -132,6 +141,7 @@ class Pipeline:
         self._snapshot: RegistrySnapshot | None = None
         self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
         self._drivers: dict[str, int] = {}
+        self._newcomers = Newcomers(new_drivers)
         # Whoever finds another number with a vehicle knows that its own memory of it is old.
         self._judge_id = secrets.randbits(63)
         self._station_codecs: dict[str, Codec] = {}
@@ -222,7 +232,8 @@ class Pipeline:
         # Days and drivers are made before the transaction: what is remembered of them then stays
         # true if it is rolled back.
         await fix_table.ensure_days(conn, intake.fixes.time)
-        fixes = intake.fixes.with_columns(driver=await self._driver_ids(conn, intake))
+        added = await self._add_drivers(conn, intake, int(batch.received.max(initial=0)))
+        fixes, doubted = self._with_drivers(intake)
         stages.ended("prepared")
         try:
             async with conn.transaction():
@@ -234,7 +245,7 @@ class Pipeline:
         if self._late is not None:
             self._late.put_down(held)
         stages.ended("committed")
-        return outcome
+        return replace(outcome, drivers_added=added, drivers_doubted=doubted)
 
     def due(self, most_fixes: int) -> tuple[I32, int]:
         """Vehicles whose late fixes have waited long enough, ascending; how many fixes they have.
@@ -446,19 +457,32 @@ class Pipeline:
             return self._station_codecs[ident]
         return CODECS.get(name)
 
-    async def _driver_ids(self, conn: AsyncConnection, intake: Intake) -> I32:
-        """The fixes' drivers as registry ids.
+    async def _add_drivers(self, conn: AsyncConnection, intake: Intake, now_us: int) -> int:
+        """Add drivers whom the registry does not know, as many as are believed; how many.
 
-        The feed is where licences are first seen: one that the registry does not know is added.
+        The feed is where licences are first seen.
         """
-        if not intake.licences:
-            return intake.fixes.driver
         missing = [name for name in intake.licences if name not in self._drivers]
-        if missing:
-            self._drivers.update(await registry_tables.ensure_drivers(conn, missing))
-        ids = np.array([self._drivers[name] for name in intake.licences], np.int32)
-        known = intake.fixes.driver >= 0
-        return np.where(known, ids[np.where(known, intake.fixes.driver, 0)], -1).astype(np.int32)
+        if not missing:
+            return 0
+        self._drivers.update(await registry_tables.drivers_of(conn, missing))
+        unknown = {name for name in missing if name not in self._drivers}
+        new = self._newcomers.admit(intake.fixes, intake.licences, unknown, now_us)
+        self._drivers.update(await registry_tables.ensure_drivers(conn, new))
+        return len(new)
+
+    def _with_drivers(self, intake: Intake) -> tuple[FixBatch, int]:
+        """The fixes with their drivers' registry ids; how many are of a driver who is doubted."""
+        if not intake.licences:
+            return intake.fixes, 0
+        ids = np.array([self._drivers.get(name, -1) for name in intake.licences], np.int32)
+        named = intake.fixes.driver >= 0
+        driver = np.where(named, ids[np.where(named, intake.fixes.driver, 0)], -1)
+        fixes, doubted = with_doubted(intake.fixes, driver.astype(np.int32), intake.licences)
+        if doubted:
+            vehicles = np.unique(fixes.vehicle[named & (driver < 0)])
+            log.warning("drivers.doubted", fixes=doubted, vehicles=vehicles[:10].tolist())
+        return fixes, doubted
 
     async def _weigh(
         self, conn: AsyncConnection, intake: Intake

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -95,10 +95,11 @@ async def replay(
             on_bad(bad)
 
     plan = _as_read(options, note) if options.speedup is None else _timed(options, note)
+    first = next(plan, None)  # what is wrong with the file is said before a broker is asked
     begun = time.monotonic()
     try:
         async with _publisher(options, report) as publisher:
-            for due in plan:
+            for due in plan if first is None else chain([first], plan):
                 await asyncio.sleep(max(due.after_s - (time.monotonic() - begun), 0.0))
                 topics = (TOPIC + vehicle for vehicle in due.vehicles)
                 await publisher.send(zip(topics, due.payloads, strict=True))

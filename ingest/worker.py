@@ -8,7 +8,6 @@ are taken up when no message does.
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -38,6 +37,7 @@ from ingest.in_hand import InHand, digests_of, digests_of_late
 from ingest.metrics import WorkerMetrics
 from ingest.pace import Pace
 from ingest.pipeline import Outcome, Pipeline, is_live
+from ingest.retrying import Retrying
 from ingest.source import Clock, MessageBatch, Source
 from ingest.stages import BatchNames
 from ingest.thinning import spans
@@ -295,7 +295,7 @@ class Worker:
 
         Waits out a database that is down, read-only or full; raises what the messages cause.
         """
-        failures = conflicts = 0
+        retrying, conflicts = Retrying(RETRY_MIN_S, RETRY_MAX_S), 0
         while not stop.is_set():
             try:
                 conn = await _unless_stopped(self._holding.connected(), stop)
@@ -306,11 +306,11 @@ class Worker:
             except TOO_LARGE:
                 raise
             except WAIT_OUT as error:
-                failures += 1
+                delay_s = retrying.failed()
                 self._metrics.database_up.set(0)
-                self._failed(error, messages, failures)
+                self._failed(error, messages, retrying.failures)
                 await self._let_go()
-                await _unless_stopped(self._sleep(_delay_s(failures)), stop)
+                await _unless_stopped(self._sleep(delay_s), stop)
             except UniqueViolation as error:
                 # Somebody else stored a fix of ours. What memory held of the vehicle has been
                 # forgotten, so the next try sees it.
@@ -454,6 +454,8 @@ class Worker:
         metrics.fixes.labels("repeated").inc(outcome.repeats)
         metrics.weighings.inc(outcome.weighings)
         metrics.replayed.inc(outcome.replayed)
+        metrics.drivers_added.inc(outcome.drivers_added)
+        metrics.drivers_doubted.inc(outcome.drivers_doubted)
         metrics.batch_s.observe(seconds)
         metrics.observe(outcome.stages)
         metrics.last_commit.set(self._clock() / 1e6)
@@ -481,9 +483,3 @@ async def _unless_stopped(work: Awaitable[T], stop: asyncio.Event) -> T | None:
         doing.cancel()
         stopped.cancel()
         await asyncio.gather(doing, stopped, return_exceptions=True)
-
-
-def _delay_s(failures: int) -> float:
-    """Exponential, capped, and random by half so that workers do not come back all at once."""
-    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing

@@ -125,8 +125,16 @@ async def keep(
 
 async def waiting(conn: AsyncConnection) -> int:
     """Hours of vehicles that changed and wait for a round to roll them up."""
-    found = await conn.execute(SQL["waiting"])
-    row = await found.fetchone()
+    return await _count(conn, "waiting")
+
+
+async def unregistered(conn: AsyncConnection) -> int:
+    """Drivers whom feeds have named and nobody has registered."""
+    return await _count(conn, "unregistered")
+
+
+async def _count(conn: AsyncConnection, statement: str) -> int:
+    row = await (await conn.execute(SQL[statement])).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -68,6 +68,10 @@ class Bridge(Section):
         ge=1,
         le=60_000,
     )
+    window_mib: int = setting(
+        64, "and their bodies together; RabbitMQ is then read no further", unit="MiB", ge=1,
+        le=65_536,
+    )  # fmt: skip
     body_mib: int = setting(
         8, "a larger message is set aside: the MQTT broker would not take it", unit="MiB", ge=1,
         le=255,

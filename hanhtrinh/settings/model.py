@@ -136,7 +136,16 @@ class Ingest(Section):
         ge=1,
         le=65_535,
     )
-    window_mib: int = setting(256, "and their payloads together", unit="MiB", ge=16, le=65_536)
+    window_mib: int = setting(
+        256, "and their payloads and topics together", unit="MiB", ge=16, le=65_536
+    )
+    new_drivers: int = setting(
+        32,
+        "drivers whom nobody has registered that one vehicle may name in a day; fixes of further "
+        "ones are kept with no driver, and what they named beside them",
+        unit="drivers",
+        ge=1,
+    )
     source: Literal["mqtt", "jetstream"] = setting(
         "mqtt",
         "mqtt: a session of the worker's own, with any broker; jetstream: partitions of a stream "

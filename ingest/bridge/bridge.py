@@ -8,7 +8,6 @@ nothing to reconcile (docs/decisions/0011-rounds-of-the-bridge.md).
 """
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,14 +22,13 @@ from ingest.bridge.metrics import BridgeMetrics
 from ingest.bridge.options import BridgeOptions, FeedOptions
 from ingest.bridge.rabbitmq import FAULTS, connect
 from ingest.bridge.round import Letter, Round
+from ingest.retrying import Retrying
 from mqtt.errors import LinkError
 from mqtt.options import BrokerOptions
 from mqtt.outbox import Outbox
 
 RETRY_MIN_S: Final = 0.2
 RETRY_MAX_S: Final = 30.0
-STEADY_S: Final = 10.0
-"""A round that lasted so long was no failure: the next one follows at once."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -52,7 +50,7 @@ class Bridge:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, and wait out whatever is wrong with either broker."""
         stopped = asyncio.create_task(stop.wait(), name="bridge-stop")
-        failures = 0
+        retrying = Retrying(RETRY_MIN_S, RETRY_MAX_S)
         try:
             while not stop.is_set():
                 began = time.monotonic()
@@ -63,22 +61,17 @@ class Bridge:
                 except BridgeError as error:
                     if isinstance(error, OutboxError):
                         self._outboxes.rotate(-1)
-                    failures = 1 if time.monotonic() - began > STEADY_S else failures + 1
+                    delay_s = retrying.failed(time.monotonic() - began)
                     self._metrics.failures.labels(error.broker).inc()
                     log.warning(
                         "bridge.interrupted", broker=error.broker, error=str(error),
-                        failures=failures,
+                        failures=retrying.failures,
                     )  # fmt: skip
-                    waiting = asyncio.ensure_future(self._sleep(_delay_s(failures)))
+                    waiting = asyncio.ensure_future(self._sleep(delay_s))
                     await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
                     waiting.cancel()
         finally:
             stopped.cancel()
-
-
-def _delay_s(failures: int) -> float:
-    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads reconnects
 
 
 @asynccontextmanager
@@ -89,7 +82,7 @@ async def _begun(
     async with _outbox(outbox_at, current) as outbox:
         try:
             async with (
-                await connect(feed.url, feed.tls) as connection,
+                await connect(feed.url, feed.tls, current.window) as connection,
                 await connect(feed.url, feed.tls) as aside,
             ):
                 try:

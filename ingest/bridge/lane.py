@@ -13,6 +13,7 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from ingest.bridge.identity import Claims
 from ingest.bridge.ledger import Ledger
+from ingest.bridge.window import Window
 
 MOST_NAME: Final = 255
 """Bytes of a name in AMQP. A provider with a longer one is none; and what is set aside says in a
@@ -24,8 +25,12 @@ Delivered = Callable[["Lane", DeliveredMessage], None]
 class Lane:
     """One queue, consumed."""
 
-    def __init__(self, queue: str, channel: AbstractChannel, delivered: Delivered) -> None:
+    def __init__(
+        self, queue: str, channel: AbstractChannel, delivered: Delivered, window: Window
+    ) -> None:
         self.queue = queue
+        self._window = window
+        self._is_leaving = False
         self.ledger = Ledger()
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._channel = channel
@@ -34,13 +39,14 @@ class Lane:
 
     @classmethod
     async def open(
-        cls, connection: AbstractConnection, queue: str, prefetch: int, delivered: Delivered
-    ) -> Self:
+        cls, connection: AbstractConnection, queue: str, prefetch: int, delivered: Delivered,
+        window: Window,
+    ) -> Self:  # fmt: skip
         """Consume a queue, at most `prefetch` unacknowledged messages at a time."""
         outer = connection.channel(publisher_confirms=False)
         await outer.initialize()
         await outer.set_qos(prefetch_count=prefetch)
-        lane = cls(queue, await outer.get_underlay_channel(), delivered)
+        lane = cls(queue, await outer.get_underlay_channel(), delivered, window)
         channel = lane._channel
         channel.on_consumer_cancel_callbacks.add(
             lambda _: lane._end("RabbitMQ cancelled the consumer")
@@ -51,7 +57,8 @@ class Lane:
         return lane
 
     async def cancel(self) -> None:
-        """Take no more deliveries."""
+        """Take no more deliveries; those on their way while there is room."""
+        self._is_leaving = True
         await self._channel.basic_cancel(self._consumer)
 
     async def acknowledge(self, *, patient: bool = True) -> int:
@@ -65,6 +72,9 @@ class Lane:
 
     async def _on_delivery(self, message: DeliveredMessage) -> None:
         assert message.delivery_tag is not None
+        if self._is_leaving and self._window.is_full:
+            return  # not acknowledged: RabbitMQ gives it to whoever comes next
+        self._window.take(len(message.body))
         self.ledger.deliver(message.delivery_tag)
         self._delivered(self, message)
 

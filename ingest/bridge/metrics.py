@@ -28,6 +28,9 @@ class BridgeMetrics:
             "hanhtrinh_bridge_open", "Messages taken from RabbitMQ and not settled",
             registry=self.registry,
         )  # fmt: skip
+        self.open_bytes = Gauge(
+            "hanhtrinh_bridge_open_bytes", "And the bytes of their bodies", registry=self.registry
+        )
         self.missing = Gauge(
             "hanhtrinh_bridge_missing_exchanges", "Providers whose exchange is not there",
             registry=self.registry,

@@ -47,6 +47,8 @@ class BridgeOptions:
         to the next when that is away.
     topic: pattern of the topics that bodies go to.
     window_messages: taken from RabbitMQ and not yet acknowledged there, at most.
+    window_bytes: of their bodies, after which RabbitMQ is read no further: no more than one message
+        of each queue goes beyond it.
     body_bytes: a larger body is set aside: the MQTT broker would end the connection.
     """
 
@@ -54,4 +56,5 @@ class BridgeOptions:
     outboxes: tuple[BrokerOptions, ...]
     topic: str = "gsht/v1/ufms/" + PROVIDER
     window_messages: int = 8192
+    window_bytes: int = 64 << 20
     body_bytes: int = 8 << 20

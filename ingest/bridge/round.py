@@ -22,6 +22,7 @@ from ingest.bridge.identity import Aside, Identifier, Verdict
 from ingest.bridge.lane import Lane, claims_of, was_delivered_before
 from ingest.bridge.metrics import BridgeMetrics
 from ingest.bridge.options import BridgeOptions
+from ingest.bridge.window import Window
 from mqtt.outbox import Outbox, is_refusal
 
 ACK_EVERY_S: Final = 0.005
@@ -61,6 +62,7 @@ class Round:
         self._options = options
         self._metrics = metrics
         self._identifier = identifier
+        self.window = Window(options.window_bytes)
         self._lanes: list[Lane] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: asyncio.Queue[BaseException] = asyncio.Queue()
@@ -93,17 +95,23 @@ class Round:
         queues = topology.queues(feed)
         prefetch = min(max(1, self._options.window_messages // len(queues)), 65_535)
         for queue in queues:
-            self._lanes.append(await Lane.open(connection, queue, prefetch, self._delivered))
+            self._lanes.append(await self._consume(queue, prefetch))
             for reason in Aside:  # Prometheus sees a rise only from something
                 self._metrics.aside.labels(queue, str(reason))
         self._metrics.open.set_function(self._open)
+        self._metrics.open_bytes.set_function(lambda: self.window.held_bytes)
         self._metrics.up.set(1)
         log.info("bridge.connected", queues=len(queues), prefetch=prefetch)
+
+    async def _consume(self, queue: str, prefetch: int) -> Lane:
+        return await Lane.open(self._connection, queue, prefetch, self._delivered, self.window)
 
     async def end(self) -> None:
         """Forget everything that is under way."""
         self._metrics.up.set(0)
         self._metrics.open.set_function(lambda: 0)
+        self._metrics.open_bytes.set_function(lambda: 0)
+        self.window.leave()
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
@@ -122,6 +130,7 @@ class Round:
             ends += [lane.closed for lane in self._lanes]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             self._raise_for_ends(fault)
+            self.window.leave()
             for lane in self._lanes:
                 await lane.cancel()
             with contextlib.suppress(TimeoutError):
@@ -144,10 +153,11 @@ class Round:
             return
         self._counters[provider].inc()
         self._forwarded += 1
-        self._settle(letter.lane, letter.tag)
+        self._settle(letter.lane, letter.tag, len(letter.payload))
 
-    def _settle(self, lane: Lane, tag: int) -> None:
+    def _settle(self, lane: Lane, tag: int, size: int) -> None:
         lane.ledger.settle(tag)
+        self.window.release(size)
         self._some_settled.set()
 
     def _delivered(self, lane: Lane, message: DeliveredMessage) -> None:
@@ -195,7 +205,7 @@ class Round:
         log.warning(
             "bridge.set_aside", reason=str(verdict.aside), detail=verdict.detail, queue=lane.queue
         )
-        self._settle(lane, tag)
+        self._settle(lane, tag, len(message.body))
 
     async def _acknowledge(self) -> None:
         while True:

@@ -22,11 +22,10 @@ import structlog
 
 from devices.mqtt_packets import DISCONNECT, PINGREQ, AnswerReader, connect_packet, publish_packet
 from ingest.gateway.options import BrokerLink, Limits
+from ingest.retrying import Retrying
 
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
-STEADY_S: Final = 10.0
-"""A connection that held for so long came to something: the next one is made at once."""
 _CONNACK: Final = 0x20
 _PUBACK: Final = 0x40
 _PACKET_IDS: Final = 65_535
@@ -138,7 +137,7 @@ class _Link:
         self._under_way: dict[int, _Held] = {}
         self._packet_id = 0
         self._out: list[bytes] = []
-        self._failures = 0
+        self._retrying = Retrying(RECONNECT_MIN_S, RECONNECT_MAX_S)
         self._accepted_at = 0.0
 
     @property
@@ -160,14 +159,11 @@ class _Link:
             except OSError as error:
                 log.warning(
                     "broker.unreachable", broker=str(self._server), error=str(error),
-                    failures=self._failures,
+                    failures=self._retrying.failures,
                 )  # fmt: skip
-            is_steady = time.monotonic() - self._accepted_at > STEADY_S
-            self._failures = 1 if is_steady else self._failures + 1
             servers = self._broker.servers
             self._server = servers[(servers.index(self._server) + 1) % len(servers)]
-            longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self._failures, 10))
-            await asyncio.sleep(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
+            await asyncio.sleep(self._retrying.failed(time.monotonic() - self._accepted_at))
 
     async def _serve(self) -> None:
         """One connection, from its CONNECT to its end."""

@@ -1,6 +1,5 @@
 """How the worker connects to NATS, and what it asks of it."""
 
-import random
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import nats
+import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.protocol import parser
@@ -38,8 +38,8 @@ class JetStreamOptions:
 
     url: several with commas between them, of one cluster. shards: those that this worker may read.
     total: partitions that the stream must have. batch_messages, batch_age_s: a batch ends at this
-    many messages, or this long after its first. window_bytes: payloads received and not
-    acknowledged; messages are at most two batches of each partition.
+    many messages, or this long after its first. window_bytes: payloads and topics received and
+    not acknowledged; messages are at most two batches of each partition.
     """
 
     url: str
@@ -67,27 +67,32 @@ async def connect(
 ) -> Client:
     """A connection that is made again when it ends, and `reconnected` told of it.
 
-    attempts: of making it, -1: for as long as it takes. Raises NoServersError after the last one.
+    attempts: of making it, -1: for as long as it takes. Raises what the last one came to: OSError,
+    or an error of NATS, AuthorizationError among them.
     """
+    said: list[Exception] = []
+
+    async def tell_error(error: Exception) -> None:
+        said[:] = [error]
+        log.warning("broker.error", error=str(error) or type(error).__name__)
+
     login = {"user": options.username, "password": options.password} if options.username else {}
-    return await nats.connect(
-        options.url.split(","),
-        name=name,
-        tls=options.tls,
-        inbox_prefix=INBOX,
-        max_reconnect_attempts=attempts,
-        reconnect_time_wait=RETRY_MIN_S,
-        error_cb=_tell_error,
-        reconnected_cb=reconnected,
-        **login,
-    )
-
-
-def delay_s(failures: int) -> float:
-    """Exponential, capped, and random by half so that workers do not come back all at once."""
-    longest = min(RETRY_MAX_S, RETRY_MIN_S * 2.0 ** min(failures, 10))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads retries, guards nothing
-
-
-async def _tell_error(error: Exception) -> None:
-    log.warning("broker.error", error=str(error) or type(error).__name__)
+    try:
+        return await nats.connect(
+            options.url.split(","),
+            name=name,
+            tls=options.tls,
+            inbox_prefix=INBOX,
+            max_reconnect_attempts=attempts,
+            reconnect_time_wait=RETRY_MIN_S,
+            error_cb=tell_error,
+            reconnected_cb=reconnected,
+            **login,
+        )
+    except nats.errors.NoServersError as error:
+        # "No servers are available": why not, was only told on the way.
+        if not said:
+            raise
+        if "authorization" in str(said[-1]).lower():  # a plain error, if said while connecting
+            raise nats.errors.AuthorizationError from said[-1]
+        raise said[-1] from error

@@ -5,8 +5,12 @@ moment, or was lost with a connection. An acknowledgement covers everything befo
 after a gap must not be acknowledged: the partition begins again where it was last acknowledged.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from ingest.jetstream.connection import RETRY_MAX_S, RETRY_MIN_S
+from ingest.retrying import Retrying
 
 REPLY: Final = 9
 """Parts of `$JS.ACK.stream.consumer.tries.stream sequence.consumer sequence.time.pending`."""
@@ -58,7 +62,8 @@ class Partition:
     where it was last acknowledged, and deliveries are numbered from 1. requested: messages that
     were asked for and have not come, until `request_ends`. held, held_bytes: received and not
     acknowledged; waiting: those of them that no batch has taken. confirmed: the newest reply
-    subject that was acknowledged in this epoch.
+    subject that was acknowledged in this epoch. begun_at: when it began; infinity: it has failed
+    since, and is not to begin before `retry_at`.
     """
 
     shard: int
@@ -72,7 +77,8 @@ class Partition:
     held: int = 0
     held_bytes: int = 0
     pending: int = 0
-    failures: int = 0
+    retrying: Retrying = field(default_factory=lambda: Retrying(RETRY_MIN_S, RETRY_MAX_S))
+    begun_at: float = math.inf
     retry_at: float = 0.0
     confirmed: str = ""
 
@@ -81,11 +87,17 @@ class Partition:
         """One that has not begun."""
         return cls(shard, [])
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Forget what came; the consumer was reset, and its next delivery is number 1."""
         self.end()
         self.is_begun = True
-        self.failures = 0
+        self.begun_at = now
+
+    def fail(self, now: float) -> None:
+        """It could not begin, or its reading was interrupted: it begins again after a delay."""
+        self.retry_at = now + self.retrying.failed(now - self.begun_at)
+        self.begun_at = math.inf
+        self.end()
 
     def end(self) -> None:
         """Forget what came: it is delivered again, to whoever begins next."""

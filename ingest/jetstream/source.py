@@ -19,11 +19,12 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from ingest.errors import StreamError
-from ingest.jetstream.connection import RETRY_MIN_S, JetStreamOptions, connect, delay_s
+from ingest.jetstream.connection import RETRY_MAX_S, RETRY_MIN_S, JetStreamOptions, connect
 from ingest.jetstream.layout import SECOND_NS, consumer_of, topic_of
 from ingest.jetstream.partition import Partition, Received
 from ingest.jetstream.requests import UnansweredError, ask
 from ingest.jetstream.stream import partitions_of
+from ingest.retrying import Retrying
 from ingest.source import Backlog, MessageBatch, StreamState
 
 REQUEST_S: Final = 5.0
@@ -66,7 +67,12 @@ class JetStreamSource:
         self._looked_at = 0.0
         self._short: dict[int, tuple[int, int]] = {}
         self._stored = (0, 0)
-        self.failures = 0
+        self._retrying = Retrying(RETRY_MIN_S, RETRY_MAX_S)
+
+    @property
+    def failures(self) -> int:
+        """Tries in a row to connect that came to nothing."""
+        return self._retrying.failures
 
     @property
     def connected(self) -> bool:
@@ -193,10 +199,10 @@ class JetStreamSource:
                     await self._serve(client, self._partitions[shard])
                 await self._look(client)
             except (nats.errors.Error, OSError, UnansweredError) as error:
-                self.failures += 1
+                delay_s = self._retrying.failed()
                 said = str(error) or type(error).__name__
                 log.warning("broker.unreachable", error=said, failures=self.failures)
-                await asyncio.sleep(delay_s(self.failures))
+                await asyncio.sleep(delay_s)
             self._woken.clear()
             await _wait(self._woken, RETRY_MIN_S)
 
@@ -227,7 +233,8 @@ class JetStreamSource:
             )
         if found < self._options.total:  # what waits in the former partitions is read, too
             log.warning("stream.shrunk", partitions=found, told=self._options.total)
-        self._client, self.failures = client, 0
+        self._client = client
+        self._retrying.succeeded()
         place = client.connected_url
         log.info("broker.connected", url=place.netloc if place is not None else "")
         return client
@@ -283,15 +290,15 @@ class JetStreamSource:
             name = f"CONSUMER.RESET.{stream}.{consumer_of(shard)}"
             await ask(client, name, patience_s=PATIENCE_S)
         except StreamError as error:
-            partition.failures += 1
-            partition.retry_at = _now() + delay_s(partition.failures)
+            partition.fail(_now())
             log.warning(
-                "shard.unreadable", shard=shard, error=str(error), failures=partition.failures
-            )
+                "shard.unreadable", shard=shard, error=str(error),
+                failures=partition.retrying.failures,
+            )  # fmt: skip
             return
         if shard not in self._held:
             return
-        partition.begin()
+        partition.begin(_now())
         epoch = partition.epoch
 
         async def take_in(message: Msg) -> None:
@@ -310,8 +317,7 @@ class JetStreamSource:
             self._woken.set()
             return
         if not partition.put(topic_of(message.subject), message.data, message.reply):
-            log.warning("shard.interrupted", shard=partition.shard)
-            partition.end()
+            self._interrupted(partition)
             self._woken.set()
             return
         waiting = self._waiting
@@ -322,6 +328,14 @@ class JetStreamSource:
             self._enough.set()
         if not partition.requested:
             self._woken.set()
+
+    def _interrupted(self, partition: Partition, **detail: int) -> None:
+        """Have it begin again: later and later, if that does not hold."""
+        partition.fail(_now())
+        log.warning(
+            "shard.interrupted", shard=partition.shard, failures=partition.retrying.failures,
+            **detail,
+        )  # fmt: skip
 
     async def _acknowledge_due(self, client: Client) -> None:
         released, self._released = self._released, []
@@ -364,8 +378,7 @@ class JetStreamSource:
         # The answer overtakes messages that are on their way: once says nothing.
         state = partition.epoch, partition.number
         if self._short.get(partition.shard) == state:
-            log.warning("shard.interrupted", shard=partition.shard, delivered=delivered)
-            partition.end()
+            self._interrupted(partition, delivered=delivered)
         self._short[partition.shard] = state
 
 

@@ -7,7 +7,6 @@ again. Does not belong here: batches (source.py).
 """
 
 import contextlib
-import random
 import select
 import socket
 import ssl
@@ -36,6 +35,7 @@ from ingest.mqtt.wire import (
     puback_packets,
     subscribe_packet,
 )
+from ingest.retrying import Retrying
 from ingest.source import Backlog, Clock
 from ingest.topics import DEFAULT_PATTERNS, subscriptions
 from mqtt.options import Server
@@ -48,10 +48,6 @@ GOODBYE_S: Final = 2.0
 
 RECONNECT_MIN_S: Final = 0.2
 RECONNECT_MAX_S: Final = 30.0
-
-STEADY_S: Final = 10.0
-"""A connection that held for so long came to something. One that was taken and ended at once, as
-when two workers have one name, must not be made again five times a second for ever."""
 
 SESSION_EXPIRY_S: Final = 7 * 86_400
 """How long an MQTT 5 broker keeps the session of a worker that is away: the law gives a provider
@@ -96,10 +92,7 @@ class MqttOptions:
 
 
 class MqttSession:
-    """What one broker has for us. `take` and `release` are the event loop's, `came` the thread's.
-
-    failures: connections in a row that came to nothing.
-    """
+    """What one broker has for us; `take` and `release` are the loop's, `came` the thread's."""
 
     def __init__(self, options: MqttOptions, server: Server, clock: Clock, came: Came) -> None:
         self._options = options
@@ -121,7 +114,12 @@ class MqttSession:
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{server}", daemon=True)
         self._log = log.bind(broker=str(server))
         self.connected = False
-        self.failures = 0
+        self._retrying = Retrying(RECONNECT_MIN_S, RECONNECT_MAX_S)
+
+    @property
+    def failures(self) -> int:
+        """Connections in a row that came to nothing, or have ended."""
+        return self._retrying.failures
 
     @property
     def due(self) -> int:
@@ -189,24 +187,23 @@ class MqttSession:
                 line = Line.open(*self._server, options.tls, options.keepalive_s)
                 with contextlib.closing(line):
                     self._serve(line)
-                is_steady = self.connected and time.monotonic() - began > STEADY_S
-                self.failures = 0 if is_steady else self.failures + 1
+                held_s = time.monotonic() - began if self.connected else 0.0
+                delay_s = self._retrying.failed(held_s)
             except ssl.SSLError as error:
-                self.failures += 1
+                delay_s = self._retrying.failed()
                 self._log.error(
                     "broker.untrusted", error=str(error), failures=self.failures,
                     hint="broker.host, broker.tls_ca, broker.tls_cert",
                 )  # fmt: skip
             except OSError as error:
-                self.failures += 1
+                delay_s = self._retrying.failed()
                 self._log.warning("broker.unreachable", error=str(error), failures=self.failures)
             except Exception:  # noqa: BLE001 - without this thread nothing would ever come again
-                self.failures += 1
+                delay_s = self._retrying.failed()
                 self._log.exception("broker.unreadable", failures=self.failures)
             self.connected = False
             if not self._stopping.is_set():
-                longest = min(RECONNECT_MAX_S, RECONNECT_MIN_S * 2 ** min(self.failures, 10))
-                self._stopping.wait(RECONNECT_MIN_S + random.random() * longest)  # noqa: S311 - spreads reconnects
+                self._stopping.wait(delay_s)
 
     def _serve(self, line: Line) -> None:
         """Speak MQTT until the connection ends or `stop` is called. Raises ssl.SSLError."""

@@ -223,6 +223,10 @@ WITH gone AS (
 SELECT count(*), min(day)::timestamp AT TIME ZONE 'UTC', max(day)::timestamp AT TIME ZONE 'UTC'
 FROM gone
 
+-- name: unregistered
+-- Drivers whom feeds have named and nobody has registered.
+SELECT count(*) FROM drivers WHERE operator_id IS NULL AND name IS NULL AND erased_at IS NULL
+
 -- name: waiting
 -- Hours of vehicles that changed and whose roll-up is to come.
 SELECT (SELECT count(*) FROM fix_hours_changed) + (SELECT count(*) FROM fix_days_changed)

@@ -29,6 +29,7 @@ from storage.registry.vehicles import (
     add_vehicles,
     assign_device,
     assign_devices,
+    drivers_of,
     ensure_drivers,
     operator_id,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "assign_device",
     "assign_devices",
     "assign_routes",
+    "drivers_of",
     "ensure_drivers",
     "load",
     "newest_routes",

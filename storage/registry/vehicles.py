@@ -167,11 +167,20 @@ async def add_driver(
 
 async def ensure_drivers(conn: AsyncConnection, licences: Sequence[str]) -> Mapping[str, int]:
     """The ids of drivers by licence; those that are not registered are added without a name."""
+    if licences:
+        params = {"licence": sorted({storable_text(licence) for licence in licences})}
+        await conn.execute(SQL["ensure_drivers"], params)
+    return await drivers_of(conn, licences)
+
+
+async def drivers_of(conn: AsyncConnection, licences: Sequence[str]) -> Mapping[str, int]:
+    """The ids of drivers by licence, of those that are there."""
+    if not licences:
+        return {}
     texts = {licence: storable_text(licence) for licence in licences}
     params = {"licence": sorted(set(texts.values()))}
-    await conn.execute(SQL["ensure_drivers"], params)
     ids: dict[str, int] = dict(await (await conn.execute(SQL["driver_ids"], params)).fetchall())
-    return {licence: ids[text] for licence, text in texts.items()}
+    return {licence: ids[text] for licence, text in texts.items() if text in ids}
 
 
 async def _one_id(conn: AsyncConnection, statement: str, params: dict[str, Any]) -> int:

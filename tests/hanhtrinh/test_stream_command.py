@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from hanhtrinh import doctor
 from hanhtrinh.cli import app
+from hanhtrinh.embedded.ports import free_port
 from hanhtrinh.settings import load
 from hanhtrinh.sharding import establish
 from hanhtrinh.wiring import embedded_environment
@@ -51,6 +52,22 @@ def test_the_stream_is_made_changed_and_left_alone(environment, broker, tmp_path
     assert again["done"] == []
     more = json.loads(stream("--partitions", "3", env=maker).stdout)
     assert list(more["pending"]) == ["0", "1", "2"]
+
+
+def test_a_login_that_nats_refuses_is_what_the_command_ends_with(
+    environment, broker, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    wrong = as_maker(environment, broker) | {"HANHTRINH_JETSTREAM__PASSWORD": "wrong"}
+    refused = CliRunner().invoke(app, ["stream"], env=wrong)
+    assert refused.exit_code == 1
+    last = " ".join(refused.stderr.split())
+    assert f"refuses the login of '{broker.stream.username}'" in last
+    assert "no servers available" not in last
+    away = wrong | {"HANHTRINH_JETSTREAM__URL": f"nats://127.0.0.1:{free_port()}"}
+    unreachable = CliRunner().invoke(app, ["stream"], env=away)
+    assert unreachable.exit_code == 1
+    assert "refuses" not in unreachable.stderr
 
 
 def test_the_first_client_of_the_broker_is_waited_for(environment, broker):

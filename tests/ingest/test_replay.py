@@ -275,3 +275,10 @@ def test_a_broker_that_is_not_there_is_a_replay_error(tmp_path):
     options = ReplayOptions(a_csv(tmp_path, "a,1577836800,21,105,0"), PLAIN, BrokerOptions(port=1))
     with pytest.raises(ReplayError, match=r"broker 127\.0\.0\.1:1"):
         asyncio.run(replay(options))
+
+
+@pytest.mark.parametrize("speedup", [None, 60.0])
+def test_what_is_wrong_with_the_file_is_said_though_no_broker_is_there(tmp_path, speedup):
+    options = ReplayOptions(tmp_path / "nothing.csv", PLAIN, BrokerOptions(port=1), speedup)
+    with pytest.raises(ReplayError, match=r"nothing\.csv': expected a CSV or Parquet file"):
+        asyncio.run(replay(options))

@@ -1,6 +1,7 @@
 """An MQTT 5 broker that says what it does not take: counted, and kept by RabbitMQ."""
 
 import asyncio
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,46 @@ def test_messages_that_nobody_has_subscribed_to_wait_until_somebody_has(rabbitmq
         return sorted(payload for batch in batches for payload in batch.payloads)
 
     assert asyncio.run(go()) == [b"1", b"2"]
+
+
+def test_what_is_in_hand_is_bounded_in_bytes_however_many_messages_may_be(rabbitmq, mosquitto):
+    size, window, messages = 256 << 10, 1 << 20, 60
+    mebibytes = over_mqtt_5(rabbitmq, mosquitto, "large")
+    bounded = replace(mebibytes, window_messages=1000, window_bytes=window)
+
+    async def go():
+        tracemalloc.start()
+        async with running(bounded) as m:
+            await send(rabbitmq, "large", (b"%03d" % n + bytes(size) for n in range(messages)))
+            refused = {"provider": "large", "code": "0x10"}
+            await until(lambda: value(m, "refused_total", **refused) >= 20, "five offers of each")
+            held = value(m, "open_bytes")
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            source = await started(mosquitto, 5)
+            batches = await receive(source, messages)
+            await source.stop()
+            await empty(rabbitmq, "hanhtrinh.large")
+            await until(lambda: value(m, "open_bytes") == 0, "the last acknowledgement")
+        return held, peak, {payload[:3] for batch in batches for payload in batch.payloads}
+
+    held, peak, came = asyncio.run(go())
+    assert window <= held <= window + 2 * size
+    assert peak < 12 * window < messages * size
+    assert came == {b"%03d" % n for n in range(messages)}
+
+
+def test_a_bridge_whose_window_is_full_stops_when_it_is_told_to(rabbitmq, mosquitto, monkeypatch):
+    monkeypatch.setattr("ingest.bridge.round.GRACE_S", 0.5)
+    bounded = replace(over_mqtt_5(rabbitmq, mosquitto, "full"), window_bytes=1000)
+
+    async def go():
+        async with running(bounded) as m, asyncio.timeout(20):
+            await send(rabbitmq, "full", [bytes(600)] * 30)
+            await until(lambda: value(m, "open_bytes") >= 1000, "a full window")
+        return await waiting_in(rabbitmq, "hanhtrinh.full")
+
+    assert asyncio.run(go()) == 30
 
 
 def test_a_message_that_the_access_list_forbids_stays_with_rabbitmq(
