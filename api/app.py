@@ -20,6 +20,7 @@ from api.resources import (
     attachments,
     audit,
     devices,
+    documents,
     drivers,
     imports,
     journeys,
@@ -103,7 +104,7 @@ def _assembled(options: ApiOptions) -> FastAPI:
         description=DESCRIPTION,
         version=options.version,
         openapi_url=f"{ROOT}/openapi.json",
-        docs_url=f"{ROOT}/docs",
+        docs_url=None,  # FastAPI's has scripts of another host: api.resources.documents is ours
         redoc_url=None,
     )
     app.state.options = options
@@ -119,6 +120,7 @@ def _assembled(options: ApiOptions) -> FastAPI:
     ):  # fmt: skip
         app.include_router(more)
     app.include_router(sessions.open_router)
+    app.include_router(documents.router)
     app.include_router(service.router, prefix=ROOT)
     # Where probes and Prometheus look by default.
     app.include_router(service.router, include_in_schema=False)

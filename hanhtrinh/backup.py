@@ -1,7 +1,8 @@
 """Backups by the server's own programs, with a manifest that a restore is checked against.
 
 A backup is two files: the archive of `pg_dump --format=custom`, and beside it a list of tables with
-how many rows each had in the snapshot that was dumped.
+how many rows each had in the snapshot that was dumped. All of the database is in it, so both are
+their owner's alone to read; folders that are made for them are as well.
 """
 
 import json
@@ -41,8 +42,11 @@ def manifest_of(archive: Path) -> Path:
 
 
 def back_up(dsn: str, archive: Path) -> dict[str, int]:
-    """Dump the database while others go on; rows by table. The files appear when they are whole."""
-    part = archive.with_name(archive.name + ".part")
+    """Dump the database while others go on; rows by table. The files appear when they are whole.
+
+    Raises CommandError where they cannot be written.
+    """
+    part = _part_of(archive)
     with closing(psycopg.connect(dsn, application_name="hanhtrinh backup")) as conn:
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.read_only = True
@@ -56,7 +60,10 @@ def back_up(dsn: str, archive: Path) -> dict[str, int]:
             raise
         timescale = conn.execute(IS_TIMESCALE).fetchone() == (True,)
     manifest = {"rows": rows, "timescaledb": timescale}
-    manifest_of(archive).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    listed = manifest_of(archive)
+    listed_part = _part_of(listed)
+    listed_part.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    listed_part.replace(listed)
     part.replace(archive)
     return rows
 
@@ -90,6 +97,33 @@ def restore(dsn: str, archive: Path) -> dict[str, int]:
             f"{name}: expected {manifest['rows'][name]} rows as saved, got {found.get(name)}"
         )
     return found
+
+
+def _part_of(file: Path) -> Path:
+    """An empty file beside one that is to be, which it will replace; nobody else can read it.
+
+    Whatever the umask, and whatever was left there under its name: what is written to it by others
+    keeps the mode it has from here.
+    """
+    part = file.with_name(file.name + ".part")
+    try:
+        _make_folder(file.parent)
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise CommandError(f"{part}: {error.strerror}") from error
+    os.close(descriptor)
+    part.chmod(0o600)
+    return part
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it where there are none; those that are there stay open."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
 
 
 def _manifest(archive: Path) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Keeping:
     trips_days: int = 1096
     spans_days: int = 1096
     repeats_days: int = 1096
+    sessions_days: int = 30
     compressed_after_days: int = 7
 
 
@@ -62,6 +63,7 @@ class Round(NamedTuple):
     trips_deleted: int
     spans_deleted: int
     repeats_deleted: int
+    sessions_deleted: int
     quarantine_emptied: int
 
 
@@ -119,6 +121,7 @@ async def keep(
                 "delete_spans", max(keeping.spans_days, keeping.fixes_days)
             ),
             repeats_deleted=await deleted("delete_repeat_counts", keeping.repeats_days),
+            sessions_deleted=await deleted("delete_sessions", keeping.sessions_days),
             quarantine_emptied=await forgetting.forget(conn, host),
         )
 

@@ -244,6 +244,10 @@ class Upkeep(Section):
         1096, "how many fixes of a vehicle and day came more than once", unit="days", ge=31,
         le=36_500,
     )  # fmt: skip
+    sessions_days: int = setting(
+        30, "sessions of people that are over, with the addresses they came from; the audit keeps"
+        " who came in", unit="days", ge=1, le=36_500,
+    )  # fmt: skip
     audit_days: int = setting(
         1826, "rows of the audit that are younger are not taken out by `hanhtrinh audit remove`",
         unit="days", ge=31, le=36_500,

@@ -72,7 +72,6 @@ async def candidate(conn: AsyncConnection[Any], username: str) -> Candidate | No
 async def open_session(conn: AsyncConnection[Any], login: Login) -> str:
     """A new session. Returns the cookie, which can never be read again."""
     token = PREFIX + secrets.token_urlsafe(32)
-    await conn.execute(SQL["drop_old"], {"person_id": login.person_id})
     await conn.execute(SQL["open"], {"digest": digest_of(token), **login._asdict()})
     return token
 

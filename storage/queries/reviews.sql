@@ -28,6 +28,12 @@ WHERE r.violation_id = %(violation)s
 ORDER BY r.number DESC
 LIMIT 1000
 
+-- name: take_turn
+-- Let nobody else add a file to a violation, nor for an operator, until this transaction is over: in
+-- this order, so that no two wait for each other. (A row could be locked by those who may change it.)
+SELECT pg_advisory_xact_lock(hashtextextended('files of violation ' || %(violation)s::bigint, 0)),
+       pg_advisory_xact_lock(hashtextextended('files of operator ' || %(operator)s::integer, 0))
+
 -- name: room
 -- How many files a violation has, and how many bytes the caller's operator added in a day.
 SELECT (SELECT count(*) FROM violation_attachments a WHERE a.violation_id = %(violation)s),

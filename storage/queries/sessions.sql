@@ -40,10 +40,6 @@ INSERT INTO sessions (digest, person_id, idle_s, expires_at, address, proven_by,
 VALUES (%(digest)s, %(person_id)s, %(idle_s)s, now() + %(longest_s)s * interval '1 second',
         %(address)s, %(proven_by)s, %(is_limited)s)
 
--- name: drop_old
--- Sessions of somebody that ended a month ago; the audit goes on knowing them.
-DELETE FROM sessions WHERE person_id = %(person_id)s AND expires_at < now() - interval '30 days'
-
 -- name: end
 -- End a session.
 UPDATE sessions SET ended_at = now() WHERE id = %(id)s AND ended_at IS NULL

@@ -213,6 +213,18 @@ WITH gone AS (
 )
 SELECT count(*), min(day), max(day) FROM gone
 
+-- name: delete_sessions
+-- Sessions that were over by then: left, at their end, or unused for too long; how many, and when the
+-- first and the last of them were over.
+WITH gone AS (
+    DELETE FROM sessions WHERE id IN (
+        SELECT id FROM sessions
+        WHERE least(ended_at, expires_at, seen_at + idle_s * interval '1 second') < %(before)s
+        LIMIT %(rows)s)
+    RETURNING least(ended_at, expires_at, seen_at + idle_s * interval '1 second') AS over_at
+)
+SELECT count(*), min(over_at), max(over_at) FROM gone
+
 -- name: delete_days
 -- Local days that are over, by their date; how many, the first and the last.
 WITH gone AS (

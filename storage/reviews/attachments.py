@@ -47,9 +47,15 @@ async def add(
     room: Room,
     operator_id: int | None,
 ) -> int:
-    """Keep a file of a violation that the caller sees; its number. Raises ReviewError."""
+    """Keep a file of a violation that the caller sees; its number. Raises ReviewError.
+
+    Of several at once each waits for the one before to be kept, and is counted with it.
+    """
     media_type = format_of(content)
-    found = await conn.execute(SQL["room"], {"violation": violation, "operator": operator_id})
+    whose = {"violation": violation, "operator": operator_id}
+    # A statement of its own: the next one sees what was committed while this one waited.
+    await conn.execute(SQL["take_turn"], whose)
+    found = await conn.execute(SQL["room"], whose)
     row = await found.fetchone()
     assert row is not None
     files, today = row

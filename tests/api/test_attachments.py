@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.api.reviewed import OPTIONS, authority
+from tests.hanhtrinh.waiting import wait_until
 from tests.storage.files import TEXT, WHOLE, png
 
 pytestmark = pytest.mark.integration
@@ -94,6 +96,27 @@ def test_files_of_a_violation_are_so_many_at_most(there):
         added(there, "op", one)
     assert refused(there, "op", one) == (409, "too_many_files")
     assert refused(there, "binh", one) == (409, "too_many_files")
+
+
+def test_files_that_are_added_at_once_are_no_more_than_one_after_the_other(there):
+    """All of them are let go at one moment, when each has done what it does before it must wait."""
+    # As many as the server has connections.
+    one, senders = there.new(), ("op", "op again", "binh", "chi")
+    there.clients["op"].get("/vehicles")  # the document, which answers are held against, is made
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(len(senders)) as threads:
+        with psycopg.connect(there.world.dsn) as holder:
+            holder.execute("SELECT FROM violations WHERE id = %s FOR UPDATE", [one])
+            asked = [threads.submit(add, there, who, one) for who in senders]
+            wait_until(
+                lambda: there.owner.execute(waiting).fetchone() == (len(senders),), "all wait"
+            )
+        answers = sorted(sent.result().status_code for sent in asked)
+    assert answers == [201] * OPTIONS.most_attachments + [409]
+    assert there.state(one)[1] == OPTIONS.most_attachments
 
 
 def test_an_operator_adds_so_much_in_a_day_and_an_authority_is_not_held_up_by_it(there):

@@ -25,11 +25,11 @@ NOW_US = 1_772_323_200_000_000  # 2026-03-01
 OLD_US, YOUNG_US = NOW_US - 500 * DAY_US, NOW_US - 300 * DAY_US
 KEEPING = upkeep.Keeping(
     fixes_days=366, violations_days=5000, weighings_days=400, visits_days=400, trips_days=400,
-    spans_days=400, repeats_days=400,
+    spans_days=400, repeats_days=400, sessions_days=400,
 )  # fmt: skip
 TABLES = (
     "weighings", "zone_visits", "route_trips", "driving_spans", "late_fixes", "violations",
-    "repeat_counts",
+    "repeat_counts", "sessions",
 )  # fmt: skip
 
 FILL = """
@@ -56,6 +56,16 @@ INSERT INTO driving_spans SELECT 1, at + h, at + h, NULL, 'p', h <> interval '0'
 INSERT INTO late_fixes SELECT 7, 1, at, at, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM days;
 INSERT INTO late_fix_extras SELECT 1, at, '{}' FROM days;
 INSERT INTO repeat_counts SELECT 1, (at AT TIME ZONE 'UTC')::date, 2 FROM days;
+INSERT INTO people (username, name, role) VALUES ('an', '', 'administrator');
+-- Left; at their end; unused for too long.
+INSERT INTO sessions (digest, person_id, seen_at, idle_s, expires_at, ended_at, address, proven_by,
+                      is_limited)
+    SELECT sha256(concat(at, n)::bytea), 1, seen_at, 600, expires_at, ended_at, '192.0.2.1',
+           'password', false
+    FROM days, LATERAL (VALUES (1, timestamptz 'infinity', timestamptz 'infinity', at),
+                               (2, 'infinity', at, NULL),
+                               (3, at - interval '600 s', 'infinity', NULL))
+                   AS over (n, seen_at, expires_at, ended_at);
 """
 
 
@@ -84,14 +94,16 @@ def test_each_class_ends_at_its_own_age_and_is_written_down(database):
     assert done.visits_deleted == done.trips_deleted == done.spans_deleted == 1
     assert done.late_deleted == 2
     assert done.repeats_deleted == 1
-    assert left == [3, 3, 3, 3, 1, 2, 1]
+    assert done.sessions_deleted == 3
+    assert left == [3, 3, 3, 3, 1, 2, 1, 3]
     assert [action for action, _ in audited] == [
         "delete_weighings", "delete_visits", "delete_trips", "delete_spans",
-        "delete_repeat_counts",
+        "delete_repeat_counts", "delete_sessions",
     ]  # fmt: skip
-    for _, detail in audited:
+    for action, detail in audited:
         said = json.loads(detail)
-        assert said["rows"] == 1
+        assert said["rows"] == (3 if action == "delete_sessions" else 1)
+        assert "192.0.2.1" not in detail
         assert said["first"] == said["last"] < said["before"]
     assert not any(again)
     # Spans stay for as long as fixes that may be judged again.
