@@ -3,9 +3,11 @@
 Every way in (MQTT now; logs, gateways and files later) stands behind `Source`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from devices.batch import I64
 
@@ -33,6 +35,14 @@ class MessageBatch:
         """Some of the messages, without the token: only a whole batch is acknowledged."""
         return MessageBatch(
             self.topics[start:stop], self.payloads[start:stop], self.received[start:stop]
+        )
+
+    def take(self, rows: Sequence[int]) -> "MessageBatch":
+        """The messages of some rows, in their order, without the token as well."""
+        return MessageBatch(
+            [self.topics[row] for row in rows],
+            [self.payloads[row] for row in rows],
+            self.received[np.array(rows, np.intp)],
         )
 
 

@@ -155,8 +155,7 @@ class Worker:
                 if receiving.done():
                     batch, receiving = receiving.result(), None
                     await self._work(batch, stop)
-                    if time.monotonic() - self._took_up_at > TAKE_UP_EVERY_S:
-                        await self._take_up(stop)
+                    await self._take_up_in_turn(stop)
                 await self._look_at_shards(stop)
                 await self._keep_house(stop)
         finally:
@@ -177,6 +176,15 @@ class Worker:
         await asyncio.wait(
             {receiving, stopped}, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED
         )
+
+    async def _take_up_in_turn(self, stop: asyncio.Event) -> None:
+        """Though messages never cease, take up late fixes now and then; of suspects some parts."""
+        began = time.monotonic()
+        if began - self._took_up_at <= TAKE_UP_EVERY_S:
+            return
+        while await self._take_up(stop) and self._in_hand.suspects:
+            if time.monotonic() - began > TAKE_UP_S:
+                return
 
     async def _take_up(self, stop: asyncio.Event) -> bool:
         """Commit some of the late fixes whose turn has come; whether there were any."""
@@ -216,6 +224,7 @@ class Worker:
         fixes = await self._persist_late(set_aside, vehicles, 1, stop)
         if fixes is None:
             return False
+        self._in_hand.absolve(digests)
         self._metrics.quarantined.labels(Unusable.KILLED_WORKER).inc()
         log.warning("late.set_aside", vehicle=vehicle, fixes=fixes)
         return True
@@ -255,6 +264,8 @@ class Worker:
                 return
             if is_committed:
                 self._source.acknowledge(batch)
+                if self._in_hand.guilty:
+                    self._in_hand.absolve(digests_of(batch))
                 self._metrics.acknowledged.inc(len(batch))
                 log.debug("batch.acknowledged", messages=len(batch))
 

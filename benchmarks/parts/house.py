@@ -181,17 +181,18 @@ class House:
         fixes = self.fleet.due(self.live.begin_us, self.live.end_us, INTERVAL_S)
         sent = [*single(self.fleet, fixes), *(others or [])]
         deadline = time.monotonic() + PATIENCE_S
-        while self._all_stored() < len(sent) and time.monotonic() < deadline:
+        while self._arrived() < len(sent) and time.monotonic() < deadline:
             time.sleep(LOOK_EVERY_S)
             self.look()
         found = self.findings
-        found.sent, found.stored = len(sent), self._all_stored()
-        found.lost, found.max_lag_s = found.sent - found.stored, round(self.max_lag_s, 1)
+        found.sent, found.max_lag_s = len(sent), round(self.max_lag_s, 1)
         self.worker.stop()
         with psycopg.connect(self.postgres.dsn) as conn:
             ours = conn.execute(VIOLATIONS, [self._plates_ahead()]).fetchall()
+            found.stored = _one(conn, "SELECT count(*) FROM fixes")
             found.repeated = _one(conn, "SELECT coalesce(sum(repeats), 0) FROM repeat_counts")
             found.set_aside = _one(conn, "SELECT count(*) FROM quarantine")
+        found.lost = found.sent - found.stored - found.set_aside
         reference = self._undisturbed(sent)
         found.violations, found.violations_equal = len(reference), ours == reference
         for name in ("worker", "broker", "database"):
@@ -203,10 +204,13 @@ class House:
             )
         return found
 
-    def _all_stored(self) -> int:
+    def _arrived(self) -> int:
+        """Messages that are stored or set aside."""
         try:
             with psycopg.connect(self.postgres.dsn, connect_timeout=5) as conn:
-                return _one(conn, "SELECT count(*) FROM fixes")
+                return _one(
+                    conn, "SELECT (SELECT count(*) FROM fixes) + (SELECT count(*) FROM quarantine)"
+                )
         except psycopg.Error:
             return 0
 
