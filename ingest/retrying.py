@@ -17,11 +17,12 @@ have one name, must not be tried again five times a second for ever."""
 class Retrying:
     """Failures in a row of one thing, and the delay after each.
 
-    least_s, most_s: the longest delay grows from twice the one by doubling, and up to the other.
+    least_s, most_s: the longest delay grows from twice the one by doubling, and up to the other:
+    when a broker or a database is back, whoever fixes wait for is to be back seconds later.
     """
 
-    least_s: float
-    most_s: float
+    least_s: float = 0.1
+    most_s: float = 5.0
     failures: int = 0
 
     def failed(self, held_s: float = 0.0) -> float:

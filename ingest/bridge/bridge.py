@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
 import structlog
 
@@ -26,9 +25,6 @@ from ingest.retrying import Retrying
 from mqtt.errors import LinkError
 from mqtt.options import BrokerOptions
 from mqtt.outbox import Outbox
-
-RETRY_MIN_S: Final = 0.2
-RETRY_MAX_S: Final = 30.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -50,7 +46,7 @@ class Bridge:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, and wait out whatever is wrong with either broker."""
         stopped = asyncio.create_task(stop.wait(), name="bridge-stop")
-        retrying = Retrying(RETRY_MIN_S, RETRY_MAX_S)
+        retrying = Retrying()
         try:
             while not stop.is_set():
                 began = time.monotonic()

@@ -24,8 +24,6 @@ from devices.mqtt_packets import DISCONNECT, PINGREQ, AnswerReader, connect_pack
 from ingest.gateway.options import BrokerLink, Limits
 from ingest.retrying import Retrying
 
-RECONNECT_MIN_S: Final = 0.2
-RECONNECT_MAX_S: Final = 30.0
 _CONNACK: Final = 0x20
 _PUBACK: Final = 0x40
 _PACKET_IDS: Final = 65_535
@@ -137,7 +135,7 @@ class _Link:
         self._under_way: dict[int, _Held] = {}
         self._packet_id = 0
         self._out: list[bytes] = []
-        self._retrying = Retrying(RECONNECT_MIN_S, RECONNECT_MAX_S)
+        self._retrying = Retrying()
         self._accepted_at = 0.0
 
     @property

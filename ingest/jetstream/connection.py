@@ -12,8 +12,8 @@ import structlog
 from nats.aio.client import Client
 from nats.protocol import parser
 
-RETRY_MIN_S: Final = 0.2
-RETRY_MAX_S: Final = 10.0
+TURN_S: Final = 0.2
+"""Between two looks, and two attempts of nats-py to connect again."""
 
 LEAST_REQUEST_BYTES: Final = 17 << 20
 """More than the server's max_payload (deploy/nats.conf): a request needs room for any message."""
@@ -84,7 +84,7 @@ async def connect(
             tls=options.tls,
             inbox_prefix=INBOX,
             max_reconnect_attempts=attempts,
-            reconnect_time_wait=RETRY_MIN_S,
+            reconnect_time_wait=TURN_S,
             error_cb=tell_error,
             reconnected_cb=reconnected,
             **login,

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from ingest.jetstream.connection import RETRY_MAX_S, RETRY_MIN_S
 from ingest.retrying import Retrying
 
 REPLY: Final = 9
@@ -77,7 +76,7 @@ class Partition:
     held: int = 0
     held_bytes: int = 0
     pending: int = 0
-    retrying: Retrying = field(default_factory=lambda: Retrying(RETRY_MIN_S, RETRY_MAX_S))
+    retrying: Retrying = field(default_factory=Retrying)
     begun_at: float = math.inf
     retry_at: float = 0.0
     confirmed: str = ""

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from ingest.errors import StreamError
-from ingest.jetstream.connection import RETRY_MAX_S, RETRY_MIN_S, JetStreamOptions, connect
+from ingest.jetstream.connection import TURN_S, JetStreamOptions, connect
 from ingest.jetstream.layout import SECOND_NS, consumer_of, topic_of
 from ingest.jetstream.partition import Partition, Received
 from ingest.jetstream.requests import UnansweredError, ask
@@ -67,7 +67,7 @@ class JetStreamSource:
         self._looked_at = 0.0
         self._short: dict[int, tuple[int, int]] = {}
         self._stored = (0, 0)
-        self._retrying = Retrying(RETRY_MIN_S, RETRY_MAX_S)
+        self._retrying = Retrying()
 
     @property
     def failures(self) -> int:
@@ -204,7 +204,7 @@ class JetStreamSource:
                 log.warning("broker.unreachable", error=said, failures=self.failures)
                 await asyncio.sleep(delay_s)
             self._woken.clear()
-            await _wait(self._woken, RETRY_MIN_S)
+            await _wait(self._woken, TURN_S)
 
     async def _connected(self) -> Client:
         """The connection, made if there is none.

@@ -46,8 +46,6 @@ GREETING_S: Final = 30.0
 GOODBYE_S: Final = 2.0
 """How long the last acknowledgements may take to be written."""
 
-RECONNECT_MIN_S: Final = 0.2
-RECONNECT_MAX_S: Final = 30.0
 
 SESSION_EXPIRY_S: Final = 7 * 86_400
 """How long an MQTT 5 broker keeps the session of a worker that is away: the law gives a provider
@@ -114,7 +112,7 @@ class MqttSession:
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{server}", daemon=True)
         self._log = log.bind(broker=str(server))
         self.connected = False
-        self._retrying = Retrying(RECONNECT_MIN_S, RECONNECT_MAX_S)
+        self._retrying = Retrying()
 
     @property
     def failures(self) -> int:
