@@ -31,7 +31,8 @@ from geofence.quality import Region
 from hanhtrinh.demo_registry import register
 from hanhtrinh.wiring import relax_collector
 from ingest.late import LateRoom
-from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.pipeline import Pipeline
+from ingest.rules import JudgingOptions
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from simulators.feed import single

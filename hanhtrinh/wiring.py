@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
     from hanhtrinh.embedded import EmbeddedNats
     from ingest.bridge.options import BridgeOptions
     from ingest.mqtt.source import MqttOptions
-    from ingest.pipeline import JudgingOptions
     from ingest.rejudge import Rejudged
     from ingest.release import Release
     from ingest.replay import ReplayOptions
     from ingest.replay_columns import ColumnMap
+    from ingest.rules import JudgingOptions
     from mqtt.options import BrokerOptions
     from storage.access.audit import Act
     from storage.quarantine import Cleaned, Retention
@@ -139,7 +139,7 @@ def roads(settings: Settings) -> "RoadIndex | None":
 
 def judging_options(settings: Settings) -> "JudgingOptions":
     """What the worker judges by."""
-    from ingest.pipeline import JudgingOptions  # noqa: PLC0415
+    from ingest.rules import JudgingOptions  # noqa: PLC0415
 
     return JudgingOptions(
         profiles=profiles(settings),
@@ -403,7 +403,7 @@ async def rejudge(
         await pipeline.refresh(connection)
         vehicles = None
         if plates:
-            known = pipeline.vehicles_of(plates)
+            known = pipeline.rules.vehicles_of(plates)
             if missing := sorted(plates - known.keys()):
                 raise CommandError(f"plate: expected registered ones, got {', '.join(missing)}")
             vehicles = np.array(sorted(known.values()), np.int32)

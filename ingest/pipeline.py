@@ -4,9 +4,8 @@
 behind; whoever calls it then tries again. Processing a batch twice changes nothing.
 """
 
-import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -14,55 +13,31 @@ import numpy as np
 import structlog
 from psycopg import AsyncConnection
 
-from devices.batch import I32, Bool, FixBatch, Quality
-from devices.catalogue import CODECS
-from devices.codec import Codec
+from devices.batch import I32, FixBatch
 from devices.errors import DevicesError
-from devices.formats.weighing.column_map import ColumnMap
-from devices.formats.weighing.csv_lines import weigh_csv
 from geofence.errors import GeofenceError
 from geofence.interval import Interval
-from geofence.judge import Judge
 from geofence.loads import NO_LOADS, Loads
-from geofence.profile import Profile
-from geofence.quality import Region
-from geofence.roads.matcher import RoadIndex
-from geofence.rulebook import Rulebook
-from ingest.clocks import LiveClocks
-from ingest.directory import Directory, TimedNames, directory_of
-from ingest.driving import LiveDriving
+from ingest.drivers import Drivers
 from ingest.errors import Unusable
 from ingest.intake import Intake, Refused, take_in
-from ingest.judging import Judgement, LiveJudge
+from ingest.judges import Judges
 from ingest.late import LateRoom, messages_of
-from ingest.newcomers import Newcomers, with_doubted
+from ingest.refusals import quarantined
+from ingest.rules import JudgingOptions, Rules
 from ingest.source import MessageBatch
 from ingest.stages import Stages
-from ingest.storing import store
-from ingest.timetables import Timetables
-from ingest.topics import Address, TopicRouter
-from ingest.weighing import Weigher
+from ingest.topics import TopicRouter
 from storage import fixes as fix_table
-from storage import progress as progress_table
 from storage import quarantine as quarantine_table
 from storage import registry as registry_tables
 from storage import violations as violation_table
 from storage import weighings as weighing_table
 from storage.quarantine_limits import Limits
-from storage.registry import RegistrySnapshot
 from storage.violations import Changes
 
 UNKNOWN = frozenset({Unusable.UNKNOWN_DEVICE, Unusable.UNKNOWN_PLATE, Unusable.UNKNOWN_STATION})
 """Refusals that registering somebody mends."""
-
-LATE = "late data or rebuilt state"
-
-DETAIL_LIMIT = 500
-"""Characters of a refusal's detail that are kept: enough for a dozen bad fixes of one message."""
-
-NAME_LIMIT = 256
-"""Characters of a sender's or somebody else's name that are kept: PostgreSQL indexes no long ones,
-and where nobody watches over topics one may be 64 KB."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,19 +71,6 @@ class Outcome:
     drivers_doubted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class JudgingOptions:
-    """What fixes are judged by.
-
-    timezone: of days and hours. region: where positions are plausible. roads: whose limits count.
-    """
-
-    profiles: tuple[Profile, ...]
-    timezone: str
-    region: Region
-    roads: RoadIndex | None = None
-
-
 class Pipeline:
     """Decodes, judges and stores batches for one worker. Holds the picture of the registry.
 
@@ -132,19 +94,8 @@ class Pipeline:
         self._options = options
         self._router = router
         self._limits = limits
-        self._live: LiveJudge | None = None
-        self._driving: LiveDriving | None = None
-        self._clocks: LiveClocks | None = None
-        self._rulebook: Rulebook | None = None
-        self._weigher: Weigher | None = None
-        self._timetables: Timetables | None = None
-        self._snapshot: RegistrySnapshot | None = None
-        self._directory = Directory(TimedNames.of(()), TimedNames.of(()), {})
-        self._drivers: dict[str, int] = {}
-        self._newcomers = Newcomers(new_drivers)
-        # Whoever finds another number with a vehicle knows that its own memory of it is old.
-        self._judge_id = secrets.randbits(63)
-        self._station_codecs: dict[str, Codec] = {}
+        self._drivers = Drivers(new_drivers)
+        self._judges: Judges | None = None
 
     async def refresh(self, conn: AsyncConnection) -> bool:
         """Take over the registry if it has changed since the last time; whether it had.
@@ -152,55 +103,38 @@ class Pipeline:
         Raises RegistryError, and keeps the rules there are, if its parts contradict each other.
         """
         version = await registry_tables.version(conn)
-        if self._snapshot is not None and self._snapshot.version == version:
+        if self._judges is not None and self.rules.snapshot.version == version:
             return False
-        snapshot = await registry_tables.load(conn)
-        rulebook = Rulebook.build(
-            self._options.profiles,
-            snapshot.zones,
-            snapshot.routes,
-            snapshot.vehicles,
-            timezone=self._options.timezone,
-            roads=self._options.roads,
-            stations=snapshot.stations,
-        )
-        station_codecs = {
-            code: replace(CODECS["weigh-csv"], decode=weigh_csv(ColumnMap.from_json(columns)))
-            for code, columns in snapshot.column_maps.items()
-        }
+        rules = Rules.of(await registry_tables.load(conn), self._options)
         # Nothing below this line fails: the rules are taken over as a whole or not at all.
-        self._rulebook = rulebook
-        judge, weigher = Judge(rulebook), Weigher(rulebook)
-        self._timetables = Timetables(rulebook)
-        if self._live is None:
-            self._live = LiveJudge(judge, weigher, self._options.region)
+        if self._judges is None:
+            self._judges = Judges(rules, self._options.region)
         else:
-            self._live.replace_rules(judge, weigher)
-        self._weigher = weigher
-        self._driving = LiveDriving(rulebook, judge)
-        self._clocks = LiveClocks(rulebook)
-        self._directory = directory_of(snapshot)
-        self._station_codecs = station_codecs
-        self._snapshot = snapshot
-        # In place of what was known: who was erased meanwhile is nobody by that licence.
-        self._drivers = dict(snapshot.drivers)
+            self._judges.replace_rules(rules)
+        self._drivers.replace(rules.snapshot.drivers)
         self.loads += 1
         return True
 
-    def vehicles_of(self, plates: Collection[str]) -> dict[str, int]:
-        """The vehicles that carry some plates (capital letters and digits), as the registry is."""
-        assert self._snapshot is not None
-        return {v.plate: v.id for v in self._snapshot.vehicles if v.plate in plates}
+    @property
+    def judges(self) -> Judges:
+        """Who judges; `refresh` must have been called before."""
+        assert self._judges is not None
+        return self._judges
+
+    @property
+    def rules(self) -> Rules:
+        """What is judged by now; `refresh` must have been called before."""
+        return self.judges.rules
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the rules leave out of the registry, and why."""
-        return () if self._rulebook is None else self._rulebook.warnings
+        return () if self._judges is None else self.rules.rulebook.warnings
 
     @property
     def is_ready(self) -> bool:
         """Whether there are rules to judge by."""
-        return self._live is not None
+        return self._judges is not None
 
     @property
     def waiting(self) -> int:
@@ -219,28 +153,25 @@ class Pipeline:
 
         Raises whatever the database raises, having changed nothing.
         """
-        assert self._live is not None
-        assert self._driving is not None
-        assert self._clocks is not None
         stages = Stages()
-        intake = take_in(batch, self._router, self._codec, self._directory)
+        intake = self._take_in(batch)
         if any(part.reason in UNKNOWN for part in intake.refused) and await self._learned(conn):
-            intake = take_in(batch, self._router, self._codec, self._directory)
+            intake = self._take_in(batch)
         stages.ended("decoded")
         _tell_decoded(batch, intake)
         vehicles = np.union1d(intake.fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
         # Days and drivers are made before the transaction: what is remembered of them then stays
         # true if it is rolled back.
         await fix_table.ensure_days(conn, intake.fixes.time)
-        added = await self._add_drivers(conn, intake, int(batch.received.max(initial=0)))
-        fixes, doubted = self._with_drivers(intake)
+        added = await self._drivers.add(conn, intake, int(batch.received.max(initial=0)))
+        fixes, doubted = self._drivers.named_in(intake)
         stages.ended("prepared")
         try:
             async with conn.transaction():
                 outcome, held = await self._commit(conn, batch, intake, fixes, stages)
                 await finish(conn)
         except BaseException:
-            self._forget(vehicles)
+            self.judges.forget(vehicles)
             raise
         if self._late is not None:
             self._late.put_down(held)
@@ -276,11 +207,11 @@ class Pipeline:
                 fixes = await self._late.take(conn, vehicles)
                 await fix_table.ensure_days(conn, fixes.time)
                 stages.ended("prepared")
-                await self._take(conn, vehicles)
-                judgement, found = await self._judge(conn, fixes, NO_LOADS, stages)
+                await self.judges.take(conn, vehicles)
+                judgement, found = await self.judges.judge(conn, fixes, NO_LOADS, stages)
                 await finish(conn)
         except BaseException:
-            self._forget(vehicles)
+            self.judges.forget(vehicles)
             raise
         self._late.taken(vehicles, len(fixes))
         stages.ended("committed")
@@ -294,10 +225,7 @@ class Pipeline:
     ) -> int:
         """Quarantine what waits of a vehicle, as messages of its tracker; how many fixes it was."""
         assert self._late is not None
-        assert self._snapshot is not None
-        names = [*self._snapshot.devices, *self._snapshot.plates]
-        ident = next((name for name, of, *_ in names if of == vehicle), str(vehicle))
-        licences = {number: name for name, number in self._drivers.items()}
+        ident, licences = self.rules.name_of(vehicle), self._drivers.licences
         only, taken = np.array([vehicle], np.int32), 0
         async with conn.transaction():
             while len(fixes := await self._late.take(conn, only)):
@@ -316,25 +244,12 @@ class Pipeline:
         By the rules that `refresh` has taken over, which may be others than those that the fixes
         were judged by. Raises whatever the database raises, having changed nothing.
         """
-        assert self._live is not None
-        assert self._timetables is not None
-        assert self._driving is not None
-        assert self._clocks is not None
         try:
             async with conn.transaction():
-                await progress_table.judge_alone(conn)
-                # Workers have judged more of these vehicles since they were last looked at.
-                self._forget(vehicles)
-                judgement = await self._live.rejudge(conn, vehicles, since_us)
-                changes = await store(conn, judgement, reason)
-                await self._timetables.compare(conn, changes.departures)
-                await self._driving.take(conn, judgement)
-                since = np.full(len(vehicles), since_us, np.int64)
-                await self._clocks.rejudge(conn, vehicles, since)
+                return await self.judges.rejudge(conn, vehicles, since_us, reason)
         except BaseException:
-            self._forget(vehicles)
+            self.judges.forget(vehicles)
             raise
-        return changes
 
     async def _learned(self, conn: AsyncConnection) -> bool:
         """Whether the registry has changed: who was unknown may just have been registered."""
@@ -343,11 +258,8 @@ class Pipeline:
         except (GeofenceError, DevicesError):
             return False  # the worker's own look at the registry says what is wrong with it
 
-    def _forget(self, vehicles: I32) -> None:
-        """Trust nothing in memory about these vehicles."""
-        for part in (self._live, self._driving, self._clocks):
-            assert part is not None
-            part.forget(vehicles)
+    def _take_in(self, batch: MessageBatch) -> Intake:
+        return take_in(batch, self._router, self.rules.codec, self.rules.directory)
 
     async def _commit(
         self, conn: AsyncConnection, batch: MessageBatch, intake: Intake, fixes: FixBatch,
@@ -355,11 +267,11 @@ class Pipeline:
     ) -> tuple[Outcome, FixBatch]:  # fmt: skip
         """Write all that the batch comes to; with the outcome, the fixes that wait to be judged."""
         vehicles = np.union1d(fixes.vehicle, intake.weighing_vehicle).astype(np.int32)
-        await self._take(conn, vehicles)
+        await self.judges.take(conn, vehicles)
         weighed, loads, new_weighings = await self._weigh(conn, intake)
         fixes, held = await self._hold(conn, fixes)
-        judgement, found = await self._judge(conn, fixes, loads, stages)
-        refused = self._quarantined(batch, intake.refused)
+        judgement, found = await self.judges.judge(conn, fixes, loads, stages)
+        refused = quarantined(batch, intake.refused, self._router)
         await quarantine_table.insert(conn, refused, self._limits)
         stages.ended("stored")
         return Outcome(
@@ -374,115 +286,24 @@ class Pipeline:
             held=len(held),
         ), held
 
-    async def _take(self, conn: AsyncConnection, vehicles: I32) -> None:
-        """Hold vehicles (ascending), and forget those that another worker has judged meanwhile."""
-        assert self._live is not None
-        assert self._driving is not None
-        assert self._clocks is not None
-        await progress_table.judge_beside(conn)
-        taken = await progress_table.take(conn, vehicles, self._judge_id)
-        self._live.forget(taken)
-        self._driving.hand_over(taken)
-        self._clocks.forget(taken)
-
     async def _hold(self, conn: AsyncConnection, fixes: FixBatch) -> tuple[FixBatch, FixBatch]:
         """Have late fixes wait; returns the others, and them."""
         if self._late is None or not len(fixes):
             return fixes, FixBatch.empty()
-        assert self._live is not None
-        waits = self._late.waits(fixes, await self._live.behind(conn, fixes))
+        waits = self._late.waits(fixes, await self.judges.behind(conn, fixes))
         if not waits.any():
             return fixes, FixBatch.empty()
         held = fixes.take(waits)
         await self._late.put(conn, held)
         return fixes.take(~waits), held
 
-    async def _judge(
-        self, conn: AsyncConnection, fixes: FixBatch, loads: Loads, stages: Stages
-    ) -> tuple[Judgement, list[Interval]]:
-        """Judge and write fixes, and what their vehicles' drivers and clocks come to."""
-        assert self._live is not None
-        assert self._timetables is not None
-        assert self._driving is not None
-        assert self._clocks is not None
-        judgement = await self._live.judge(conn, fixes, loads)
-        stages.ended("judged")
-        log.debug(
-            "batch.judged", fixes=len(judgement.new), repeats=len(judgement.repeats),
-            replayed=len(judgement.replayed), intervals=len(judgement.intervals),
-        )  # fmt: skip
-        changes = await store(conn, judgement, LATE)
-        await self._timetables.compare(conn, changes.departures)
-        driven = await self._driving.take(conn, judgement)
-        clocks = await self._clocks.take(conn, judgement.new)
-        stages.ended("stored")
-        return judgement, judgement.intervals + driven + clocks
-
     async def set_aside(
         self, conn: AsyncConnection, batch: MessageBatch, reason: Unusable, detail: str
     ) -> None:
         """Quarantine messages that no batch can be committed with."""
         refused = [Refused(n, reason, detail=detail) for n in range(len(batch))]
-        await quarantine_table.insert(conn, self._quarantined(batch, refused), self._limits)
-
-    def _quarantined(
-        self, batch: MessageBatch, refused: list[Refused]
-    ) -> list[quarantine_table.Quarantined]:
-        """One entry per message: its first reason, and what was wrong with all of its parts."""
-        by_message: dict[int, list[Refused]] = {}
-        for part in refused:
-            by_message.setdefault(part.message, []).append(part)
-        return [
-            quarantine_table.Quarantined(
-                topic=batch.topics[message],
-                payload=batch.payloads[message],
-                received=int(batch.received[message]),
-                reason=parts[0].reason,
-                at=parts[0].at,
-                detail="; ".join(dict.fromkeys(p.detail for p in parts if p.detail))[:DETAIL_LIMIT],
-                ident=parts[0].ident[:NAME_LIMIT],
-                sender=self._sender(batch.topics[message])[:NAME_LIMIT],
-            )
-            for message, parts in by_message.items()
-        ]
-
-    def _sender(self, topic: str) -> str:
-        """Whom a topic names; the topic itself where it names nobody."""
-        address = self._router.address(topic)
-        return address.ident if isinstance(address, Address) else topic
-
-    def _codec(self, name: str, ident: str) -> Codec | None:
-        """The codec of a name; stations that send CSV may have columns of their own."""
-        if name == "weigh-csv" and ident in self._station_codecs:
-            return self._station_codecs[ident]
-        return CODECS.get(name)
-
-    async def _add_drivers(self, conn: AsyncConnection, intake: Intake, now_us: int) -> int:
-        """Add drivers whom the registry does not know, as many as are believed; how many.
-
-        The feed is where licences are first seen.
-        """
-        missing = [name for name in intake.licences if name not in self._drivers]
-        if not missing:
-            return 0
-        self._drivers.update(await registry_tables.drivers_of(conn, missing))
-        unknown = {name for name in missing if name not in self._drivers}
-        new = self._newcomers.admit(intake.fixes, intake.licences, unknown, now_us)
-        self._drivers.update(await registry_tables.ensure_drivers(conn, new))
-        return len(new)
-
-    def _with_drivers(self, intake: Intake) -> tuple[FixBatch, int]:
-        """The fixes with their drivers' registry ids; how many are of a driver who is doubted."""
-        if not intake.licences:
-            return intake.fixes, 0
-        ids = np.array([self._drivers.get(name, -1) for name in intake.licences], np.int32)
-        named = intake.fixes.driver >= 0
-        driver = np.where(named, ids[np.where(named, intake.fixes.driver, 0)], -1)
-        fixes, doubted = with_doubted(intake.fixes, driver.astype(np.int32), intake.licences)
-        if doubted:
-            vehicles = np.unique(fixes.vehicle[named & (driver < 0)])
-            log.warning("drivers.doubted", fixes=doubted, vehicles=vehicles[:10].tolist())
-        return fixes, doubted
+        entries = quarantined(batch, refused, self._router)
+        await quarantine_table.insert(conn, entries, self._limits)
 
     async def _weigh(
         self, conn: AsyncConnection, intake: Intake
@@ -492,18 +313,15 @@ class Pipeline:
         Each verdict is a function of its weighing alone, so judging a redelivered one again
         writes what is there already.
         """
-        assert self._snapshot is not None
-        assert self._weigher is not None
         weighings = intake.weighings
         if not len(weighings):
             return [], NO_LOADS, 0
         is_new = await weighing_table.insert(
             conn, weighings, intake.weighing_vehicle, intake.weighing_station
         )
-        stations = list(
-            map(self._snapshot.station, intake.weighing_station.tolist(), weighings.time.tolist())
-        )
-        found, weighed = self._weigher.judge(weighings, intake.weighing_vehicle, stations)
+        where = zip(intake.weighing_station.tolist(), weighings.time.tolist(), strict=True)
+        stations = [self.rules.snapshot.station(*at) for at in where]
+        found, weighed = self.rules.weigher.judge(weighings, intake.weighing_vehicle, stations)
         await violation_table.write(conn, found)
         return found, Loads.of(compress(weighed, is_new.tolist())), int(is_new.sum())
 
@@ -517,9 +335,3 @@ def _tell_decoded(batch: MessageBatch, intake: Intake) -> None:
             "batch.refused", reasons=dict(Counter(str(part.reason) for part in intake.refused)),
             topic=batch.topics[first.message], reason=str(first.reason), detail=first.detail,
         )  # fmt: skip
-
-
-def is_live(fixes: FixBatch) -> Bool:
-    """Fixes that came when they were taken: the ones whose lag says something about us."""
-    live: Bool = fixes.quality & np.uint16(Quality.LATE | Quality.FUTURE) == 0
-    return live

@@ -23,7 +23,8 @@ from geofence.profile import shipped_profile
 from geofence.quality import Region
 from hanhtrinh.demo_registry import register
 from hanhtrinh.embedded import EmbeddedNats, EmbeddedPostgres
-from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.pipeline import Pipeline
+from ingest.rules import JudgingOptions
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from simulators.feed import Message, single

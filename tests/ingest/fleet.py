@@ -12,7 +12,8 @@ from devices.batch import UNKNOWN
 from geofence.profile import shipped_profile
 from geofence.quality import Region
 from geofence.registry import Route, RouteSlot, StationRule, Zone
-from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.pipeline import Pipeline
+from ingest.rules import JudgingOptions
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from storage import registry

@@ -14,7 +14,8 @@ from devices.rounding import on_grid
 from geofence.profile import shipped_profile
 from geofence.quality import Region
 from geofence.registry import VehicleRule
-from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.pipeline import Pipeline
+from ingest.rules import JudgingOptions
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from storage import violations as violation_table

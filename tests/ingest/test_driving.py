@@ -16,7 +16,8 @@ from geofence.driving_limits import DrivingLimit, DrivingLimits
 from geofence.profile import shipped_profile
 from geofence.quality import Region
 from geofence.registry import VehicleRule
-from ingest.pipeline import JudgingOptions, Pipeline
+from ingest.pipeline import Pipeline
+from ingest.rules import JudgingOptions
 from ingest.source import MessageBatch
 from ingest.topics import TopicRouter
 from storage import quarantine

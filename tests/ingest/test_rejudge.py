@@ -99,7 +99,7 @@ def test_only_the_vehicles_and_the_time_that_were_asked_for_are_judged_again(dat
         await close_the_road(conn, T0_US - 1_000_000)
         other = new_pipeline()
         await other.refresh(conn)
-        vehicle = min(pipeline.vehicles_of({"29C00000", "29C00001"}).values())
+        vehicle = min(pipeline.rules.vehicles_of({"29C00000", "29C00001"}).values())
         one = await rejudge(conn, other, T0_US, "one", vehicles=np.array([vehicle], np.int32))
         found = await rows(conn, BANS)
         none = await rejudge(conn, other, T0_US + 10_000_000_000, "later than all fixes")
