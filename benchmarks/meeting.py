@@ -29,7 +29,7 @@ from benchmarks.report import machine
 from geofence.profile import shipped_profile
 from geofence.quality import Region
 from hanhtrinh.demo_registry import register
-from hanhtrinh.wiring import relax_collector
+from hanhtrinh.serving import relax_collector
 from ingest.late import LateRoom
 from ingest.pipeline import Pipeline
 from ingest.rules import JudgingOptions

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanhtrinh import schema, wiring
 from hanhtrinh.errors import CommandError
+from hanhtrinh.serving import stopped_by_signals
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     structlog.get_logger(__name__).info(
         "api.listening", url=f"{scheme}://{settings.api.host}:{port}/api/v1", docs="/api/v1/docs"
     )
-    with listener, wiring.stopped_by_signals(stop):
+    with listener, stopped_by_signals(stop):
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="api-serve")
         stopping = asyncio.create_task(stop.wait(), name="api-stop")
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

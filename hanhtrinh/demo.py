@@ -15,7 +15,7 @@ from rich.console import Console
 
 from hanhtrinh.demo_services import Parts, Servers
 from hanhtrinh.embedded import DataFolder
-from hanhtrinh.wiring import stopped_by_signals
+from hanhtrinh.serving import stopped_by_signals
 
 if TYPE_CHECKING:
     from hanhtrinh.demo_drive import Run

@@ -9,8 +9,9 @@ import structlog
 import devices.catalogue  # noqa: F401 - fills the table of codecs
 from hanhtrinh import connections
 from hanhtrinh.errors import CommandError
+from hanhtrinh.serving import relax_collector, served, stopped_by_signals
 from hanhtrinh.settings import Settings
-from hanhtrinh.wiring import clock, dsn, relax_collector, served, stopped_by_signals
+from hanhtrinh.wiring import clock, dsn
 from ingest.gateway import http
 from ingest.gateway.encryption import tls_files
 from ingest.gateway.gateway import Gateway

@@ -18,6 +18,7 @@ from geofence.rulebook import Rulebook
 from hanhtrinh import wiring
 from hanhtrinh.errors import CommandError
 from hanhtrinh.fleet_registry import register_fleet
+from hanhtrinh.serving import stopped_by_signals
 from hanhtrinh.settings import Settings
 from hanhtrinh.unrun_slots import unrun_slots
 from simulators.fleet import Fleet
@@ -58,7 +59,7 @@ async def run_simulation(
         await asyncio.sleep(TAKEN_UP_S)
 
     stop = asyncio.Event()
-    with wiring.stopped_by_signals(stop):
+    with stopped_by_signals(stop):
         return await simulate(options, on_progress, stop, register if registers else None)
 
 

@@ -10,6 +10,7 @@ import psycopg
 import structlog
 
 from hanhtrinh import wiring
+from hanhtrinh.serving import served, stopped_by_signals
 from hanhtrinh.settings import Settings
 from hanhtrinh.upkeep_metrics import UpkeepMetrics
 from storage import database, upkeep
@@ -39,8 +40,8 @@ async def rounds(settings: Settings, every_s: float) -> None:
     stop = asyncio.Event()
     metrics = UpkeepMetrics()
     with (
-        wiring.served(metrics.registry, settings.upkeep.metrics_port),
-        wiring.stopped_by_signals(stop),
+        served(metrics.registry, settings.upkeep.metrics_port),
+        stopped_by_signals(stop),
     ):
         while not stop.is_set():
             await counted(settings, metrics)

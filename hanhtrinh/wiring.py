@@ -5,18 +5,16 @@ environment. This module makes those, and runs the two services with them.
 """
 
 import asyncio
-import gc
 import getpass
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hanhtrinh import connections, schema, sharding
 from hanhtrinh.errors import CommandError
+from hanhtrinh.serving import relax_collector, served, stopped_by_signals
 from hanhtrinh.settings import Settings
 
 if TYPE_CHECKING:  # the parts are heavy, and no process needs them all
@@ -290,53 +288,6 @@ async def run_auth(settings: Settings, stop: asyncio.Event) -> None:
     metrics, issuer = AuthMetrics(), Issuer(auth.issuer_seed.get_secret_value())
     with served(metrics.registry, auth.metrics_port), stopped_by_signals(stop):
         await Callout(options, issuer, clock, metrics).run(stop)
-
-
-def relax_collector() -> None:
-    """Let the garbage collector look at what is new, and less often.
-
-    A batch makes hundreds of thousands of objects that die with it by their reference counts;
-    walking them again and again costs the worker a seventh of its time and finds nothing.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
-
-
-@contextmanager
-def served(registry: Any, port: int | None) -> Iterator[None]:
-    """Serve metrics on loopback for as long as the block runs."""
-    if port is None:
-        yield
-        return
-    from prometheus_client import start_http_server  # noqa: PLC0415
-
-    try:
-        server, thread = start_http_server(port, "127.0.0.1", registry)
-    except OSError as error:
-        raise CommandError(
-            f"metrics_port: cannot listen on 127.0.0.1 port {port}: {error.strerror}"
-        ) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
-def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM set the event, so that work ends at a clean point."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
 
 
 def simulator_broker(settings: Settings) -> "BrokerOptions":
