@@ -47,6 +47,8 @@ TAKE_UP_MOST = 20_000
 POSTPONE_S = 3600.0
 """Late fixes that raise an error in our own code stay where they are, and are tried again then."""
 
+ALONE_IN_HAND = "in hand when a worker died, and alone in hand when another did"
+
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -174,7 +176,7 @@ class Worker:
 
         async def set_aside(conn: AsyncConnection) -> int:
             return await self._pipeline.set_aside_late(
-                conn, vehicle, "late fixes: killed two workers",
+                conn, vehicle, f"late fixes: {ALONE_IN_HAND}",
                 lambda conn: self._in_hand.release(conn, digests),
             )  # fmt: skip
 
@@ -227,7 +229,7 @@ class Worker:
     async def _deal_with(self, batch: MessageBatch, is_guilty: bool, stop: asyncio.Event) -> bool:
         """Have the batch committed; or set aside, if it is known to have killed workers."""
         if is_guilty:
-            return await self._set_aside(batch, Unusable.KILLED_WORKER, "killed two workers", stop)
+            return await self._set_aside(batch, Unusable.KILLED_WORKER, ALONE_IN_HAND, stop)
         return await self._commit(batch, stop)
 
     async def _commit(self, batch: MessageBatch, stop: asyncio.Event) -> bool:
