@@ -108,7 +108,12 @@ class Inbox:
         return len(self._messages)
 
     def _unknown(self, messages: Messages) -> Messages:
-        """Those that nobody works on: a broker may send one again on the same connection."""
+        """Those that nobody works on: a broker may send one again on the same connection.
+
+        It says so then. What comes with an id that is held and does not say so is another message:
+        a broker without a window of its own (Mosquitto's `max_inflight_messages 0`) begins again
+        with the first id when more are under way than there are ids.
+        """
         ids, unacknowledged = messages.packet_ids, self._unacknowledged
         distinct = set(ids)
         if (
@@ -120,7 +125,7 @@ class Inbox:
             return messages
         new = Messages()
         for topic, payload, packet_id in zip(messages.topics, messages.payloads, ids, strict=True):
-            if packet_id in unacknowledged:
+            if packet_id in unacknowledged and packet_id in messages.sent_again:
                 continue
             if packet_id != NOTHING_TO_ANSWER:
                 unacknowledged.add(packet_id)

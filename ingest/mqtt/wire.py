@@ -139,11 +139,15 @@ Control = Accepted | Granted | Left | Pong
 
 @dataclass(slots=True)
 class Messages:
-    """Columns of messages that were read, one entry each. packet_id 0: QoS 0, nothing to answer."""
+    """Columns of messages that were read, one entry each. packet_id 0: QoS 0, nothing to answer.
+
+    sent_again: packet ids with the flag DUP: the broker may have sent that message before.
+    """
 
     topics: list[str] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
     packet_ids: list[int] = field(default_factory=list)
+    sent_again: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.topics)
@@ -186,6 +190,8 @@ class PacketReader:
             if head & 0x06:
                 payload += 2
                 packet_id = int.from_bytes(data[payload - 2 : payload], "big")
+                if head & 0x08:
+                    messages.sent_again.add(packet_id)
             if is_v5:
                 skip, payload = _length(data, payload)
                 payload = payload + skip if payload else end + 1

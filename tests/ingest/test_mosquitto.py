@@ -9,6 +9,8 @@ import pytest
 from ingest.mqtt.source import MqttOptions, MqttSource
 from ingest.source import MessageBatch
 from mqtt.options import Server
+from simulators.load import Load, LoadOptions
+from simulators.publisher import BrokerOptions
 from tests.ingest.publishing import until
 
 pytestmark = pytest.mark.integration
@@ -72,6 +74,26 @@ def test_what_was_not_acknowledged_comes_again_to_the_next_worker_and_nothing_el
 
     first, again = asyncio.run(go())
     assert sorted(first + again) == sorted(body for _, body in numbered(15) + numbered(5, 100))
+
+
+@VERSIONS
+def test_all_come_though_more_are_under_way_than_there_are_packet_ids(mosquitto, protocol):
+    sent = numbered(100_000)
+
+    async def go():
+        source = await started(mosquitto, protocol)
+        broker = BrokerOptions(mosquitto.host, mosquitto.port, "publisher", "nobody asks")
+        await Load(LoadOptions(broker), *map(list, zip(*sent, strict=True))).run()
+        received: list[bytes] = []
+        async with asyncio.timeout(30):
+            while len(received) < len(sent):
+                batch = await source.receive()
+                received += batch.payloads
+                source.acknowledge(batch)
+        await source.stop()
+        return received
+
+    assert sorted(asyncio.run(go())) == sorted(body for _, body in sent)
 
 
 @VERSIONS

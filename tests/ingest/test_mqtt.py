@@ -132,13 +132,25 @@ def test_a_message_that_the_broker_sends_twice_while_it_is_held_is_taken_once():
     inbox = Inbox()
     inbox.begin_connection()
     assert inbox.put(Messages(["t", "u"], [b"", b""], [7, 8]), 0) == (0, 2)
-    assert inbox.put(Messages(["t", "v"], [b"", b""], [7, 9]), 0) == (2, 3)
+    assert inbox.put(Messages(["t", "v"], [b"", b""], [7, 9], {7}), 0) == (2, 3)
     batch = inbox.take(10)
     assert batch is not None
     assert batch.topics == ["t", "u", "v"]
-    assert inbox.put(Messages(["t"], [b""], [7]), 0) == (0, 0)
+    assert inbox.put(Messages(["t"], [b""], [7], {7}), 0) == (0, 0)
     assert inbox.release(batch) == [7, 8, 9]
-    assert inbox.put(Messages(["t"], [b""], [7]), 0) == (0, 1)
+    assert inbox.put(Messages(["t"], [b""], [7], {7}), 0) == (0, 1)
+
+
+def test_another_message_with_an_id_that_is_held_is_taken_and_acknowledged_as_well():
+    inbox = Inbox()
+    inbox.begin_connection()
+    inbox.put(Messages(["t", "u"], [b"1", b"2"], [7, 8]), 0)
+    assert inbox.put(Messages(["v", "w"], [b"3", b"4"], [8, 9]), 0) == (2, 4)
+    batch = inbox.take(10)
+    assert batch is not None
+    assert batch.payloads == [b"1", b"2", b"3", b"4"]
+    assert inbox.release(batch) == [7, 8, 8, 9]
+    assert (inbox.held_messages, inbox.held_bytes) == (0, 0)
 
 
 def test_messages_without_a_packet_id_are_all_taken_and_not_acknowledged():

@@ -28,27 +28,29 @@ from mqtt.options import Server
 from tests.ingest.publishing import until
 
 TOPICS = st.text("/abc\u0111", min_size=1, max_size=12)
-MESSAGES = st.lists(
-    st.tuples(TOPICS, st.binary(max_size=300), st.integers(1, 65_535), st.booleans()), max_size=12
-)
+IDS = st.one_of(st.none(), st.tuples(st.integers(1, 65_535), st.booleans()))
+"""None: QoS 0; else the packet id, and whether the broker says that it sends it again."""
+MESSAGES = st.lists(st.tuples(TOPICS, st.binary(max_size=300), IDS), max_size=12)
 CUTS = st.lists(st.integers(0, 4000), max_size=6)
 
 
 def written(messages, protocol):
     """The bytes of PUBLISH packets, written the plain way; some at QoS 0."""
     out = b""
-    for topic, payload, packet_id, acknowledged in messages:
-        if protocol == 311 and acknowledged:
+    for topic, payload, of_qos_1 in messages:
+        packet_id, again = of_qos_1 or (0, False)
+        if protocol == 311 and packet_id and not again:
             out += publish_packet(topic, payload, packet_id)
             continue
         name = topic.encode()
         body = len(name).to_bytes(2, "big") + name
-        if acknowledged:
+        if packet_id:
             body += packet_id.to_bytes(2, "big")
         if protocol == 5:
             body += b"\x0a\x26\x00\x01a\x00\x02bc\x01\x01"
         body += payload
-        out += (b"\x32" if acknowledged else b"\x30") + remaining_length(len(body)) + body
+        head = 0x30 | 0x02 * bool(packet_id) | 0x08 * again
+        out += bytes((head,)) + remaining_length(len(body)) + body
     return out
 
 
@@ -58,14 +60,15 @@ def test_however_the_bytes_are_cut_the_messages_are_the_same(messages, cuts, pro
     bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     reader = PacketReader(protocol)
     seen: list[tuple[str, bytes, int]] = []
+    sent_again: set[int] = set()
     for begin, end in zip(bounds, [*bounds[1:], len(data)], strict=True):
         found, control = reader.feed(data[begin:end])
         assert not control
         seen += zip(found.topics, found.payloads, found.packet_ids, strict=True)
-    assert seen == [
-        (topic, payload, packet_id if acknowledged else 0)
-        for topic, payload, packet_id, acknowledged in messages
-    ]
+        sent_again |= found.sent_again
+    ids = [of_qos_1 or (0, False) for *_, of_qos_1 in messages]
+    assert seen == [(*message[:2], of[0]) for message, of in zip(messages, ids, strict=True)]
+    assert sent_again == {packet_id for packet_id, again in ids if again}
 
 
 @given(st.binary(max_size=400), st.sampled_from([311, 5]))
@@ -81,7 +84,7 @@ def test_answers_are_read_between_messages():
     reader = PacketReader(5)
     accepted = b"\x20\x0e\x00\x00\x0b\x13\x00\x1e\x2a\x00\x1f\x00\x03why"
     granted = b"\x90\x05\x00\x01\x00\x01\x87"
-    data = accepted + granted + written([("t", b"x", 9, True)], 5) + PINGRESP + b"\xe0\x01\x8e"
+    data = accepted + granted + written([("t", b"x", (9, False))], 5) + PINGRESP + b"\xe0\x01\x8e"
     messages, control = reader.feed(data)
     assert messages == Messages(["t"], [b"x"], [9])
     assert control == [Accepted(0, 30, has_shared=False), Granted((1, 0x87)), Pong(), Left(0x8E)]
