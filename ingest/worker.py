@@ -1,9 +1,9 @@
-"""The worker: receives batches, has the pipeline commit them, acknowledges; waits out faults.
+"""The worker: receives batches, has the pipeline commit them, acknowledges.
 
-A database that is down stops acknowledging, not the process. A message that no batch can be
-committed with is found by halving and set aside, so that one poison message stops nothing; one
-that kills the process is found by what was in hand (in_hand.py). Late fixes that wait (late.py)
-are taken up when no message does.
+A database that is down stops acknowledging, not the process (transactions.py). A message that no
+batch can be committed with is found by halving and set aside, so that one poison message stops
+nothing; one that kills the process is found by what was in hand (in_hand.py). Late fixes that wait
+(late.py) are taken up when no message does.
 """
 
 import asyncio

@@ -125,8 +125,9 @@ def test_of_more_than_there_may_be_parts_it_is_found_by_narrowing(database, scen
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(in_hand, "MOST_PARTS", 4)
         found = asyncio.run(played(database, messages, deadly, sizes))
-    levels = ceil(log(max(sizes) * len(found.deaths) + 1, 4))
-    assert len(found.deaths) <= (2 + levels) * len(deadly)
+    # One in a whole batch, one in a part at each level, the last part being the message alone.
+    levels = ceil(log(max(messages, 4), 4))
+    assert len(found.deaths) <= (1 + levels) * len(deadly)
     for parts, size in zip(found.parts, sizes * len(found.parts), strict=False):
         # Each batch ends with a smaller part of suspects and one of the others.
         assert parts <= 4 + len(deadly) + 2 * ceil(messages / size)
