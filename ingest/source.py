@@ -31,14 +31,8 @@ class MessageBatch:
     def __len__(self) -> int:
         return len(self.topics)
 
-    def slice(self, start: int, stop: int) -> "MessageBatch":
-        """Some of the messages, without the token: only a whole batch is acknowledged."""
-        return MessageBatch(
-            self.topics[start:stop], self.payloads[start:stop], self.received[start:stop]
-        )
-
     def take(self, rows: Sequence[int]) -> "MessageBatch":
-        """The messages of some rows, in their order, without the token as well."""
+        """The messages of some rows, without the token: only a whole batch is acknowledged."""
         return MessageBatch(
             [self.topics[row] for row in rows],
             [self.payloads[row] for row in rows],

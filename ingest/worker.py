@@ -259,7 +259,7 @@ class Worker:
         """Commit the halves of a batch that cannot be committed; set a single message aside."""
         if len(batch) > 1:
             middle = len(batch) // 2
-            parts = batch.slice(0, middle), batch.slice(middle, len(batch))
+            parts = batch.take(range(middle)), batch.take(range(middle, len(batch)))
             return all([await self._commit(part, stop) for part in parts])
 
         detail = f"{type(error).__name__}: {error}"
